@@ -1,0 +1,1 @@
+"""Simulated arms, tasks and sensors: the only place that knows PyBullet."""

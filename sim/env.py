@@ -1,0 +1,84 @@
+"""The same arm and task as a Gymnasium environment, so that learning needs no ROS."""
+
+import gymnasium
+import numpy as np
+from sim.scene import Scene
+from sim.stepper import Stepper
+from wm_ros.robot.robot import load_robot
+from wm_ros.types import ACTION_NAMES
+
+
+class ArmEnv(gymnasium.Env):
+    """
+    Goal-conditioned arm environment (Dict of observation, achieved_goal, desired_goal).
+
+    Action: Box [5] in [-1, 1], the end effector's velocity (x, y, z, yaw) and the gripper.
+    ``observation``: end effector [m, m/s] (6), gripper width [m] (1), then per object its
+    position [m] (3), quaternion (4) and velocity [m/s] (3).  The reward is dense and at
+    most 0; an episode terminates with success and is truncated at the task's time limit.
+    """
+
+    metadata = {'render_modes': ['rgb_array'], 'render_fps': 20}
+
+    def __init__(self, task: str = 'reach', robot: str = 'panda', delay: float = 0.0,
+                 render_mode=None):
+        self.robot = load_robot(robot)
+        self.scene = Scene(self.robot, task)
+        self.stepper = Stepper(self.scene, delay)
+        self.render_mode = render_mode
+        width = 7 + 10 * len(self.scene.objects)
+        box = gymnasium.spaces.Box
+        self.action_space = box(-1.0, 1.0, (len(ACTION_NAMES),), np.float32)
+        self.observation_space = gymnasium.spaces.Dict({
+            'observation': box(-np.inf, np.inf, (width,), np.float64),
+            'achieved_goal': box(-np.inf, np.inf, (3,), np.float64),
+            'desired_goal': box(-np.inf, np.inf, (3,), np.float64)})
+
+    def reset(self, *, seed=None, options=None):
+        """Begin an episode; the seed fixes start and goal."""
+        super().reset(seed=seed)
+        self.stepper.reset(int(self.np_random.integers(2 ** 31)) if seed is None else seed)
+        return self._observation(), self._info()
+
+    def step(self, action):
+        """Execute one action of 0.05 s."""
+        self.stepper.step(np.clip(action, -1.0, 1.0))
+        success = self.scene.success
+        return (self._observation(), self.stepper.reward(), success,
+                self.scene.timeout and not success, self._info())
+
+    def compute_reward(self, achieved_goal, desired_goal, info):
+        """Return the reward for any pair of goals [..., 3], for hindsight relabelling."""
+        return -np.linalg.norm(np.asarray(achieved_goal) - desired_goal, axis=-1) / 0.1
+
+    def render(self):
+        """Return a camera frame [H, W, 3] uint8."""
+        if self.render_mode != 'rgb_array':
+            return None
+        from sim.camera import render
+        return render(self.scene, 256, 256)
+
+    def close(self):
+        """Disconnect from the physics."""
+        self.scene.close()
+
+    def _info(self):
+        return {'is_success': self.scene.success, 'distance': self.scene.distance}
+
+    def _observation(self):
+        now = self.scene.situation()
+        objects = np.hstack([now.object_poses, now.object_velocities]).ravel()
+        return {
+            'observation': np.concatenate([
+                now.end_effector, now.end_effector_velocity, [self.scene.arm.gripper_width],
+                objects]),
+            'achieved_goal': np.array(self.scene.task.subject(now)[0]),
+            'desired_goal': self.scene.goal[:3].copy()}
+
+
+def register():
+    """Register ``wm_ros/PandaReach-v0`` and the other tasks with Gymnasium."""
+    for task in ('reach', 'push'):
+        name = f'wm_ros/Panda{task.capitalize()}-v0'
+        if name not in gymnasium.registry:
+            gymnasium.register(name, entry_point='sim.env:ArmEnv', kwargs={'task': task})

@@ -1,0 +1,80 @@
+"""Steps of the model's length on a scene: action in, exactly the live arm's motion out."""
+
+from collections import deque
+
+import numpy as np
+from sim.scene import Scene, SUBSTEP
+from wm_ros.robot.motion import GRIPPER_STEP, hermite, MotionRule
+from wm_ros.types import Observation
+
+
+class Stepper:
+    """
+    Executes actions as the running graph does, ``delay`` [s] after the observation.
+
+    The setpoint moves by ``MotionRule``, inverse kinematics gives joint knots, cubics run
+    between them.  With a delay, what is executed lags behind what was ordered: the
+    observation after a step was taken before that step's last motions came through.
+    """
+
+    def __init__(self, scene: Scene, delay: float = 0.0):
+        self.scene, self.robot = scene, scene.robot
+        self.rule = MotionRule.of(scene.robot)
+        self.substeps = round(self.robot.dt / SUBSTEP)
+        self.lag = round(delay / SUBSTEP)
+        self._times = (np.arange(self.substeps) + 1) * SUBSTEP
+
+    def reset(self, seed: int) -> Observation:
+        """Begin the episode of ``seed``; return the first observation."""
+        self.scene.reset(seed)
+        q = self.scene.arm.joint_positions
+        position, yaw = self.scene.kinematics.forward(q)
+        self.ordered = np.append(position, yaw)             # setpoint of the newest knot
+        self.ordered_velocity = np.zeros(4)
+        self._knot = (q, np.zeros_like(q))
+        self._command = self._knot
+        self.gripper = self.scene.arm.gripper_width
+        self._commanded_gripper = self.gripper
+        self._queue = deque([(*self._knot, self.gripper)] * self.lag)
+        return self.observe()
+
+    def step(self, action) -> Observation:
+        """Order ``action`` [A], let one model step pass, return what is seen then."""
+        robot = self.robot
+        if not np.isfinite(action).all():
+            raise ValueError(f'action: expected finite numbers, got {action}')
+        self.ordered, self.ordered_velocity = self.rule.advance(
+            self.ordered, self.ordered_velocity, np.asarray(action, dtype=float)[:4])
+        x, v = self.ordered, self.ordered_velocity
+        q, dq = self.scene.kinematics.follow(
+            self._knot[0], x[None, :3], x[3:4], v[None, :3], v[3:4])
+        positions, velocities = hermite(*self._knot, q[0], dq[0], robot.dt, self._times)
+        self._knot = (q[0], dq[0])
+        self.gripper = float(np.clip(self.gripper + GRIPPER_STEP * np.clip(action[4], -1, 1),
+                                     robot.gripper_min, robot.gripper_max))
+        self._queue.extend(zip(positions, velocities, [self.gripper] * self.substeps))
+        for _ in range(self.substeps):
+            *self._command, self._commanded_gripper = self._queue.popleft()
+            self.scene.arm.set_target(*self._command, self._commanded_gripper)
+            self.scene.substep()
+        return self.observe()
+
+    def observe(self) -> Observation:
+        """Return what the sensors say now."""
+        arm = self.scene.arm
+        return Observation(
+            stamp=self.scene.time, joint_positions=arm.joint_positions,
+            joint_velocities=arm.joint_velocities, joint_efforts=arm.joint_efforts,
+            gripper_width=arm.gripper_width, commanded_positions=self._command[0],
+            commanded_velocities=self._command[1], commanded_gripper=self._commanded_gripper,
+            object_poses=self.scene.object_poses, wrench=arm.wrench,
+            valid={'joint_states': True, 'object_poses': True})
+
+    def expert(self):
+        """Return what the task's script would do now [A]."""
+        situation = self.scene.situation(self.ordered[:3], self.ordered_velocity[:3])
+        return self.scene.task.expert(situation, self.robot.max_linear_speed)
+
+    def reward(self) -> float:
+        """Return the task's reward of the present moment."""
+        return self.scene.task.reward(self.scene.situation())

@@ -1,0 +1,119 @@
+"""What a task provides, and what it is given to judge."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Tuple
+
+import numpy as np
+from wm_ros.tasks import get_task
+
+
+@dataclass(frozen=True)
+class BoxSpec:
+    """A box that can be moved: full size [m], mass [kg], friction, colour RGBA."""
+
+    name: str
+    size: Tuple[float, float, float]
+    mass: float
+    friction: float
+    colour: Tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Start:
+    """How an episode begins; positions [m] in the base frame."""
+
+    end_effector: np.ndarray        # [3]
+    object_poses: np.ndarray        # [M, 7] xyz + quaternion xyzw
+    goal: np.ndarray                # [7]
+    gripper_width: float = 0.0
+
+
+@dataclass(frozen=True)
+class Situation:
+    """The truth at one moment, as rewards and experts see it."""
+
+    end_effector: np.ndarray        # [3] m
+    end_effector_velocity: np.ndarray   # [3] m/s
+    setpoint: np.ndarray            # [3] m, where the arm is driven to
+    setpoint_velocity: np.ndarray   # [3] m/s
+    object_poses: np.ndarray        # [M, 7]
+    object_velocities: np.ndarray   # [M, 3] m/s
+    goal: np.ndarray                # [7]
+
+
+class Task(ABC):
+    """One task of one arm; stateless, so that one instance serves many episodes."""
+
+    name = ''
+    boxes: Tuple[BoxSpec, ...] = ()
+
+    def __init__(self):
+        self.spec = get_task(self.name)
+
+    @abstractmethod
+    def sample(self, rng: np.random.Generator) -> Start:
+        """Draw the start of an episode."""
+
+    @abstractmethod
+    def reward(self, situation: Situation) -> float:
+        """Return the reward of being in ``situation``, at most 0."""
+
+    @abstractmethod
+    def expert(self, situation: Situation, full_speed: float) -> np.ndarray:
+        """Return the scripted action [5] in [-1, 1]; ``full_speed`` [m/s] is what 1 means."""
+
+    def subject(self, situation: Situation):
+        """Return position and velocity [3], [3] of what the goal refers to."""
+        if self.spec.goal_of == 'end_effector':
+            return situation.end_effector, situation.end_effector_velocity
+        index = self.spec.object_names.index(self.spec.goal_of)
+        return situation.object_poses[index, :3], situation.object_velocities[index]
+
+    def distance(self, situation: Situation) -> float:
+        """Return how far the subject is from the goal [m]."""
+        return float(np.linalg.norm(self.subject(situation)[0] - situation.goal[:3]))
+
+    def at_goal(self, situation: Situation) -> bool:
+        """Return whether the subject is within tolerance of the goal, and at rest there."""
+        speed = np.linalg.norm(self.subject(situation)[1])
+        return bool(self.distance(situation) <= self.spec.tolerance
+                    and speed <= self.spec.rest_speed)
+
+
+class Judge:
+    """Decides on success: at the goal and at rest for the task's hold time, uninterrupted."""
+
+    def __init__(self, task: Task):
+        self._task = task
+        self.reset()
+
+    def reset(self):
+        """Begin an episode."""
+        self.success = False        # stays true until then
+        self._since = None          # [s] when the subject came to the goal
+
+    def look(self, time: float, situation: Situation):
+        """Judge the moment ``time`` [s]."""
+        if self.success:
+            return
+        if not self._task.at_goal(situation):
+            self._since = None
+            return
+        if self._since is None:
+            self._since = time
+        self.success = time - self._since >= self._task.spec.hold_time - 1e-9
+
+
+def pose(position) -> np.ndarray:
+    """Return an upright pose [7] at ``position`` [3]."""
+    return np.array([*position, 0.0, 0.0, 0.0, 1.0])
+
+
+def drive(difference, velocity, full_speed, gain=6.0) -> np.ndarray:
+    """Return the action [5] that takes the setpoint along ``difference`` [3] m and stops there."""
+    action = np.zeros(5)
+    wanted = gain * np.asarray(difference)
+    # The setpoint takes time to slow down; anticipating it avoids overshoot.
+    action[:3] = np.clip((wanted - 0.15 * np.asarray(velocity)) / full_speed, -1.0, 1.0)
+    return action

@@ -1,0 +1,102 @@
+"""Pictures of the scene: what is seen where, and that they come from another process."""
+
+import os
+
+import numpy as np
+import pytest
+from sim.camera import Camera, render
+from sim.scene import Scene
+from sim.view import CameraProcess, View
+from wm_ros.robot.robot import load_robot
+
+ROBOT = load_robot('panda')
+RED = np.array([0.85, 0.25, 0.2])
+
+
+@pytest.fixture
+def scene():
+    """Yield a push scene."""
+    made = Scene(ROBOT, 'push')
+    made.reset(3)
+    yield made
+    made.close()
+
+
+def state(scene):
+    """Return what a camera is told."""
+    return scene.arm.joint_positions, scene.arm.gripper_width, scene.object_poses
+
+
+def reddish(rgb):
+    """Return the mean column and row of the block's pixels, and how many there are."""
+    share = rgb / np.maximum(rgb.sum(-1, keepdims=True), 1)
+    rows, columns = np.nonzero(share[..., 0] > 0.5)
+    return columns.mean(), rows.mean(), len(rows)
+
+
+@pytest.mark.parametrize('where', [(0.4, 0.2), (0.6, -0.2), (0.45, 0.0)])
+def test_block_is_seen_where_the_projection_says(where):
+    """Picture, matrices and intrinsics speak of the same camera."""
+    camera = Camera(ROBOT, Scene(ROBOT, 'push').task.boxes, 160, 120)
+    pose = np.array([[*where, 0.025, 0, 0, 0, 1.0]])
+    column, row, count = reddish(camera.render(ROBOT.home, 0.04, pose).rgb)
+    expected = View().project(pose[0, :3], 160, 120)
+    assert count > 8
+    assert (column, row) == pytest.approx(expected, abs=3.0)
+    camera.close()
+
+
+def test_depth_is_metres_along_the_axis():
+    """The middle of the table is as far as geometry says; the sky has no end."""
+    view = View()
+    camera = Camera(ROBOT, (), 64, 64, depth=True)
+    depth = camera.render(ROBOT.home, 0.0).depth
+    point = np.array([0.5, 0.4, 0.0])
+    column, row = view.project(point, 64, 64)
+    along = view.axes()[2] @ (point - view.eye)
+    assert depth[int(row), int(column)] == pytest.approx(along, abs=0.03)
+    assert np.isinf(depth[0, 0]) and depth.dtype == np.float32
+    camera.close()
+
+
+def test_moving_the_arm_changes_the_picture(scene):
+    """And a picture of the same state is the same."""
+    camera = Camera(ROBOT, scene.task.boxes, 64, 64)
+    first = camera.render(*state(scene)).rgb
+    assert np.array_equal(first, camera.render(*state(scene)).rgb)
+    moved = camera.render(scene.arm.joint_positions + 0.3, *state(scene)[1:]).rgb
+    assert (first != moved).any(-1).mean() > 0.03
+    camera.close()
+
+
+def test_render_of_a_scene_shows_the_goal(scene):
+    """The environment's picture has a green marker that a robot's camera does not see."""
+    picture = render(scene, 128, 96)
+    green = (picture[..., 1] > 1.6 * picture[..., 0]) & (picture[..., 1] > 1.6 * picture[..., 2])
+    assert picture.shape == (96, 128, 3) and green.sum() > 3
+
+
+def test_camera_process_gives_the_same_pictures_and_ends(scene):
+    """Rendering elsewhere changes nothing, and leaves no process behind."""
+    camera = Camera(ROBOT, scene.task.boxes, 64, 48, depth=True)
+    process = CameraProcess('panda', 'push', 64, 48, depth=True)
+    expected = camera.render(*state(scene))
+    for _ in range(3):
+        process.request(*state(scene))
+        frame = process.receive()
+        assert np.array_equal(frame.rgb, expected.rgb)
+        assert np.array_equal(frame.depth, expected.depth)
+    pid = process._process.pid
+    process.close()
+    process.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    camera.close()
+
+
+def test_receive_after_the_end_says_so(scene):
+    """A camera process that dies is noticed, not waited for."""
+    process = CameraProcess('panda', 'push', 64, 48)
+    process._process.kill()
+    assert process.receive() is None
+    process.close()

@@ -1,0 +1,404 @@
+"""Messages to nouns and back, and messages that are neither."""
+
+import copy
+import io
+import math
+
+import numpy as np
+from PIL import Image as Picture
+import pytest
+from rclpy.serialization import deserialize_message, serialize_message
+from wm_ros.nodes import convert
+from wm_ros.robot.robot import load_robot
+from wm_ros.types import (
+    Belief, Code, Command, GoalRejected, Observation, Plan, Status, WmRosError)
+
+ROBOT = load_robot('panda')
+N = len(ROBOT.joint_names)
+FRAME = ROBOT.base_frame
+T0 = 1_700_000_000.125
+
+
+def over_the_wire(msg):
+    """Return the message as a subscriber would get it."""
+    return deserialize_message(serialize_message(msg), type(msg))
+
+
+def make_observation(rng, **changes):
+    fields = {
+        'stamp': T0, 'joint_positions': rng.normal(size=N), 'joint_velocities': rng.normal(size=N),
+        'joint_efforts': rng.normal(size=N), 'gripper_width': 0.03,
+        'commanded_positions': rng.normal(size=N), 'commanded_velocities': rng.normal(size=N),
+        'commanded_gripper': 0.04, 'object_poses': rng.normal(size=(2, 7)),
+        'wrench': rng.normal(size=6), 'ages': {'object_poses': 0.01, 'image': 0.2},
+        'valid': {'joint_positions': True, 'wrench': False, 'image': True}}
+    return Observation(**{**fields, **changes})
+
+
+def make_belief(rng, **changes):
+    fields = {
+        'stamp': T0, 'state': rng.normal(size=23).astype(np.float32),
+        'latent': rng.normal(size=8).astype(np.float32), 'joint_positions': rng.normal(size=N),
+        'commanded_positions': rng.normal(size=N), 'commanded_velocities': rng.normal(size=N),
+        'surprise': 1.5, 'gripper_width': 0.02, 'commanded_gripper': 0.03,
+        'checkpoint': '0123456789ab'}
+    return Belief(**{**fields, **changes})
+
+
+def make_plan(rng, knots=11):
+    return Plan(
+        stamp=T0 + 0.03, observed=T0, dt=0.05, actions=np.zeros((knots - 1, 5)),
+        positions=rng.normal(size=(knots, N)), velocities=rng.normal(size=(knots, N)),
+        gripper=rng.uniform(0, 0.08, knots), path=np.zeros((knots, 3)), predicted_return=1.0,
+        disagreement=0.0, solve_time=0.01, planner='mppi')
+
+
+def make_joint_state(rng, extra=2):
+    names = list(ROBOT.joint_names) + list(ROBOT.gripper_joint_names[:extra])
+    msg = convert.JointState(name=names)
+    msg.header.stamp = convert.stamp(T0)
+    for field in ('position', 'velocity', 'effort'):
+        setattr(msg, field, rng.normal(size=len(names)).tolist())
+    return msg
+
+
+def assert_same(noun, other, skip=()):
+    for name in vars(noun):
+        if name in skip:
+            continue
+        value, found = getattr(noun, name), getattr(other, name)
+        if isinstance(value, np.ndarray):
+            np.testing.assert_array_equal(value, found, err_msg=name)
+            assert value.dtype == found.dtype, name
+        elif isinstance(value, float):
+            assert found == pytest.approx(value, abs=1e-6), name
+        else:
+            assert found == value, name
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.mark.parametrize('time', [0.0, 1e-9, 0.999999999, T0, 12.5])
+def test_time(time):
+    assert convert.seconds(convert.stamp(time)) == pytest.approx(time, abs=5e-7)
+
+
+def test_time_with_too_many_nanoseconds():
+    with pytest.raises(convert.ConvertError, match='1000000000 ns'):
+        convert.seconds(convert.JointState().header.stamp.__class__(nanosec=1_000_000_000))
+
+
+def test_observation_round_trip(rng):
+    observation = make_observation(rng)
+    msg = over_the_wire(convert.observation_to_msg(observation, FRAME))
+    found = convert.observation_from_msg(msg)
+    assert msg.header.frame_id == FRAME
+    assert_same(observation, found, skip=('valid',))
+    # Images stay behind, and the record says so.
+    assert dict(found.valid) == {'joint_positions': True, 'wrench': False, 'image': False}
+
+
+def test_observation_with_nothing_but_joints(rng):
+    observation = Observation(T0, rng.normal(size=N), rng.normal(size=N))
+    found = convert.observation_from_msg(over_the_wire(
+        convert.observation_to_msg(observation, FRAME)))
+    assert_same(observation, found)
+    assert found.object_poses is None and found.commanded_gripper is None
+
+
+@pytest.mark.parametrize('latent', [0, 8])
+def test_belief_round_trip(rng, latent):
+    belief = make_belief(rng, latent=rng.normal(size=latent).astype(np.float32))
+    msg = over_the_wire(convert.belief_to_msg(belief, FRAME))
+    assert_same(belief, convert.belief_from_msg(msg))
+    assert [f.name for f in msg.fields][-1] == 'checkpoint_0123456789ab'
+
+
+def test_plan_round_trip(rng):
+    plan = make_plan(rng)
+    msg = over_the_wire(convert.plan_to_msg(plan, ROBOT, FRAME))
+    found = convert.plan_from_msg(msg, ROBOT)
+    for name in ('positions', 'velocities', 'gripper'):
+        np.testing.assert_allclose(getattr(found, name), getattr(plan, name), atol=1e-15)
+    for name in ('stamp', 'observed', 'dt'):
+        assert getattr(found, name) == pytest.approx(getattr(plan, name), abs=1e-6)
+    assert convert.seconds(msg.header.stamp) == pytest.approx(plan.observed, abs=1e-6)
+    assert msg.points[0].time_from_start.nanosec == pytest.approx(30e6, abs=1000)
+
+
+def test_plan_joints_are_found_by_name(rng):
+    plan = make_plan(rng)
+    msg = convert.plan_to_msg(plan, ROBOT, FRAME)
+    order = rng.permutation(N + 1)
+    msg.joint_names = [msg.joint_names[i] for i in order]
+    for point in msg.points:
+        point.positions = [point.positions[i] for i in order]
+        point.velocities = [point.velocities[i] for i in order]
+    np.testing.assert_allclose(convert.plan_from_msg(msg, ROBOT).positions, plan.positions)
+
+
+def test_command_round_trip(rng):
+    command = Command(T0, rng.normal(size=N), rng.normal(size=N), 0.05, False)
+    msg = over_the_wire(convert.command_to_msg(command, ROBOT, FRAME))
+    assert_same(command, convert.command_from_msg(msg, ROBOT))
+
+
+def test_status_round_trip():
+    status = Status(Code.STALE_PLAN, 'plan is 0.2 s old: late', {'rate': 99.5, 'age': math.inf})
+    found = convert.status_from_msg(over_the_wire(convert.status_to_msg(status, 'a', 'b')))
+    assert (found.code, found.text, dict(found.figures)) == (
+        status.code, status.text, dict(status.figures))
+
+
+def test_images(rng):
+    pixels = rng.integers(0, 256, (4, 6, 3), dtype=np.uint8)
+    for encoding, data, expected in (
+            ('rgb8', pixels, pixels), ('bgr8', pixels, pixels[:, :, ::-1]),
+            ('mono8', pixels[:, :, 0], np.repeat(pixels[:, :, :1], 3, axis=2))):
+        row = data.reshape(4, -1)
+        padded = np.hstack([row, np.full((4, 2), 77, np.uint8)])
+        msg = convert.Image(height=4, width=6, encoding=encoding, step=padded.shape[1],
+                            data=padded.tobytes())
+        np.testing.assert_array_equal(convert.image_from_msg(over_the_wire(msg))[1], expected)
+
+
+def test_compressed_image(rng):
+    pixels = rng.integers(0, 256, (4, 6, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Picture.fromarray(pixels).save(file, 'PNG')
+    msg = convert.CompressedImage(format='png', data=file.getvalue())
+    np.testing.assert_array_equal(convert.image_from_compressed(msg)[1], pixels)
+
+
+@pytest.mark.parametrize('bigendian', [False, True])
+def test_depth(bigendian):
+    order = '>' if bigendian else '<'
+    millimetres = np.array([[0, 1000], [250, 65535]], f'{order}u2')
+    msg = convert.Image(height=2, width=2, encoding='16UC1', step=4, is_bigendian=bigendian,
+                        data=millimetres.tobytes())
+    np.testing.assert_allclose(convert.depth_from_msg(msg)[1], [[np.nan, 1.0], [0.25, 65.535]])
+    metres = np.array([[np.nan, 1.5], [np.inf, 0.5]], f'{order}f4')
+    msg = convert.Image(height=2, width=2, encoding='32FC1', step=8, is_bigendian=bigendian,
+                        data=metres.tobytes())
+    np.testing.assert_array_equal(convert.depth_from_msg(msg)[1], metres)
+
+
+def test_goal():
+    msg = convert.PoseStamped()
+    msg.pose.position.x, msg.pose.orientation.w = 0.5, 2.0
+    with pytest.raises(GoalRejected, match='frame_id is empty'):
+        convert.goal_from_msg(msg)
+    msg.header.frame_id = 'camera'
+    frame, pose = convert.goal_from_msg(msg)
+    assert frame == 'camera' and pose.tolist() == [0.5, 0, 0, 0, 0, 0, 1]
+    msg.pose.orientation.w = 0.0
+    with pytest.raises(GoalRejected, match='orientation of length 0'):
+        convert.goal_from_msg(msg)
+    msg.pose.position.y, msg.pose.orientation.w = math.nan, 1.0
+    with pytest.raises(GoalRejected, match='not finite'):
+        convert.goal_from_msg(msg)
+
+
+def test_transform_is_that_of_rotation_matrices(rng):
+    from types import SimpleNamespace
+
+    def matrix(q):
+        x, y, z, w = q
+        return np.array([
+            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)]])
+    for _ in range(20):
+        q, o = (v / np.linalg.norm(v) for v in rng.normal(size=(2, 4)))
+        shift, place = rng.normal(size=(2, 3))
+        transform = SimpleNamespace(
+            translation=SimpleNamespace(**dict(zip('xyz', shift))),
+            rotation=SimpleNamespace(**dict(zip('xyzw', q))))
+        moved = convert.transform_pose(transform, np.concatenate([place, o]))
+        np.testing.assert_allclose(moved[:3], matrix(q) @ place + shift, atol=1e-12)
+        np.testing.assert_allclose(matrix(moved[3:]), matrix(q) @ matrix(o), atol=1e-12)
+
+
+# joint_trajectory_controller's rules (validate_trajectory_msg, defaults of its parameters)
+
+def controller_refuses(msg, joints, now):
+    """Return why a joint_trajectory_controller with default parameters would refuse."""
+    if len(msg.joint_names) != len(joints) or not msg.joint_names:
+        return 'joints'
+    if not msg.points:
+        return 'empty'
+    if any(name not in joints for name in msg.joint_names):
+        return 'unknown joint'
+    if any(abs(v) > np.finfo(np.float32).eps for v in msg.points[-1].velocities):
+        return 'ends in motion'
+    start = msg.header.stamp.sec + msg.header.stamp.nanosec * 1e-9
+    last = 0.0
+    for i, point in enumerate(msg.points):
+        time = point.time_from_start.sec + point.time_from_start.nanosec * 1e-9
+        if i and time <= last:
+            return 'time does not rise'
+        last = time
+        if len(point.positions) != len(joints):
+            return 'positions'
+        if any(len(values) not in (0, len(joints))
+               for values in (point.velocities, point.accelerations)):
+            return 'sizes'
+        if point.effort:
+            return 'effort'
+    if start and start + last < now:
+        return 'in the past'
+    return ''
+
+
+@pytest.mark.parametrize('speed', [0.0, 1e-9, 1e-4, 0.3, 2.0])
+def test_controllers_accept_what_is_sent(rng, speed):
+    limits = ROBOT.limits
+    for _ in range(50):
+        velocities = rng.uniform(-speed, speed, N)
+        command = Command(T0, rng.uniform(-1, 1, N), velocities, 0.04, False)
+        msg = over_the_wire(convert.command_to_trajectory(
+            command, ROBOT.joint_names, 1 / 120, limits.acceleration))
+        assert controller_refuses(msg, ROBOT.joint_names, T0) == ''
+        np.testing.assert_array_equal(msg.points[0].positions, command.positions)
+        np.testing.assert_array_equal(msg.points[0].velocities, command.velocities)
+        assert msg.points[0].time_from_start.nanosec == round(1e9 / 120)
+        # What stands at the end is as far as full braking takes each joint.
+        reach = velocities * np.abs(velocities) / (2 * limits.acceleration)
+        np.testing.assert_allclose(
+            np.array(msg.points[-1].positions) - command.positions, reach, atol=1e-9)
+
+
+def test_controllers_would_refuse_the_plan_itself(rng):
+    # The gate never passes it on; this shows that the rules above can refuse.
+    msg = convert.plan_to_msg(make_plan(rng), ROBOT, FRAME)
+    assert controller_refuses(msg, msg.joint_names, T0) == 'ends in motion'
+
+
+def test_grippers(rng):
+    names = ROBOT.gripper_joint_names
+    msg = over_the_wire(convert.gripper_to_trajectory(0.05, names, 0.1))
+    assert controller_refuses(msg, names, T0) == ''
+    assert list(msg.points[0].positions) == [0.025, 0.025]
+    assert list(convert.gripper_to_array(0.05, names).data) == [0.025, 0.025]
+    command = Command(T0, rng.normal(size=N), np.zeros(N), 0.0, True)
+    assert list(convert.command_to_array(command).data) == command.positions.tolist()
+
+
+# Fuzz: whatever comes, a noun or a typed refusal
+
+def _samples(rng):
+    observation = convert.observation_to_msg(make_observation(rng), FRAME)
+    belief = convert.belief_to_msg(make_belief(rng), FRAME)
+    plan = convert.plan_to_msg(make_plan(rng), ROBOT, FRAME)
+    command = convert.command_to_msg(
+        Command(T0, rng.normal(size=N), rng.normal(size=N), 0.05, False), ROBOT, FRAME)
+    poses = convert.PoseArray()
+    goal = convert.PoseStamped()
+    goal.header.frame_id = FRAME
+    poses.poses = [copy.deepcopy(goal.pose) for _ in range(3)]
+    image = convert.Image(height=4, width=6, encoding='rgb8', step=18, data=bytes(72))
+    depth = convert.Image(height=4, width=6, encoding='32FC1', step=24, data=bytes(96))
+    file = io.BytesIO()
+    Picture.fromarray(np.zeros((4, 6, 3), np.uint8)).save(file, 'JPEG')
+    packed = convert.CompressedImage(format='jpeg', data=file.getvalue())
+    status = convert.status_to_msg(Status(Code.OK, 'x', {'a': 1.0}), 'n')
+    return [
+        (observation, convert.observation_from_msg), (belief, convert.belief_from_msg),
+        (plan, lambda msg: convert.plan_from_msg(msg, ROBOT)),
+        (command, lambda msg: convert.command_from_msg(msg, ROBOT)),
+        (make_joint_state(rng), convert.joint_state_from_msg),
+        (poses, lambda msg: convert.poses_from_msg(msg, FRAME)),
+        (goal, convert.goal_from_msg), (convert.WrenchStamped(), convert.wrench_from_msg),
+        (image, convert.image_from_msg), (depth, convert.depth_from_msg),
+        (packed, convert.image_from_compressed), (status, convert.status_from_msg)]
+
+
+_LIMITS = {'int8': 7, 'uint8': 8, 'int16': 15, 'uint16': 16, 'int32': 31, 'uint32': 32}
+_DOUBLES = (math.nan, math.inf, -math.inf, 1e308, -1e308, 0.0, -0.0, 5e-324, 1e9)
+_STRINGS = ('', 'x', 'panda_joint1', 'rgb8', '32FC1', '16UC1', 'mono8', 'checkpoint_',
+            'checkpoint_ff', 'age_', 'valid_x', 'state', 'ß\n')
+
+
+def mutate(msg, rng):
+    """Change one field somewhere in a message, within its type."""
+    fields = list(msg.get_fields_and_field_types())
+    name = fields[rng.integers(len(fields))]
+    kind = msg.get_fields_and_field_types()[name]
+    value = getattr(msg, name)
+    if kind.startswith('sequence<') or '[' in kind:
+        setattr(msg, name, _mutate_list(value, kind, rng))
+    elif kind in ('double', 'float'):
+        setattr(msg, name, float(rng.choice(_DOUBLES[:3] + _DOUBLES[5:])))
+    elif kind == 'boolean':
+        setattr(msg, name, not value)
+    elif kind.startswith('string'):
+        setattr(msg, name, str(rng.choice(_STRINGS)))
+    elif kind in _LIMITS:
+        low = 0 if kind.startswith('u') else -(2 ** _LIMITS[kind])
+        high = 2 ** _LIMITS[kind] - 1
+        choices = [low, high, 0, 1, int(rng.integers(low, high))]
+        setattr(msg, name, int(choices[rng.integers(len(choices))]))
+    elif kind == 'octet':
+        setattr(msg, name, bytes([int(rng.integers(4))]))
+    else:
+        mutate(value, rng)
+
+
+def _mutate_list(values, kind, rng):
+    values = list(values)
+    choice = rng.integers(7)
+    if choice == 0 or not values:
+        return []
+    i = int(rng.integers(len(values)))
+    if choice == 1:
+        return values[:i]
+    if choice == 2:
+        return values + [copy.deepcopy(values[i])]
+    if choice == 3:
+        order = rng.permutation(len(values))
+        return [values[j] for j in order]
+    if choice == 4:
+        values[i] = copy.deepcopy(values[0])
+    elif 'double' in kind:
+        values[i] = float(rng.choice(_DOUBLES))
+    elif 'string' in kind:
+        values[i] = str(rng.choice(_STRINGS))
+    elif 'uint8' in kind:
+        values[i] = int(rng.integers(256))
+    else:
+        mutate(values[i], rng)
+    return values
+
+
+def finite(noun):
+    """Whether all that a noun holds is finite; depth and plain joint states may not be."""
+    values = noun if isinstance(noun, tuple) else vars(noun).values()
+    for value in values:
+        if isinstance(value, (np.ndarray, float)) and not np.isfinite(value).all():
+            return False
+    return True
+
+
+def test_fuzz():
+    rng = np.random.default_rng(7)
+    refused, accepted = 0, 0
+    for _ in range(250):
+        for msg, read in _samples(rng):
+            for _ in range(int(rng.integers(1, 4))):
+                mutate(msg, rng)
+            try:
+                noun = read(msg)
+            except WmRosError as error:
+                assert '\n' not in str(error) and 0 < len(str(error)) < 400
+                refused += 1
+                continue
+            accepted += 1
+            if read not in (convert.joint_state_from_msg, convert.depth_from_msg,
+                            convert.status_from_msg):
+                assert finite(noun), msg
+    assert refused + accepted == 3000
+    # Most changes are to be noticed, but harmless ones are not to be refused.
+    assert refused > 1000 and accepted > 300

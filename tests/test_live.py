@@ -1,0 +1,66 @@
+"""The live graph and its client: episodes from the outside, and what happens when one dies."""
+
+import os
+import signal
+
+import numpy as np
+import pytest
+from ros_testing import Domain
+from wm_ros.graph import GraphOptions
+from wm_ros.nodes.live import LiveGraph
+from wm_ros.param_table import MPC, SAFETY
+from wm_ros.types import WmRosError
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def domain(monkeypatch):
+    """Yield a DDS domain of its own, in the environment."""
+    made = Domain()
+    monkeypatch.setenv('ROS_DOMAIN_ID', str(made.id))
+    yield made
+    made.release()
+
+
+def test_episodes_and_recordings(domain):
+    """The asked seed is played, the arm moves towards the goal, all of it is recorded."""
+    options = GraphOptions(task='reach', use_mock_hardware=True)
+    with LiveGraph(options, namespace='left') as client:
+        client.record(True)
+        first = client.run(11)
+        client.record(False)
+        second = client.run(11)
+    assert (first.seed, first.task) == (second.seed, second.task) == (11, 'reach')
+    assert np.array_equal(first.goal, second.goal)
+    assert second.recording is None
+    assert first.elapsed <= 5.1 and first.plan_rate > 1.0
+    assert {MPC, SAFETY} <= set(first.figures)
+    recording = first.recording
+    assert len(recording.times) > 50 * first.elapsed
+    assert np.all(np.diff(recording.times) > 0)
+    assert len(recording.plans) > 3 and len(recording.imagined) > 1
+    names = {line.name for _, lines in recording.imagined for line in lines}
+    assert {'imagined_end_effector', 'plan'} <= names
+    moved = np.abs(recording.joints[-1] - recording.joints[0]).max()
+    assert moved > 0.05, 'the arm stood still'
+
+
+def test_death_during_an_episode(domain):
+    """The wait ends at once and says who died; the rest is stopped on the way out."""
+    graph = LiveGraph(GraphOptions(task='push', use_mock_hardware=True))
+    with pytest.raises(WmRosError, match='mpc_node was killed by SIGKILL'):
+        with graph as client:
+            os.kill(graph.supervisor.pid(MPC), signal.SIGKILL)
+            client.run(0)
+    assert all(process.poll() is not None for process in graph.supervisor._processes.values())
+
+
+def test_graph_that_does_not_come_up(domain, tmp_path):
+    """The reason is the node's own."""
+    bad = tmp_path / 'model.safetensors'
+    bad.write_bytes(b'nothing')
+    graph = LiveGraph(GraphOptions(use_mock_hardware=True, checkpoint=str(bad)))
+    with pytest.raises(WmRosError, match='world_model_node: could not configure'):
+        with graph:
+            raise AssertionError('it came up')

@@ -1,0 +1,310 @@
+"""The robot node over DDS: topics, commands, episodes, time."""
+
+import json
+import signal
+import subprocess
+import time
+
+from diagnostic_msgs.msg import DiagnosticStatus
+from geometry_msgs.msg import PoseArray, PoseStamped, WrenchStamped
+import numpy as np
+import pytest
+from ros_testing import BEST_EFFORT, peer, processes, wait_until  # noqa: F401
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CameraInfo, Image, JointState
+from std_msgs.msg import Float64MultiArray
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+from wm_ros.nodes import convert
+from wm_ros.nodes.base import LATCHED
+from wm_ros.robot.kinematics import Kinematics
+from wm_ros.robot.robot import load_robot
+
+pytestmark = pytest.mark.slow
+ROBOT = load_robot('panda')
+ARM = 'arm_controller/joint_trajectory'
+
+
+class Node:
+    """A robot node in a process, and what a user of it has at hand."""
+
+    def __init__(self, peer, processes, **parameters):  # noqa: F811
+        arguments = [word for name, value in parameters.items()
+                     for word in ('-p', f'{name.replace("__", ".")}:={json.dumps(value)}')]
+        self.process = processes('sim.robot_node', '--ros-args', *arguments)
+        self.peer = peer
+        self.joints = peer.record(JointState, 'joint_states', BEST_EFFORT)
+        self.arm = peer.publisher(JointTrajectory, ARM, 1)
+        wait_until(
+            lambda: peer.node.count_subscribers(ARM) or self.process.process.poll(), 20.0,
+            'the robot node')
+
+    def reset(self):
+        """Return what ~/reset says."""
+        response = self.peer.trigger('robot_node/reset')
+        assert response.success
+        return json.loads(response.message)
+
+    def position(self):
+        """Return the next arm positions [N] rad, in the robot's order."""
+        msg = self.joints.next()
+        place = dict(zip(msg.name, msg.position))
+        return np.array([place[name] for name in ROBOT.joint_names])
+
+    def send(self, publisher, msg):
+        """Publish once the node is known to listen: what is sent before is lost."""
+        wait_until(publisher.get_subscription_count, 10.0, f'a listener of {publisher.topic}')
+        publisher.publish(msg)
+
+    def order(self, positions, names=ROBOT.joint_names, seconds=0.3):
+        """Send a trajectory of one point."""
+        point = JointTrajectoryPoint(positions=list(map(float, positions)))
+        point.time_from_start.nanosec = int(seconds * 1e9)
+        self.send(self.arm, JointTrajectory(joint_names=list(names), points=[point]))
+
+
+@pytest.fixture
+def start(peer, processes):  # noqa: F811
+    """Return a function that starts a robot node with these parameters."""
+    def make(**parameters):
+        return Node(peer, processes, **parameters)
+    return make
+
+
+def episode_of(msg):
+    """Return the figures of an episode message."""
+    return {item.key: float(item.value) for item in msg.values}
+
+
+def test_joint_states_at_their_rate_with_honest_stamps(start):
+    """100 Hz, all joints by name, stamps even and fresh, whoever else is at work."""
+    node = start(task='push')
+    node.joints.next()
+    first = len(node.joints)
+    begin = time.monotonic()
+    wait_until(lambda: len(node.joints) >= first + 300, 10.0, '300 joint states')
+    rate = 300 / (time.monotonic() - begin)
+    assert 97 < rate < 103
+    msgs = node.joints.messages[first:first + 300]
+    stamps = np.array([convert.seconds(msg.header.stamp) for msg in msgs])
+    steps = np.diff(stamps)
+    # On the grid of the physics: 2 or 3 substeps of 1/240 s, but for what a busy machine loses.
+    even = np.isin(np.round(steps * 240), (2, 3)).mean()
+    assert even > 0.95
+    assert abs(stamps[-1] - time.time()) < 1.0
+    assert set(msgs[0].name) == set(ROBOT.joint_names + ROBOT.gripper_joint_names)
+    for msg in msgs:
+        sample = convert.joint_state_from_msg(msg)
+        assert np.isfinite(sample.positions).all() and len(sample.efforts) == 9
+
+
+def test_other_topics(start, peer):  # noqa: F811
+    """Object poses, wrench and clock are there, in their frames."""
+    node = start(task='push')
+    objects = peer.record(PoseArray, 'object_poses').next()
+    assert objects.header.frame_id == ROBOT.base_frame and len(objects.poses) == 1
+    assert objects.poses[0].position.z == pytest.approx(0.025, abs=0.003)
+    assert peer.record(WrenchStamped, 'wrench').next().header.frame_id
+    clock = peer.record(Clock, '/clock').next().clock
+    stamp = node.joints.next().header.stamp
+    assert convert.seconds(clock) == pytest.approx(convert.seconds(stamp), abs=0.5)
+
+
+def test_arm_obeys_by_name(start):
+    """A trajectory with the joints in another order moves the right ones."""
+    node = start()
+    wanted = node.position() + np.linspace(0.05, 0.2, 7)
+    node.order(wanted[::-1], ROBOT.joint_names[::-1])
+    wait_until(lambda: np.abs(node.position() - wanted).max() < 0.01, 10.0, 'the arm there')
+
+
+def test_position_commands_and_gripper(start, peer):  # noqa: F811
+    """The other command type, and both ways to move the gripper."""
+    node = start(command_timeout=5.0)
+    arm = peer.publisher(Float64MultiArray, 'arm_controller/commands', 1)
+    gripper = peer.publisher(Float64MultiArray, 'gripper_controller/commands', 1)
+    fingers = peer.publisher(JointTrajectory, 'gripper_controller/joint_trajectory', 1)
+    wanted = node.position() + 0.05
+    node.send(arm, Float64MultiArray(data=wanted.tolist()))
+    wait_until(lambda: np.abs(node.position() - wanted).max() < 0.01, 10.0, 'the arm there')
+
+    def opened():
+        msg = node.joints.next()
+        return dict(zip(msg.name, msg.position))['panda_finger_joint1']
+    node.send(gripper, Float64MultiArray(data=[0.03]))
+    wait_until(lambda: abs(opened() - 0.03) < 0.003, 10.0, 'the gripper open')
+    point = JointTrajectoryPoint(positions=[0.01])
+    point.time_from_start.nanosec = 100_000_000
+    node.send(fingers, JointTrajectory(joint_names=['panda_finger_joint1'], points=[point]))
+    wait_until(lambda: abs(opened() - 0.01) < 0.003, 10.0, 'the gripper half closed')
+
+
+def test_bad_commands_are_refused_and_change_nothing(start):
+    """NaN, partial, doubled and unknown joints: a line in the log, and the arm stands."""
+    node = start(engine='mock')
+    before = node.position()
+
+    def refused(reason, *order):
+        def sent_and_said():
+            node.order(*order)
+            return reason in node.process.output()
+        wait_until(sent_and_said, 10.0, f'the refusal: {reason}')
+    refused('not finite', np.full(7, np.nan))
+    for names in (ROBOT.joint_names[:6], ROBOT.joint_names[:6] + ('elbow',),
+                  ROBOT.joint_names[:1] * 7):
+        refused(f'got joints {", ".join(names)}, expected', (before + 0.2)[:len(names)], names)
+    assert np.array_equal(node.position(), before)
+    node.order(before + 0.2, seconds=0.0)
+    msg = node.joints.next(lambda msg: not np.array_equal(msg.position[:7], before))
+    assert msg.position[:7] == pytest.approx(before + 0.2)
+    assert 'Traceback' not in node.process.output()
+
+
+def test_commands_that_cease(start, peer):  # noqa: F811
+    """After command_timeout the arm stands where it is, and obeys the next command."""
+    node = start(command_timeout=0.2)
+    wanted = node.position() + 0.1
+    node.order(wanted, seconds=0.1)
+    wait_until(lambda: np.abs(node.position() - wanted).max() < 0.02, 10.0, 'the arm there')
+    wait_until(lambda: np.abs(node.joints.next().velocity[:7]).max() < 0.01, 10.0, 'rest')
+    node.order(wanted - 0.1)
+    wait_until(lambda: np.abs(node.position() - wanted + 0.1).max() < 0.02, 10.0, 'and back')
+
+
+def test_episodes_follow_the_seed(start, peer):  # noqa: F811
+    """A seed that was set is used exactly, the next one counts up, and the same is the same."""
+    node = start(task='push', engine='mock', seed=3)
+    goals = peer.record(PoseStamped, 'robot_node/goal', LATCHED)
+    wait_until(lambda: len(goals), 10.0, 'the first goal')
+    assert goals.messages[0].header.frame_id == ROBOT.base_frame
+    scenes = []
+    for seed in (42, None, None, 42):
+        if seed is not None:
+            assert peer.set('robot_node', seed=seed).successful
+        scenes.append(node.reset())
+        wait_until(lambda: len(goals) == len(scenes) + 1, 10.0, 'the goal')
+        goal = goals.messages[-1].pose.position
+        assert (goal.x, goal.y) == pytest.approx(scenes[-1]['goal'][:2])
+    assert [scene['seed'] for scene in scenes] == [42, 43, 44, 42]
+    assert scenes[0] == scenes[3] != scenes[1]
+    assert scenes[0]['task'] == 'push'
+    refused = peer.set('robot_node', seed=-1)
+    assert not refused.successful and '-1' in refused.reason
+    assert not peer.set('robot_node', engine='pybullet').successful
+
+
+def test_episode_succeeds_when_the_arm_is_at_the_goal(start, peer):  # noqa: F811
+    """The truth is published, success is latched, and the time-out comes when it must."""
+    node = start(engine='mock')
+    episodes = peer.record(DiagnosticStatus, 'robot_node/episode')
+    scene = node.reset()
+    running = episode_of(episodes.next(lambda msg: episode_of(msg)['elapsed'] < 2.0))
+    assert running['success'] == running['done'] == 0 and running['distance'] > 0.05
+    path, _ = Kinematics(ROBOT).follow(
+        node.position(), np.tile(scene['goal'][:3], (12, 1)), np.zeros(12),
+        np.zeros((12, 3)), np.zeros(12))
+    node.order(path[-1], seconds=0.2)
+    done = episode_of(episodes.next(lambda msg: episode_of(msg)['done']))
+    assert done['success'] == 1 and done['distance'] < 0.02 and done['seed'] == scene['seed']
+    assert done['elapsed'] < 5.0 and done['real_time_factor'] > 0.9
+    node.reset()
+    late = episodes.next(lambda msg: episode_of(msg)['done'])
+    assert late.message == 'timeout' and episode_of(late)['elapsed'] >= 5.0
+
+
+def test_lockstep(start, peer):  # noqa: F811
+    """Time stands still without ~/step, and the same steps give the same end."""
+    node = start(task='push', lockstep=True)
+    ends = []
+    for _ in range(2):
+        assert peer.set('robot_node', seed=5).successful
+        node.reset()
+        times = []
+        for i in range(20):
+            if i == 3:
+                node.order(ROBOT.home)
+                # A request is answered after the command: one thread takes both in turn.
+                time.sleep(0.1)
+            response = peer.trigger('robot_node/step')
+            times.append(json.loads(response.message)['time'])
+        steps = np.round(np.diff(times) * 240).astype(int)
+        assert set(steps) <= {2, 3} and sum(steps) / len(steps) == pytest.approx(2.4, abs=0.1)
+        msg = wait_until(lambda: next((m for m in node.joints.messages[::-1] if convert.seconds(
+            m.header.stamp) == pytest.approx(times[-1], abs=1e-6)), None), 5.0, 'the last state')
+        ends.append(list(msg.position))
+    assert ends[0] == ends[1]
+
+
+def test_step_is_for_lockstep(start, peer):  # noqa: F811
+    """In real time it says how to get there."""
+    start(engine='mock')
+    response = peer.trigger('robot_node/step')
+    assert not response.success and 'lockstep' in response.message
+
+
+def children_of(pid):
+    """Return the command lines of a process's children."""
+    return subprocess.run(['ps', '--ppid', str(pid), '-o', 'args='], capture_output=True,
+                          text=True).stdout
+
+
+def test_camera_works_only_while_somebody_looks(start, peer):  # noqa: F811
+    """Pictures of the asked size; the camera's process comes and goes with the subscriber."""
+    node = start(task='push', camera__width=80, camera__height=60, camera__depth=True)
+    node.joints.next()
+    assert 'sim.camera' not in children_of(node.process.pid)
+    images = peer.record(Image, 'camera/image_raw', BEST_EFFORT)
+    depths = peer.record(Image, 'camera/depth/image_raw', BEST_EFFORT)
+    infos = peer.record(CameraInfo, 'camera/camera_info', BEST_EFFORT)
+    _, rgb = convert.image_from_msg(images.next())
+    assert rgb.shape == (60, 80, 3) and rgb.std() > 10
+    _, depth = convert.depth_from_msg(depths.next())
+    assert depth.shape == (60, 80) and 0.3 < depth[45, 40] < 3.0
+    assert infos.next().k[2] == 40.0
+    assert 'sim.camera' in children_of(node.process.pid)
+    for recorder in (images, depths, infos):
+        peer.node.destroy_subscription(recorder._subscription)
+    wait_until(lambda: 'sim.camera' not in children_of(node.process.pid), 10.0,
+               'the end of the camera process')
+
+
+def test_large_pictures_do_not_disturb_the_joint_states(start, peer):  # noqa: F811
+    """Rendering takes far longer than the time between joint states."""
+    node = start(task='push', camera__width=320, camera__height=240)
+    images = peer.record(Image, 'camera/image_raw', BEST_EFFORT)
+    images.next()
+    first, pictures = len(node.joints), len(images)
+    wait_until(lambda: len(node.joints) >= first + 300, 10.0, '300 joint states')
+    assert len(images) > pictures + 5
+    steps = np.diff([convert.seconds(msg.header.stamp)
+                     for msg in node.joints.messages[first:first + 300]])
+    assert np.isin(np.round(steps * 240), (2, 3)).mean() > 0.9
+
+
+def test_a_stopped_process_does_not_hurry_afterwards(start):
+    """Time that the machine took away is lost, not made up for in a burst."""
+    node = start(engine='mock')
+    node.joints.next()
+    node.process.signal(signal.SIGSTOP)
+    time.sleep(1.0)
+    seen = len(node.joints)
+    node.process.signal(signal.SIGCONT)
+    begin = time.monotonic()
+    wait_until(lambda: len(node.joints) >= seen + 50, 10.0, '50 joint states')
+    assert time.monotonic() - begin > 0.3
+
+
+@pytest.mark.parametrize('arguments, expected', [
+    (('engine:=magic',), 'expected one of pybullet, mock'),
+    (('task:=juggle',), 'unknown task'),
+    (('robot:=nobody',), 'unknown robot'),
+    (('joint_state_rate:=0.0',), 'from 1 to 240 Hz'),
+    (('joint_state_rat:=100.0',), 'did you mean'),
+])
+def test_bad_parameters_end_the_process(processes, arguments, expected):  # noqa: F811
+    """With one line that says why, and exit code 2."""
+    words = [word for argument in arguments for word in ('-p', argument)]
+    process = processes('sim.robot_node', '--ros-args', *words)
+    assert process.wait() == 2
+    line = process.output().strip().splitlines()[-1]
+    assert line.startswith('robot_node: ') and expected in line
+    assert 'Traceback' not in process.output()

@@ -1,0 +1,280 @@
+"""What the gate does with old plans, old joint states, and bad ones of either kind."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from safety_oracle import (
+    follow_standing_plans, HOME, KNOT_DT, KNOTS, LIMITS, make_plan, PERIOD, Rig, standing_plan)
+from wm_ros.safety import GateSettings, Measured, SafetyGate
+from wm_ros.types import Code
+
+SETTINGS = GateSettings()
+STOP_TIME = float((LIMITS.velocity / LIMITS.acceleration).max())
+
+
+@pytest.mark.parametrize('heartbeat', [False, True])
+def test_a_stale_plan_is_held(heartbeat):
+    rig = Rig().cruise(1.0)
+    observed, stale = rig.plan.observed, None
+    while rig.status.code is not Code.STALE_PLAN:
+        if heartbeat:       # a hung planner may go on sending what it once thought
+            rig.plan = replace(rig.plan, solve_time=rig.now)
+        rig.step()
+    stale = rig.now
+    assert stale - observed <= SETTINGS.plan_timeout + PERIOD + 1e-9
+    assert rig.command.hold
+    standing = rig.go(1.0, until=None) and rig.command.positions
+    assert not rig.command.velocities.any()
+    rig.go(0.5)
+    np.testing.assert_array_equal(rig.command.positions, standing)
+
+
+def test_a_hold_brakes_at_once_and_smoothly():
+    rig = Rig().cruise(1.0, joint=1)
+    rig.go(1.0, until=Code.STALE_PLAN)
+    rate = 1.0 - LIMITS.acceleration[1] * PERIOD
+    while rate > 0:
+        assert rig.command.velocities[1] == pytest.approx(rate)
+        rig.step()
+        rate -= LIMITS.acceleration[1] * PERIOD
+    assert rig.command.velocities[1] == 0.0
+
+
+def test_a_hold_keeps_the_course():
+    rig = Rig()
+    rig.step()
+    course = np.array([1.0, -0.5, 0.25, 0.5, 0.1, -0.1, 1.0])
+    t = np.arange(KNOTS)[:, None] * KNOT_DT
+    knots, rates = HOME + course * t ** 2, 2 * course * t
+    rig.plan = make_plan(knots, rates, rig.now)
+    rig.go(1.0, until=Code.STALE_PLAN)
+    begin = rig.command.positions
+    rig.go(0.5)
+    moved = rig.command.positions - begin
+    np.testing.assert_allclose(moved / moved[0], course, atol=1e-9)
+
+
+def test_the_next_plan_goes_on_from_where_the_arm_stands():
+    rig = Rig().cruise(1.0)
+    rig.go(0.6)
+    assert rig.status.code is Code.STALE_PLAN
+    before = rig.command.positions
+    rig.plan = standing_plan(rig)
+    rig.step()
+    assert rig.status.code is Code.OK
+    np.testing.assert_array_equal(rig.command.positions, before)
+
+
+def test_a_plan_from_the_future_does_not_stay_young():
+    rig = Rig()
+    rig.step()
+    rig.plan = replace(standing_plan(rig), observed=rig.now + 0.1)
+    came = rig.now
+    rig.go(1.0, until=Code.STALE_PLAN)
+    assert rig.now - came <= SETTINGS.plan_timeout + 2 * PERIOD
+    rig.plan = replace(standing_plan(rig), observed=rig.now + 1.0)
+    assert rig.step()[1].code is Code.STALE_PLAN
+    assert rig.status.figures['refused'] == 1
+
+
+def test_a_plan_that_has_ended_is_held():
+    settings = replace(SETTINGS, plan_timeout=5.0)
+    rig = Rig(settings=settings)
+    rig.step()
+    t = np.arange(KNOTS)[:, None] * KNOT_DT
+    rig.plan = make_plan(HOME + 0.5 * t ** 2, t * np.ones(7), rig.now)
+    begin = rig.now
+    rig.go(2.0, until=Code.STALE_PLAN)
+    assert rig.now - begin == pytest.approx(0.5, abs=2 * PERIOD)
+    rig.go(0.5)
+    assert not rig.command.velocities.any()
+
+
+@pytest.mark.parametrize('lost', ['plan', 'input'])
+def test_the_joint_that_brakes_longest_stands_in_time(lost):
+    joint = int(np.argmax(LIMITS.velocity / LIMITS.acceleration))
+    start = HOME.copy()
+    start[joint] = LIMITS.lower[joint] + 0.2
+    rig = Rig(start=start).cruise(0.99 * LIMITS.velocity[joint], joint)
+    if lost == 'plan':
+        last, timeout = rig.plan.observed, SETTINGS.plan_timeout
+    else:
+        last, timeout = rig.measured.stamp, SETTINGS.input_timeout
+        rig.input = False
+    while rig.command.velocities.any():
+        if lost == 'input':
+            rig.plan = replace(rig.plan, observed=rig.now)
+        rig.step()
+    assert rig.now - last <= timeout + STOP_TIME + PERIOD + 1e-9
+
+
+@pytest.mark.parametrize('stuck', [False, True])
+def test_stale_joint_states_are_held(stuck):
+    rig = Rig().cruise(1.0)
+    rig.input = False
+    last = rig.measured.stamp
+    while rig.status.code is not Code.STALE_INPUT:
+        if stuck:       # the driver repeats itself
+            rig.measured = replace(rig.measured)
+        rig.plan = replace(rig.plan, observed=rig.now)
+        rig.step()
+    assert rig.now - last <= SETTINGS.input_timeout + PERIOD + 1e-9
+    while rig.command.velocities.any():
+        rig.step()
+    assert rig.now - last <= SETTINGS.input_timeout + STOP_TIME + PERIOD + 1e-9
+    rig.go(0.5)
+    rig.input, rig.plan = True, standing_plan(rig)
+    assert rig.step()[1].code is Code.OK
+
+
+def test_joint_states_that_are_always_late_are_not_believed():
+    rig = Rig()
+    rig.step()
+    rig.input = False
+    begin = rig.now
+    for _ in range(120):
+        rig.measured = Measured(rig.now - 0.3, HOME)
+        rig.plan = standing_plan(rig)
+        rig.step()
+        late = rig.now - begin > SETTINGS.input_timeout + PERIOD
+        assert not late or rig.status.code is Code.STALE_INPUT
+
+
+def test_a_joint_state_from_the_future_does_not_stay_young():
+    rig = Rig()
+    rig.step()
+    rig.input = False
+    begin = rig.now
+    rig.measured = Measured(begin + 0.09, HOME)
+    while rig.status.code is not Code.STALE_INPUT:
+        rig.plan = standing_plan(rig)
+        rig.step()
+        assert rig.now - begin <= SETTINGS.input_timeout + 2 * PERIOD
+
+
+def test_joint_states_out_of_order_are_passed_over():
+    rig = Rig()
+    rig.go(0.1)
+    rig.input = False
+    rig.measured = Measured(rig.now - 0.05, HOME + 0.2)
+    assert rig.step()[1].figures['tracking_error'] == 0.0
+    assert rig.status.figures['input_age'] < 0.02
+
+
+def test_an_arm_that_does_not_follow_is_held_until_it_is_near_again():
+    rig = Rig()
+    rig.step()
+    rig.follows = False
+    far = HOME + 1.0
+    for _ in range(240):
+        rig.plan = standing_plan(rig, far)
+        rig.step()
+    assert rig.status.code is Code.TRACKING_ERROR
+    error = np.abs(rig.command.positions - rig.arm).max()
+    assert 0.3 < error < 0.8 and not rig.command.velocities.any()
+    rig.arm = rig.command.positions - 0.2
+    rig.plan = standing_plan(rig, far)
+    assert rig.step()[1].code is Code.TRACKING_ERROR
+    rig.arm = rig.command.positions - 0.1
+    assert rig.step()[1].code is Code.LIMITED
+
+
+def test_a_release_goes_on_from_an_arm_that_is_lost():
+    rig = Rig()
+    rig.step()
+    rig.follows = False
+    for _ in range(240):
+        rig.plan = standing_plan(rig, HOME + 0.6)
+        rig.step()
+    assert rig.gate.release()
+    rig.may_begin = True
+    rig.step()
+    np.testing.assert_array_equal(rig.command.positions, rig.arm)
+
+
+@pytest.mark.parametrize('field', ['stamp', 'observed', 'dt', 'positions', 'velocities',
+                                   'gripper'])
+@pytest.mark.parametrize('value', [np.nan, np.inf, -np.inf])
+def test_a_plan_that_is_not_finite_latches(field, value):
+    rig = Rig().cruise(0.5)
+    good = standing_plan(rig, HOME)
+    bad = getattr(good, field)
+    if isinstance(bad, np.ndarray):
+        bad = bad.copy()
+        bad.flat[-1] = value
+    else:
+        bad = value
+    rig.plan = replace(good, **{field: bad})
+    assert rig.step()[1].code is Code.LATCHED
+    follow_standing_plans(rig, 1.0)
+    assert rig.status.code is Code.LATCHED and rig.command.hold
+    assert not rig.command.velocities.any()
+    assert 'finite' in rig.status.text
+    assert rig.gate.release()
+    follow_standing_plans(rig, 0.1)
+    assert rig.status.code is Code.OK
+
+
+MALFORMED = {
+    'too few joints': lambda plan: replace(
+        plan, positions=plan.positions[:, :6], velocities=plan.velocities[:, :6]),
+    'one dimension': lambda plan: replace(plan, positions=plan.positions[0]),
+    'ragged': lambda plan: replace(plan, velocities=plan.velocities[:-1]),
+    'ragged gripper': lambda plan: replace(plan, gripper=plan.gripper[:-1]),
+    'empty': lambda plan: replace(
+        plan, positions=plan.positions[:0], velocities=plan.velocities[:0],
+        gripper=plan.gripper[:0]),
+    'huge': lambda plan: replace(plan, positions=plan.positions + 1e300),
+    'dt 0': lambda plan: replace(plan, dt=0.0),
+    'dt negative': lambda plan: replace(plan, dt=-0.05),
+    'far future': lambda plan: replace(plan, stamp=plan.stamp + 1e9),
+    'strings': lambda plan: replace(plan, positions=np.full((KNOTS, 7), 'a')),
+    'objects': lambda plan: replace(plan, positions=np.full((KNOTS, 7), None)),
+    'None': lambda plan: replace(plan, velocities=None),
+    'text as stamp': lambda plan: replace(plan, stamp='now'),
+    'no plan at all': lambda plan: object(),
+    'older': lambda plan: replace(plan, observed=plan.observed - 0.1),
+}
+
+
+@pytest.mark.parametrize('name', MALFORMED)
+def test_a_malformed_plan_is_refused_and_the_last_one_followed(name):
+    rig = Rig()
+    rig.step()
+    follow_standing_plans(rig, 0.2)
+    good = rig.plan
+    rig.plan = MALFORMED[name](standing_plan(rig))
+    assert rig.step()[1].code is Code.BAD_INPUT
+    assert rig.status.figures['refused'] == 1 and not rig.command.hold
+    assert rig.step()[1].code is Code.OK
+    rig.go(1.0, until=Code.STALE_PLAN)
+    assert rig.now - good.observed <= SETTINGS.plan_timeout + PERIOD + 1e-9
+    follow_standing_plans(rig, 0.1)
+    assert rig.status.code is Code.OK
+
+
+@pytest.mark.parametrize('bad', [
+    Measured(0.0, np.full(7, np.nan)), Measured(np.nan, HOME), Measured(np.inf, HOME),
+    Measured(0.0, HOME[:6]), Measured(0.0, HOME + 5.0), Measured(0.0, None),
+    Measured(0.0, ['a'] * 7), Measured('now', HOME), Measured(1e9, HOME), object(),
+    Measured(0.0, HOME, None, np.nan)])
+def test_a_malformed_measurement_is_refused(bad):
+    rig = Rig()
+    rig.step()
+    follow_standing_plans(rig, 0.2)
+    if isinstance(bad, Measured) and bad.stamp == 0.0:
+        bad = replace(bad, stamp=rig.now)
+    rig.input, rig.measured = False, bad
+    last = rig.now
+    assert rig.step()[1].code is Code.BAD_INPUT
+    while rig.status.code is not Code.STALE_INPUT:
+        rig.plan = standing_plan(rig, HOME)
+        rig.step()
+    assert rig.now - last <= SETTINGS.input_timeout + PERIOD
+
+
+def test_the_gate_does_not_begin_on_a_bad_measurement():
+    gate = SafetyGate(LIMITS, SETTINGS)
+    command, status = gate.step(1.0, None, Measured(1.0, np.full(7, np.nan)))
+    assert command is None and status.code is Code.BAD_INPUT

@@ -1,0 +1,115 @@
+"""The Gymnasium environments."""
+
+import warnings
+
+import gymnasium
+from gymnasium.utils.env_checker import check_env
+import numpy as np
+import pytest
+from sim.env import ArmEnv, register
+from wm_ros.types import WmRosError
+
+TASKS = ('reach', 'push')
+
+
+@pytest.fixture(scope='module')
+def envs():
+    made = {task: ArmEnv(task) for task in TASKS}
+    yield made
+    for env in made.values():
+        env.close()
+
+
+@pytest.mark.parametrize('task', TASKS)
+def test_gymnasium_accepts_it(task):
+    register()
+    env = gymnasium.make(f'wm_ros/Panda{task.capitalize()}-v0', render_mode='rgb_array')
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter('always')
+        check_env(env.unwrapped)
+    env.close()
+    # Positions and velocities have no natural bounds; all else has to be in order.
+    others = [str(w.message) for w in said if 'infinity' not in str(w.message)]
+    assert not others
+
+
+def test_registering_twice_is_harmless():
+    register()
+    register()
+    assert 'wm_ros/PandaPush-v0' in gymnasium.registry
+
+
+@pytest.mark.parametrize('task', TASKS)
+def test_the_reward_is_that_of_the_goals(envs, task):
+    env = envs[task]
+    rng, rows = np.random.default_rng(0), []
+    env.reset(seed=1)
+    for _ in range(20):
+        seen, reward, terminated, truncated, info = env.step(rng.uniform(-1, 1, 5))
+        assert reward == pytest.approx(
+            env.compute_reward(seen['achieved_goal'], seen['desired_goal'], info))
+        assert reward == pytest.approx(-info['distance'] / 0.1) and reward <= 0.0
+        rows.append((seen['achieved_goal'], seen['desired_goal'], reward))
+    achieved, desired, rewards = (np.array(column) for column in zip(*rows))
+    np.testing.assert_allclose(env.compute_reward(achieved, desired, {}), rewards)
+    many = env.compute_reward(achieved[:, None], desired[None], {})
+    assert many.shape == (20, 20)
+    np.testing.assert_allclose(np.diag(many), rewards)
+
+
+@pytest.mark.parametrize('task', TASKS)
+def test_what_an_observation_holds(envs, task):
+    env = envs[task]
+    seen, _ = env.reset(seed=3)
+    seen, _, _, _, _ = env.step(np.array([0.5, 0, 0, 0, 1.0], np.float32))
+    now, vector = env.scene.situation(), seen['observation']
+    np.testing.assert_array_equal(vector[:3], now.end_effector)
+    np.testing.assert_array_equal(vector[3:6], now.end_effector_velocity)
+    assert vector[6] == env.scene.arm.gripper_width
+    np.testing.assert_array_equal(seen['desired_goal'], now.goal[:3])
+    if task == 'push':
+        np.testing.assert_array_equal(vector[7:14], now.object_poses[0])
+        np.testing.assert_array_equal(vector[14:17], now.object_velocities[0])
+        np.testing.assert_array_equal(seen['achieved_goal'], now.object_poses[0, :3])
+    else:
+        assert len(vector) == 7
+        np.testing.assert_array_equal(seen['achieved_goal'], now.end_effector)
+
+
+def test_seeds_fix_the_episode(envs):
+    env = envs['push']
+    first = [env.reset(seed=7)[0], env.reset()[0]]
+    again = [env.reset(seed=7)[0], env.reset()[0]]
+    for one, other in zip(first, again):
+        for key in one:
+            np.testing.assert_array_equal(one[key], other[key])
+    goals = [first[0]['desired_goal'], first[1]['desired_goal'],
+             env.reset(seed=8)[0]['desired_goal']]
+    assert len({tuple(goal) for goal in goals}) == 3
+
+
+def test_it_is_truncated_at_the_time_limit(envs):
+    env = envs['reach']
+    env.reset(seed=0)
+    ends = [env.step(np.zeros(5))[2:4] for _ in range(100)]
+    assert ends == [(False, False)] * 99 + [(False, True)]
+
+
+def test_it_terminates_with_success(envs):
+    env = envs['reach']
+    env.reset(seed=0)
+    for _ in range(100):
+        _, _, terminated, truncated, info = env.step(env.stepper.expert())
+        if terminated:
+            break
+    assert terminated and not truncated and info['is_success'] and info['distance'] <= 0.02
+
+
+def test_without_a_render_mode_there_is_no_frame(envs):
+    envs['reach'].reset(seed=0)
+    assert envs['reach'].render() is None
+
+
+def test_unknown_tasks_list_the_known():
+    with pytest.raises(WmRosError, match='push, reach'):
+        ArmEnv('juggle')

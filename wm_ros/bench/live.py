@@ -1,0 +1,84 @@
+"""Figures of the running graph: success, rates, latency, changes while the arm moves."""
+
+import os
+import threading
+
+from wm_ros.bench.product import evaluate
+from wm_ros.bench.record import at_least, at_most, load_note, shown
+from wm_ros.console import progress_bar
+from wm_ros.evaluation.run import Request
+from wm_ros.graph import GraphOptions
+
+EPISODES = 100
+_RUNS, _RUN_EPISODES = 3, 12
+
+
+def live():
+    """Return success through the live graph, beside the lockstep evaluation's."""
+    from wm_ros.nodes.evaluate import evaluate as evaluate_live
+    rows = []
+    for task in ('reach', 'push'):
+        command = f'wm_ros evaluate --task {task} --episodes {EPISODES} --ros'
+        with progress_bar(f'{task}, live', EPISODES) as advance:
+            figures = evaluate_live(Request(task, EPISODES), advance)
+        library = evaluate(task, EPISODES)['success_rate']
+        difference = abs(figures['success_rate'] - library)
+        rows += [
+            shown(f'live_{task}_success', figures['success_rate'], 'share', command,
+                  f'lockstep on the same seeds: {library:.3f}; real-time factor '
+                  f'{figures["real_time_factor"]:.3f}; {load_note()}'),
+            at_most(f'live_{task}_difference', difference, 0.03, 'share', command),
+            shown(f'live_{task}_time_to_goal', figures['time_to_goal_mean'], 's', command)]
+    return rows
+
+
+def rates():
+    """Return rates and latency of the push graph with the shipped settings, several runs."""
+    from wm_ros.nodes.evaluate import evaluate as evaluate_live
+    rows = []
+    for number in range(_RUNS):
+        with progress_bar(f'run {number + 1}', _RUN_EPISODES) as advance:
+            figures = evaluate_live(Request('push', _RUN_EPISODES, seed=3000), advance)
+        command = 'wm_ros bench main_job --only rates'
+        note, tail = load_note(), f'_run{number + 1}'
+        rows += [
+            at_least(f'real_time_factor{tail}', figures['real_time_factor'], 0.98, '', command,
+                     note),
+            at_least(f'plan_rate{tail}', figures['plan_rate_hz'], 30, 'Hz', command),
+            at_least(f'horizon{tail}', figures['horizon'], 5, 'steps', command),
+            at_most(f'latency_p99{tail}', figures['latency_p99_ms'], 50, 'ms', command),
+            shown(f'latency_p50{tail}', figures['latency_p50_ms'], 'ms', command),
+            at_least(f'gate_rate{tail}', figures['gate_rate_hz'], 100, 'Hz', command),
+            shown(f'plan_ms_p50{tail}', figures['plan_ms_p50'], 'ms', command)]
+    return rows
+
+
+def tuning():
+    """Change parameters while the arm moves; good ones work, bad ones are refused."""
+    from wm_ros.nodes.live import LiveGraph
+    from wm_ros.nodes.probe import not_a_number, PlannerProbe
+    command = 'wm_ros bench main_job --only tuning'
+    rows = []
+    with open(os.devnull, 'w', encoding='utf-8') as silence:
+        graph = LiveGraph(GraphOptions(task='push'), log=silence)
+        with graph as client:
+            probe = PlannerProbe(graph.context)
+            episodes = threading.Thread(target=lambda: [client.run(seed) for seed in range(3)])
+            episodes.start()
+            try:
+                probe.plans_until(10, 0, 60.0)
+                _, reason, seen = probe.change('planner.horizon', 8)
+                rows.append(at_most('horizon_change_plans', probe.plans_until(8, seen), 3,
+                                    'plans', command, reason))
+                for name, value in (('minus_one', -1), ('zero', 0), ('nan', not_a_number()),
+                                    ('text', 'ten')):
+                    accepted, reason, _ = probe.change('planner.horizon', value)
+                    good = not accepted and bool(reason)
+                    rows.append(at_least(f'horizon_{name}_refused', float(good), 1, '1 = yes',
+                                         command, reason))
+                rows.append(at_least('plans_per_second_after', probe.plans_within(3.0) / 3.0, 20,
+                                     'Hz', command, 'the arm goes on'))
+            finally:
+                episodes.join()
+                probe.close()
+    return rows

@@ -1,0 +1,46 @@
+"""Which benches there are, and which parts they have."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Dict
+
+from wm_ros.types import WmRosError
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a bench: a function of ``wm_ros.bench.<module>`` that returns figures."""
+
+    name: str
+    module: str
+    function: str
+    doc: str
+
+    def measure(self):
+        """Return the part's figures; takes minutes."""
+        return getattr(import_module(f'wm_ros.bench.{self.module}'), self.function)()
+
+
+_MAIN_JOB = (
+    Part('success', 'product', 'success', '1,000 episodes of reach and of push'),
+    Part('planning', 'product', 'planning', 'planner against prior and dither, paired'),
+    Part('prediction', 'product', 'prediction', 'open-loop error of the model'),
+    Part('train_reach', 'training', 'train_reach', 'reach from nothing, 3 seeds'),
+    Part('train_push', 'training', 'train_push', 'push from nothing, 3 seeds'),
+    Part('alone', 'training', 'alone', 'training without demonstrations'),
+    Part('live', 'live', 'live', '100 episodes of each through the live graph'),
+    Part('rates', 'live', 'rates', 'rates and latency of the running graph, 3 runs'),
+    Part('tuning', 'live', 'tuning', 'parameters changed while the arm moves'),
+    Part('bad_input', 'commands', 'bad_input', 'errors in one line, exit code 2'),
+    Part('demo', 'commands', 'demo', 'the demo'),
+    Part('tests', 'commands', 'tests', 'the tests on a fresh clone'),
+)
+
+BENCHES: Dict[str, tuple] = {'main_job': _MAIN_JOB}
+
+
+def get_bench(name: str) -> tuple:
+    """Return the parts of a bench; raises WmRosError that lists the known ones."""
+    if name not in BENCHES:
+        raise WmRosError(f'unknown bench {name!r}: expected one of {", ".join(BENCHES)}')
+    return BENCHES[name]

@@ -1,0 +1,87 @@
+"""
+Measure the figures that the project reports, and print them as a table.
+
+Rows go to benchmarks/results/<name>.json part by part: a run that was interrupted goes on
+where it stopped; parts that are there already are measured again only with --again or
+--only.
+"""
+
+import argparse
+from pathlib import Path
+
+_EXAMPLES = """
+examples:
+  wm_ros bench main_job                  measure what is missing, print all
+  wm_ros bench main_job --only success   measure one part (again)
+  wm_ros bench main_job --show           print what was measured
+  wm_ros bench main_job --show --update README.md
+                                         write the table between the figure marks there
+"""
+
+
+def add_parser(subparsers):
+    """Add the verb."""
+    parser = subparsers.add_parser(
+        'bench', help='measure the reported figures', description=__doc__, epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('name', help='main_job')
+    parser.add_argument('--only', default='', metavar='PART', help='one part, measured anew')
+    parser.add_argument('--again', action='store_true', help='measure all parts anew')
+    parser.add_argument('--show', action='store_true', help='measure nothing')
+    parser.add_argument('--update', default='', metavar='FILE',
+                        help='write the table into this Markdown file')
+    parser.add_argument('--results', default='benchmarks/results', metavar='DIR',
+                        help='folder of the results (default: %(default)s)')
+    parser.set_defaults(run=run)
+
+
+def run(arguments) -> int:
+    """Measure and print; 0 when every bar is met."""
+    from wm_ros.bench import get_bench
+    from wm_ros.bench.record import Record
+    from wm_ros.types import WmRosError
+    parts = get_bench(arguments.name)
+    names = [part.name for part in parts]
+    if arguments.only and arguments.only not in names:
+        raise WmRosError(f'--only: got {arguments.only!r}, expected one of {", ".join(names)}')
+    record = Record(Path(arguments.results) / f'{arguments.name}.json', names)
+    for part in () if arguments.show else parts:
+        wanted = part.name == arguments.only if arguments.only else (
+            arguments.again or not record.rows(part.name))
+        if wanted:
+            print(f'measuring {part.name}: {part.doc} ...', flush=True)
+            record.store(part.name, part.measure())
+    rows = record.everything()
+    _print(rows)
+    if arguments.update:
+        _update(Path(arguments.update), rows)
+    return 0 if rows and all(row.holds for row in rows) else 1
+
+
+def _print(rows):
+    from rich.console import Console
+    from rich.table import Table
+    table = Table('figure', 'value', 'unit', 'bar', 'holds', 'note')
+    for row in rows:
+        mark = '' if not row.bar else ('yes' if row.holds else '[red]no[/red]')
+        value = row.value if isinstance(row.value, str) else f'{row.value:g}'
+        table.add_row(row.figure, value, row.unit, row.bar, mark, row.note)
+    Console().print(table)
+
+
+def _update(path, rows):
+    """Write the rows that have a bar between the marks of a Markdown file."""
+    from wm_ros.types import WmRosError
+    text = path.read_text(encoding='utf-8')
+    begin, end = '<!-- figures -->\n', '<!-- /figures -->'
+    if text.count(begin) != 1 or text.count(end) != 1:
+        raise WmRosError(f'{path}: expected one pair of marks {begin.strip()} ... {end}')
+    table = ['| figure | value | bar | |', '|---|---|---|---|']
+    for row in rows:
+        if row.bar:
+            value = row.value if isinstance(row.value, str) else f'{row.value:g} {row.unit}'
+            table.append(f'| {row.figure.replace("_", " ")} | {value} | {row.bar} | '
+                         f'{"holds" if row.holds else "missed"} |')
+    head, rest = text.split(begin)
+    tail = rest.split(end)[1]
+    path.write_text(head + begin + '\n'.join(table) + '\n' + end + tail, encoding='utf-8')

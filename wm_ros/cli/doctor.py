@@ -1,0 +1,54 @@
+"""
+Tell what this machine has and lacks, and how to mend it.
+
+Looks at Python, the libraries, the shipped files, cores and memory, ROS 2, and sends
+messages through DDS from one process to another.  Changes nothing.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+from wm_ros.types import WmRosError
+
+_EXAMPLES = """
+examples:
+  wm_ros doctor
+  wm_ros doctor --json report.json      for a bug report
+
+exit code: 0 when nothing is in the way of running, 1 otherwise.
+"""
+
+
+def add_parser(subparsers):
+    """Add the verb."""
+    parser = subparsers.add_parser(
+        'doctor', help='examine this machine', description=__doc__, epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--json', metavar='FILE', help='write the findings there as well')
+    parser.set_defaults(run=run)
+
+
+def run(arguments) -> int:
+    """Print each finding as it comes; return 0 when none is a failure."""
+    from wm_ros.cli import _checks as checks
+    findings = []
+    for finding in checks.all_checks():
+        findings.append(finding)
+        print(f'{finding.level:<5} {finding.name:<18} {finding.text}', flush=True)
+        if finding.mend:
+            print(f'{"":<5} {"":<18} -> {finding.mend}')
+    report = checks.as_json(findings)
+    if arguments.json:
+        _write(arguments.json, report)
+    failed = sum(finding.level == checks.FAIL for finding in findings)
+    print('all well' if report['ok'] else f'{failed} to mend', flush=True)
+    return 0 if report['ok'] else 1
+
+
+def _write(path, report):
+    # Not by wm_ros.console, which needs one of the libraries that may be missing.
+    try:
+        Path(path).write_text(json.dumps(report, indent=1) + '\n', encoding='utf-8')
+    except OSError as error:
+        raise WmRosError(f'--json {path}: cannot be written ({error.strerror})') from error

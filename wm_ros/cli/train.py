@@ -1,0 +1,89 @@
+"""
+Train a world model with its policy prior from nothing, in simulation.
+
+Data of the scripted expert with noise first, then rounds in which the model collects with
+its own planner; --no-demonstrations does without the script.
+"""
+
+import argparse
+import sys
+
+_EXAMPLES = """
+examples:
+  wm_ros train --task reach --output reach          about a minute
+  wm_ros train --task push --seed 1 --output push_1
+  wm_ros train --task push --no-demonstrations --output alone
+  wm_ros train --task push --debug-run              every part in seconds; learns nothing
+  wm_ros evaluate --task reach --checkpoint reach   what it can do
+"""
+
+
+def add_parser(subparsers):
+    """Add the verb."""
+    parser = subparsers.add_parser(
+        'train', help='train a world model', description=__doc__, epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--task', required=True, help='reach or push')
+    parser.add_argument('--output', default='', metavar='NAME',
+                        help='checkpoint to write: NAME.safetensors and NAME.json '
+                        '(default: <robot>_<task>)')
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--robot', default='panda')
+    parser.add_argument('--device', default='cpu', help='torch device')
+    parser.add_argument('--threads', type=int, default=1, help='of torch on the CPU')
+    parser.add_argument('--no-demonstrations', action='store_true',
+                        help='no scripted expert: explore, then learn from the planner')
+    parser.add_argument('--data', default='', metavar='DIR',
+                        help='begin with these episodes (wm_ros collect)')
+    parser.add_argument('--debug-run', action='store_true', help='every part in seconds')
+    parser.add_argument('--json', metavar='FILE', help='write the figures there')
+    parser.set_defaults(run=run)
+
+
+def run(arguments) -> int:
+    """Train and save."""
+    import torch
+    from wm_ros.console import prepare_json, StageBars, write_json
+    from wm_ros.evaluation.run import parameters, Request
+    from wm_ros.learning.recipe import ALONE_PLANNER, get_recipe
+    from wm_ros.learning.train import Training
+    from wm_ros.param_table import MPC
+    from wm_ros.robot.robot import load_robot
+    from wm_ros.types import WmRosError
+    from wm_ros.world_model.checkpoint import check_output, weights_path
+    prepare_json(arguments.json)
+    if arguments.threads < 1:
+        raise WmRosError(f'--threads: got {arguments.threads}, expected at least 1')
+    torch.set_num_threads(arguments.threads)
+    robot = load_robot(arguments.robot)
+    recipe = get_recipe(arguments.task, not arguments.no_demonstrations, arguments.debug_run)
+    planner = {name: value for name, value in parameters(Request(arguments.task, 1))[MPC].items()
+               if name.startswith(('planner.', 'objective.'))}
+    if arguments.no_demonstrations:
+        planner.update(ALONE_PLANNER)
+    output = arguments.output or f'{robot.name}_{arguments.task}'
+    check_output(output)
+    recorded = _recorded(arguments)
+    with StageBars() as bars:
+        training = Training(robot, arguments.task, recipe, arguments.seed, planner,
+                            arguments.device, bars.report)
+        training.add(recorded)
+        try:
+            figures = training.run()
+            digest = training.save(output, figures)
+        finally:
+            training.close()
+    print(f'{weights_path(output)} ({digest}): {figures["environment_steps"]} environment steps, '
+          f'{figures["demonstration_steps"]} of them with a demonstration, '
+          f'{figures["updates"]} updates, {figures["seconds"]:.0f} s')
+    write_json(arguments.json, {'task': arguments.task, 'seed': arguments.seed,
+                                'checkpoint': digest, **figures})
+    return 0
+
+
+def _recorded(arguments):
+    from wm_ros.data import read_episodes
+    if not arguments.data:
+        return []
+    return read_episodes(arguments.data, arguments.task,
+                         lambda complaint: print(complaint, file=sys.stderr))

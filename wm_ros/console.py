@@ -1,0 +1,75 @@
+"""What the command line shows and writes: progress bars and JSON files."""
+
+from contextlib import contextmanager
+import json
+import os
+from pathlib import Path
+import sys
+import time
+from typing import Optional
+
+from rich.console import Console
+from rich.progress import (BarColumn, MofNCompleteColumn, Progress, TextColumn,
+                           TimeElapsedColumn, TimeRemainingColumn)
+from wm_ros.types import WmRosError
+
+_QUIET = 10.0           # [s] between lines where there is no terminal
+
+
+class StageBars:
+    """Bars for stages of work; where nobody watches a terminal, a line every ten seconds."""
+
+    def __init__(self):
+        console = Console(stderr=True)
+        self._live = console.is_terminal
+        self._progress = Progress(
+            TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(),
+            TimeElapsedColumn(), TimeRemainingColumn(), TextColumn('{task.fields[note]}'),
+            console=console, disable=not self._live)
+        self._bars = {}
+        self._said = time.monotonic()
+
+    def __enter__(self):
+        self._progress.__enter__()
+        return self
+
+    def __exit__(self, *error):
+        return self._progress.__exit__(*error)
+
+    def report(self, stage: str, done: int, total: int, figures):
+        """Show that ``done`` of ``total`` of ``stage`` are there, with figures."""
+        if not self._live:
+            if time.monotonic() - self._said >= _QUIET or done == total:
+                self._said = time.monotonic()
+                print(f'{stage}: {done}/{total}  {_note(figures)}', file=sys.stderr, flush=True)
+            return
+        if stage not in self._bars:
+            self._bars[stage] = self._progress.add_task(stage, total=total, note='')
+        self._progress.update(self._bars[stage], completed=done, note=_note(figures))
+
+
+@contextmanager
+def progress_bar(text: str, total: int):
+    """Show one bar; yield ``advance(done, **figures)``."""
+    with StageBars() as bars:
+        yield lambda done, **figures: bars.report(text, done, total, figures)
+
+
+def _note(figures):
+    return '  '.join(f'{name} {value:.4g}' for name, value in figures.items())
+
+
+def prepare_json(path: Optional[str]):
+    """Complain now, not after an hour, when ``path`` cannot be written."""
+    if path and not Path(path).resolve().parent.is_dir():
+        raise WmRosError(f'--json {path}: no such folder {Path(path).resolve().parent}')
+
+
+def write_json(path: Optional[str], figures):
+    """Write ``figures`` to ``path``, whole or not at all; None writes nothing."""
+    if not path:
+        return
+    target = Path(path)
+    partial = target.with_name(f'{target.name}.partial')
+    partial.write_text(json.dumps(figures, indent=1) + '\n', encoding='utf-8')
+    os.replace(partial, target)

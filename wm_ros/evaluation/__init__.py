@@ -1,0 +1,1 @@
+"""Evaluation: the product in lockstep, open-loop prediction, statistics."""

@@ -1,0 +1,134 @@
+"""Many closed-loop episodes, on several cores, into one report."""
+
+from dataclasses import dataclass
+import multiprocessing
+from typing import Callable, List, Optional, Tuple
+
+import numpy as np
+from wm_ros.evaluation.closed_loop import ClosedLoop, Result
+from wm_ros.evaluation.statistics import wilson
+from wm_ros.graph import graph, GraphOptions
+from wm_ros.param_table import MPC, SAFETY, SENSOR, TABLE
+from wm_ros.robot.robot import load_robot
+from wm_ros.tasks import get_task
+from wm_ros.types import WmRosError
+from wm_ros.world_model import load_checkpoint
+
+_NODES = (SENSOR, MPC, SAFETY)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to evaluate: episodes of seeds ``seed`` ... ``seed + episodes - 1``."""
+
+    task: str
+    episodes: int
+    seed: int = 0
+    planner: str = ''               # '' means: as the parameters say
+    checkpoint: str = ''
+    robot: str = ''
+    params_files: Tuple[str, ...] = ()
+    settings: Tuple[str, ...] = ()  # 'node:name:=value'
+    jobs: int = 1
+
+    def options(self) -> GraphOptions:
+        """Return the graph that these parameters are of."""
+        settings = self.settings
+        if self.planner:
+            settings += (f'{MPC}:planner.type:={self.planner}',)
+        return GraphOptions(task=self.task, robot=self.robot, checkpoint=self.checkpoint,
+                            params_files=self.params_files, settings=settings)
+
+
+def parameters(request: Request) -> dict:
+    """Return the parameters of each node, as the graph would be started with."""
+    get_task(request.task)
+    told = {entry.name: entry.parameters for entry in graph('sim', request.options())}
+    return {node: TABLE.resolve(node, {
+        name: value for name, value in told[node].items()
+        if name in TABLE.of_node(node) or name.startswith('joint_limits.')})
+        for node in _NODES}
+
+
+def _loop(request: Request) -> ClosedLoop:
+    import torch
+    torch.set_num_threads(1)
+    params = parameters(request)
+    robot = load_robot(params[MPC]['robot'])
+    model = load_checkpoint(params[MPC]['checkpoint'], robot, get_task(request.task),
+                            params[MPC]['device'])
+    return ClosedLoop(robot, request.task, model, params)
+
+
+_worker: Optional[ClosedLoop] = None
+
+
+def _start_worker(request):
+    global _worker
+    _worker = _loop(request)
+
+
+def _run_one(seed) -> Result:
+    return _worker.run(seed)
+
+
+def run(request: Request, progress: Callable[[List[Result]], None] = lambda results: None
+        ) -> List[Result]:
+    """
+    Return the results in the order of their seeds; ``progress`` hears of those so far.
+
+    Raises WmRosError for an unknown task, checkpoint or parameter before anything starts.
+    """
+    if request.episodes < 1:
+        raise WmRosError(f'--episodes: got {request.episodes}, expected at least 1')
+    if request.seed < 0:
+        raise WmRosError(f'--seed: got {request.seed}, expected at least 0')
+    seeds = range(request.seed, request.seed + request.episodes)
+    results: List[Result] = []
+    if request.jobs <= 1:
+        loop = _loop(request)
+        for seed in seeds:
+            results.append(loop.run(seed))
+            progress(results)
+        loop.close()
+        return results
+    _loop(request).close()      # what is wrong is said here, once, and not by the workers
+    context = multiprocessing.get_context('spawn')
+    with context.Pool(request.jobs, _start_worker, (request,)) as pool:
+        for result in pool.imap_unordered(_run_one, seeds):
+            results.append(result)
+            progress(results)
+    return sorted(results, key=lambda result: result.seed)
+
+
+def report(request: Request, results: List[Result]) -> dict:
+    """Return the figures of an evaluation as plain data."""
+    params = parameters(request)
+    planner = params[MPC]
+    robot = load_robot(planner['robot'])
+    model = load_checkpoint(planner['checkpoint'], robot, get_task(request.task))
+    successes = sum(result.success for result in results)
+    times = np.array([result.time for result in results])
+    plan_ms = np.concatenate([result.plan_ms or [np.nan] for result in results])
+    return {
+        'task': request.task, 'episodes': len(results), 'seed': request.seed,
+        'success_rate': successes / len(results),
+        'success_ci95': list(wilson(successes, len(results))),
+        'time_to_goal_mean': float(times.mean()),
+        'return_mean': float(np.mean([result.total_reward for result in results])),
+        'planner': planner['planner.type'], 'horizon': planner['planner.horizon'],
+        'plan_ms_p50': float(np.nanquantile(plan_ms, 0.5)),
+        'plan_ms_p99': float(np.nanquantile(plan_ms, 0.99)),
+        'checkpoint': model.checkpoint, 'engine': 'pybullet', 'robot': robot.name,
+        'ros': False,
+        'limited_share': float(sum(r.limited for r in results) / _cycles(times, params)),
+        'held_share': float(sum(r.held for r in results) / _cycles(times, params)),
+        'failed_seeds': [result.seed for result in results if not result.success],
+        'times': [round(float(result.time), 4) for result in results],
+        'parameters': {name: value for name, value in planner.items()
+                       if name.startswith(('planner.', 'objective.'))},
+    }
+
+
+def _cycles(times, params):
+    return max(1.0, float(times.sum()) * params[SAFETY]['safety.rate'])

@@ -1,0 +1,114 @@
+"""Episodes out of the simulator: scripted with noise, random, or by any policy."""
+
+from typing import Callable, List, Optional
+
+import numpy as np
+from sim.scene import Scene
+from sim.stepper import Stepper
+from wm_ros.robot.robot import Robot
+from wm_ros.tasks import get_task
+from wm_ros.types import ACTION_NAMES, Episode
+from wm_ros.world_model.state import StateEstimator
+
+_HELD_OUT = 900_000_000    # seeds of episodes that nothing is trained on begin here
+
+
+class Noise:
+    """
+    Correlated noise in bursts: a share of the time the action is disturbed or replaced.
+
+    Bursts leave the script's narrow way, and the script, asked again from there, shows how
+    to come back (DART, Laskey et al. 2017).
+    """
+
+    def __init__(self, rng, std=0.6, burst=0.08, length=8, correlation=0.8):
+        self.rng, self.std, self.burst, self.length = rng, std, burst, length
+        self.correlation = correlation
+        self.value = np.zeros(len(ACTION_NAMES))
+        self.left = 0
+
+    def __call__(self, action):
+        """Return ``action`` [A], disturbed or not."""
+        if self.left == 0 and self.rng.random() < self.burst:
+            self.left = 1 + self.rng.integers(self.length)
+            self.replace = self.rng.random() < 0.5
+            self.value = self.rng.normal(size=len(action)) * self.std * 1.5
+        if self.left == 0:
+            return action
+        self.left -= 1
+        c = self.correlation
+        self.value = c * self.value + np.sqrt(1 - c * c) * self.std * self.rng.normal(
+            size=len(action))
+        return np.clip(self.value + (0 if self.replace else action), -1, 1)
+
+
+class Collector:
+    """Runs episodes of ``task`` and records them; one physics world, reused."""
+
+    def __init__(self, robot: Robot, task: str, delay: float = 0.0):
+        self.task = get_task(task)
+        self.scene = Scene(robot, task)
+        self.stepper = Stepper(self.scene, delay)
+        self.estimator = StateEstimator(robot, self.task)
+        self.mask = np.array(self.task.active, dtype=float)
+
+    def run(self, seed: int, act: Optional[Callable], source: str,
+            disturb: Optional[Callable] = None, label: bool = True,
+            linger: int = 10) -> Episode:
+        """
+        Return the episode of ``seed`` under ``act(state [X], goal [7], observation)`` -> [A].
+
+        ``act`` None means the script.  ``disturb`` changes the action before it is
+        executed; ``label`` records what the script would do (these steps count as
+        demonstrations); ``linger`` steps are recorded after success.
+        """
+        observation = self.stepper.reset(seed)
+        state = self.estimator.update(None, 0.0, observation)
+        states, actions, experts, rewards = [state], [], [], []
+        left = linger
+        while not self.scene.timeout and left > 0:
+            expert = self.stepper.expert() if label or act is None else None
+            action = expert if act is None else act(state, self.scene.goal, observation)
+            if disturb is not None:
+                action = disturb(action)
+            action = np.clip(action, -1, 1) * self.mask
+            stamp = observation.stamp
+            observation = self.stepper.step(action)
+            state = self.estimator.update(state, stamp, observation)
+            states.append(state)
+            actions.append(action)
+            experts.append(expert)
+            rewards.append(self.stepper.reward())
+            left -= self.scene.success
+        return Episode(
+            task=self.task.name, states=np.array(states), goal=self.scene.goal,
+            actions=np.array(actions, np.float32), rewards=np.array(rewards, np.float32),
+            success=self.scene.success, source=source,
+            expert=np.array(experts, np.float32) * self.mask.astype(np.float32)
+            if label else None)
+
+    def close(self):
+        """End the physics."""
+        self.scene.close()
+
+
+def record(collector: Collector, source: str, seed: int, rng) -> Episode:
+    """
+    Return the episode of ``seed``: of the 'script', 'noisy' (script, disturbed) or 'random'.
+
+    Random episodes wander with correlated actions, and know no label.
+    """
+    if source == 'random':
+        wander = Noise(rng, std=0.8, burst=1.0, length=20, correlation=0.9)
+        return collector.run(seed, lambda *_: np.zeros(len(ACTION_NAMES)), source,
+                             disturb=wander, label=False)
+    return collector.run(seed, None, source, disturb=Noise(rng) if source == 'noisy' else None)
+
+
+def held_out(robot: Robot, task: str, episodes: int) -> List[Episode]:
+    """Return episodes of the script, every other one disturbed, on seeds never trained on."""
+    collector, rng = Collector(robot, task), np.random.default_rng(_HELD_OUT)
+    recorded = [record(collector, 'noisy' if i % 2 else 'script', _HELD_OUT + i, rng)
+                for i in range(episodes)]
+    collector.close()
+    return recorded

@@ -1,0 +1,102 @@
+"""The losses of the world model and its heads."""
+
+import numpy as np
+import torch
+from torch.nn import functional
+from wm_ros.world_model.dynamics import Dynamics
+
+
+def fit_lag(dynamics: Dynamics, state, action, reached):
+    """
+    Fit the actuation lag and the output scales on transitions [B, X], [B, A], [B, X].
+
+    Least squares per axis; contacts are left to the ensemble.
+    """
+    with torch.no_grad():
+        following = dynamics.move_setpoint(state, action)
+        inputs = dynamics.lag_inputs(state, following).reshape(-1, 4)
+        targets = torch.stack([reached[:, :3] - state[:, :3], reached[:, 3:6]], -1)
+        # In single precision lstsq would cut off the small, nearly collinear columns.
+        solution = torch.linalg.lstsq(inputs.double(), targets.reshape(-1, 2).double()).solution
+        dynamics.lag.copy_(solution)
+        residual = dynamics.target_residual(state, dynamics.follow(state, following), reached)
+        dynamics.scale.copy_(residual.std(0).clamp(min=1e-4))
+
+
+def ensemble_loss(dynamics: Dynamics, state, action, reached, latent):
+    """
+    Return the loss of the ensemble [scalar]; each member has its own rows.
+
+    ``state``, ``reached`` [E, B, X], ``action`` [E, B, A], ``latent`` [E, B, D].
+    """
+    following = dynamics.follow(state, dynamics.move_setpoint(state, action))
+    target = dynamics.target_residual(state, following, reached) / dynamics.scale
+    contact = dynamics.features.contact(state, following)
+    out = dynamics.ensemble(torch.cat([contact, latent], -1))
+    return functional.smooth_l1_loss(out, target, beta=1.0)
+
+
+def predict_latent(dynamics: Dynamics, state, latent, action):
+    """Return the latent [..., D] that is expected after ``action``."""
+    following = dynamics.follow(state, dynamics.move_setpoint(state, action))
+    contact = dynamics.features.contact(state, following)
+    return dynamics.transition(torch.cat([contact, latent, action], -1))
+
+
+def filter_latents(dynamics: Dynamics, states, actions, first):
+    """
+    Return posterior latents [L + 1, B, D] and predicted ones [L, B, D] along sequences.
+
+    ``states`` [L + 1, B, X], ``actions`` [L, B, A]; ``first`` [B, D] is what was predicted
+    for the first state.
+    """
+    posterior, predicted = [dynamics.encode(states[0], first)], []
+    for t in range(len(actions)):
+        predicted.append(predict_latent(dynamics, states[t], posterior[-1], actions[t]))
+        posterior.append(dynamics.encode(states[t + 1], predicted[-1]))
+    return torch.stack(posterior), torch.stack(predicted)
+
+
+@torch.no_grad()
+def filter_replay(dynamics: Dynamics, states, actions, replay):
+    """Return the predicted latent [rows, D] of every row of ``replay``, filtered in order."""
+    lengths = np.array([len(e.states) for e in replay.episodes])
+    offsets = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    order = np.argsort(-lengths, kind='stable')
+    lengths, offsets = lengths[order], offsets[order]
+    predicted = dynamics.initial_latent(states)
+    for t in range(int(lengths[0]) - 1):
+        rows = torch.as_tensor(offsets[lengths > t + 1] + t, device=states.device)
+        latent = dynamics.encode(states[rows], predicted[rows])
+        predicted[rows + 1] = predict_latent(dynamics, states[rows], latent, actions[rows])
+    return predicted
+
+
+def consistency_loss(posterior, predicted):
+    """Return how far predicted latents are from the encoder's (TD-MPC2, equation 3)."""
+    return functional.mse_loss(predicted, posterior[1:].detach()) * predicted.shape[-1]
+
+
+def policy_loss(dynamics: Dynamics, state, latent, goal, action, weight):
+    """Return the weighted error of the policy prior on labelled rows [B, *]."""
+    error = (dynamics.policy(state, latent, goal) - action).square().sum(-1)
+    return (error * weight).sum() / weight.sum().clamp(min=1.0)
+
+
+def value_loss(dynamics: Dynamics, target: Dynamics, states, latents, goals, rewards):
+    """
+    Return the error of all value heads against n-step targets along sequences.
+
+    ``states`` [L + 1, B, X], ``latents`` [L + 1, B, D], ``goals`` [B, 3], ``rewards``
+    [L, B]; the value of a state is the discounted sum of the rewards after it.
+    """
+    discount, length = dynamics.config.discount, len(rewards)
+    with torch.no_grad():
+        returns = target.values(states[-1], latents[-1], goals).mean(0)
+        targets = []
+        for t in reversed(range(length)):
+            returns = rewards[t] + discount * returns
+            targets.append(returns)
+        targets = torch.stack(targets[::-1])
+    estimates = dynamics.values(states[:-1], latents[:-1], goals.expand(length, *goals.shape))
+    return functional.mse_loss(estimates, targets.expand_as(estimates)) * 0.1

@@ -1,0 +1,56 @@
+"""Recipes: how much of what goes into training, per task; saved in the checkpoint."""
+
+from dataclasses import asdict, dataclass, replace
+
+from wm_ros.types import WmRosError
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Amounts of one training run; episodes are counted in environment steps as they come."""
+
+    first_episodes: int         # scripted with noise, or random without demonstrations
+    first_updates: int
+    rounds: int                 # of collecting with the model itself and training on
+    prior_episodes: int         # per round: policy prior, disturbed
+    planner_episodes: int       # per round: planner
+    round_updates: int
+    last_updates: int
+    demonstrations: bool = True
+
+    def to_dict(self) -> dict:
+        """Return it as plain data, for checkpoints."""
+        return asdict(self)
+
+    @property
+    def updates(self) -> int:
+        """Return gradient steps in all."""
+        return self.first_updates + self.rounds * self.round_updates + self.last_updates
+
+
+RECIPES = {
+    'reach': Recipe(60, 600, 1, 20, 10, 300, 900),
+    'push': Recipe(300, 2500, 4, 60, 15, 700, 3000),
+}
+# Without a script to imitate, the planner is the teacher: more rounds, most of them its own.
+_ALONE = {
+    'reach': Recipe(60, 500, 4, 0, 15, 400, 800, False),
+    'push': Recipe(120, 1500, 12, 0, 40, 600, 3000, False),
+}
+#: A planner without a teacher must find the object by itself and look around.
+ALONE_PLANNER = {'objective.approach': 0.3, 'planner.noise_std': 0.5,
+                 'planner.num_policy_samples': 32}
+
+
+def get_recipe(task: str, demonstrations: bool = True, debug: bool = False) -> Recipe:
+    """Return the recipe of ``task``; ``debug`` runs every part of it in seconds."""
+    recipes = RECIPES if demonstrations else _ALONE
+    if task not in recipes:
+        raise WmRosError(f'no recipe for task {task!r}: expected one of '
+                         f'{", ".join(sorted(recipes))}')
+    recipe = recipes[task]
+    if debug:
+        recipe = replace(recipe, first_episodes=6, first_updates=20, rounds=1,
+                         prior_episodes=min(2, recipe.prior_episodes), planner_episodes=1,
+                         round_updates=10, last_updates=20)
+    return recipe

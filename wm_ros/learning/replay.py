@@ -1,0 +1,68 @@
+"""Replay memory: all episodes in flat arrays, sampled as transitions or sequences."""
+
+import numpy as np
+from wm_ros.types import Episode
+
+
+class Replay:
+    """
+    Rows of all episodes one after another; the last row of each has no action.
+
+    ``sample(batch, length, rng)`` gives starts whose ``length`` following rows belong to
+    the same episode.
+    """
+
+    def __init__(self):
+        self._episodes = []
+        self._arrays = None
+
+    def add(self, episode: Episode):
+        """Remember ``episode``."""
+        self._episodes.append(episode)
+        self._arrays = None
+
+    @property
+    def episodes(self):
+        """All episodes, oldest first."""
+        return tuple(self._episodes)
+
+    @property
+    def steps(self) -> int:
+        """Environment steps remembered."""
+        return sum(len(episode.actions) for episode in self._episodes)
+
+    @property
+    def arrays(self):
+        """Flat arrays: state, action, expert, labelled, reward, goal, left, success."""
+        if self._arrays is None:
+            self._arrays = self._flatten()
+        return self._arrays
+
+    def _flatten(self):
+        columns = {name: [] for name in
+                   ('state', 'action', 'expert', 'labelled', 'reward', 'goal', 'left',
+                    'success')}
+        for e in self._episodes:
+            steps = len(e.actions)
+            idle = np.zeros((1, e.actions.shape[1]), np.float32)
+            expert = e.actions if e.expert is None else e.expert
+            columns['state'].append(e.states)
+            columns['action'].append(np.concatenate([e.actions, idle]))
+            columns['expert'].append(np.concatenate([expert, idle]))
+            labelled = np.full(steps + 1, e.expert is not None, np.float32)
+            labelled[-1] = 0.0
+            columns['labelled'].append(labelled)
+            columns['reward'].append(np.append(e.rewards, 0.0))
+            columns['goal'].append(np.tile(e.goal[:3], (steps + 1, 1)))
+            columns['left'].append(np.arange(steps, -1, -1))
+            columns['success'].append(np.full(steps + 1, e.success, np.float32))
+        return {name: np.concatenate(parts).astype(np.int64 if name == 'left' else np.float32)
+                for name, parts in columns.items()}
+
+    def starts(self, length: int, labelled: bool = False):
+        """Return rows that have ``length`` steps after them in their episode."""
+        arrays = self.arrays
+        mask = arrays['left'] >= length
+        if labelled:
+            mask &= arrays['labelled'] > 0
+        return np.flatnonzero(mask)

@@ -1,0 +1,172 @@
+"""Training from nothing: scripted and noisy data first, then online with its own planner."""
+
+from dataclasses import replace
+from pathlib import Path
+import time
+from typing import Callable, Optional
+
+import numpy as np
+import torch
+from wm_ros.learning.collect import Collector, Noise, record
+from wm_ros.learning.recipe import Recipe
+from wm_ros.learning.replay import Replay
+from wm_ros.learning.trainer import Trainer, TrainerConfig
+from wm_ros.planning import Mpc, PlannerSettings
+from wm_ros.robot.robot import Robot
+from wm_ros.types import WmRosError
+from wm_ros.world_model import save_checkpoint, WorldModel
+from wm_ros.world_model.checkpoint import check_device
+from wm_ros.world_model.dynamics import Dynamics, ModelConfig
+
+_TRAIN_SEEDS = 1_000_000        # seeds of training episodes begin here, evaluation's at 0
+_SEEDS = 800                    # seeds of runs; each has _TRAIN_SEEDS episodes of its own
+
+
+class Training:
+    """
+    One training run of ``task``; ``report(stage, done, total, figures)`` hears of progress.
+
+    The same seed gives the same run on the same machine and thread count.
+    """
+
+    def __init__(self, robot: Robot, task: str, recipe: Recipe, seed: int, planner: dict,
+                 device: str = 'cpu', report: Optional[Callable] = None):
+        if not 0 <= seed < _SEEDS:
+            raise WmRosError(f'--seed: got {seed}, expected from 0 to {_SEEDS - 1}')
+        check_device(device)
+        torch.manual_seed(seed)
+        self.rng = np.random.default_rng(seed)
+        self.robot, self.recipe, self.seed = robot, recipe, seed
+        self.report = report or (lambda stage, done, total, figures: None)
+        self.collector = Collector(robot, task)
+        self.task = self.collector.task
+        self.model_config, self.trainer_config = ModelConfig(), TrainerConfig()
+        self.dynamics = Dynamics(robot, self.task, self.model_config)
+        self.trainer = Trainer(self.dynamics, self.trainer_config, seed, recipe.updates, device)
+        self.replay = Replay()
+        self.settings = PlannerSettings.from_params(planner)
+        self.planner_params, self.device = dict(planner), device
+        self._episode = _TRAIN_SEEDS * (1 + seed)
+
+    def add(self, episodes):
+        """Begin with recorded ``episodes`` instead of collecting the first ones."""
+        widths = self.dynamics.layout.width, len(self.task.active), 7
+        for episode in episodes:
+            got = (episode.states.shape[-1], episode.actions.shape[-1], episode.goal.shape[-1])
+            if got != widths:
+                raise WmRosError(f'recorded episodes: widths of state, action and goal are {got}, '
+                                 f'expected {widths}; record them anew')
+            self.replay.add(episode)
+
+    def run(self) -> dict:
+        """Train; return figures: steps, demonstration steps, updates, seconds."""
+        began, recipe = time.perf_counter(), self.recipe
+        self._first_data()
+        self._updates('first', recipe.first_updates)
+        for number in range(recipe.rounds):
+            self._round(number)
+            self._updates(f'round {number + 1}', recipe.round_updates)
+        self._updates('last', recipe.last_updates)
+        demonstrated = sum(len(e.actions) for e in self.replay.episodes
+                           if e.expert is not None) if recipe.demonstrations else 0
+        return {'environment_steps': self.replay.steps, 'demonstration_steps': demonstrated,
+                'updates': recipe.updates, 'seconds': round(time.perf_counter() - began, 1),
+                'episodes': len(self.replay.episodes)}
+
+    def save(self, path: Path, figures: dict) -> str:
+        """Write the checkpoint; return its hash."""
+        training = {
+            'seed': self.seed, 'recipe': self.recipe.to_dict(),
+            'trainer': self.trainer_config.to_dict(), 'planner': self.planner_params,
+            'torch': torch.__version__.split('+')[0], **figures}
+        return save_checkpoint(path, self.dynamics, self.robot, self.task, training,
+                               self._expected_innovation())
+
+    def close(self):
+        """End the physics."""
+        self.collector.close()
+
+    def _next_seed(self):
+        self._episode += 1
+        return self._episode
+
+    def _first_data(self):
+        total = 0 if self.replay.episodes else self.recipe.first_episodes
+        for i in range(total):
+            source = 'noisy' if self.recipe.demonstrations else 'random'
+            episode = record(self.collector, source, self._next_seed(), self.rng)
+            self.replay.add(episode)
+            self.report('collect', i + 1, total, {'steps': self.replay.steps})
+
+    def _round(self, number):
+        recipe, done = self.recipe, 0
+        total = recipe.prior_episodes + recipe.planner_episodes
+        successes = {'prior': [], 'planner': []}
+        for i in range(total):
+            kind = 'prior' if i < recipe.prior_episodes else 'planner'
+            calm = i % 3 == 0
+            episode = self._own_episode(
+                'prior' if kind == 'prior' else 'mppi',
+                None if calm else Noise(self.rng, burst=0.04))
+            self.replay.add(episode)
+            if calm:
+                successes[kind].append(episode.success)
+            done += 1
+            self.report(f'round {number + 1}: own episodes', done, total, {
+                'steps': self.replay.steps,
+                **{name: float(np.mean(x)) for name, x in successes.items() if x}})
+
+    def _own_episode(self, planner, disturb):
+        model = WorldModel(self.dynamics, self.robot, self.task, device=self.device)
+        pilot = Pilot(model, self.robot, replace(
+            self.settings, type=planner, seed=int(self.rng.integers(2 ** 31))))
+        self.dynamics.eval()
+        episode = self.collector.run(self._next_seed(), pilot, planner, disturb=disturb,
+                                     label=self.recipe.demonstrations)
+        self.dynamics.train().requires_grad_(True)
+        if not self.recipe.demonstrations:
+            # What the planner wanted is the label; what was executed may be disturbed.
+            wanted = np.array(pilot.wanted, np.float32)
+            episode = replace(episode, expert=wanted, randomisation=dict(episode.randomisation))
+        return episode
+
+    def _updates(self, stage, count):
+        if count == 0:
+            return
+        self.trainer.prepare(self.replay)
+        for i in range(count):
+            figures = self.trainer.update()
+            if (i + 1) % 50 == 0 or i + 1 == count:
+                self.report(f'{stage}: updates', i + 1, count, figures)
+                if not all(np.isfinite(list(figures.values()))):
+                    raise WmRosError(f'training diverged at update {i + 1} of stage {stage}: '
+                                     f'{figures}; lower the learning rate')
+
+    def _expected_innovation(self):
+        """Return the 95th percentile of one-step errors [m] on episodes of the script."""
+        model = WorldModel(self.dynamics, self.robot, self.task, device=self.device,
+                           expected_innovation=1.0)
+        stepper, misses = self.collector.stepper, []
+        for i in range(5):
+            observation, belief = stepper.reset(_TRAIN_SEEDS - 1 - i), None
+            while not stepper.scene.done:
+                belief = model.observe(belief, observation)
+                misses.append(belief.surprise)
+                observation = stepper.step(stepper.expert())
+        return float(np.quantile(misses, 0.95))
+
+
+class Pilot:
+    """Acts with a planner on the explicit states that a Collector hands over."""
+
+    def __init__(self, model: WorldModel, robot: Robot, settings: PlannerSettings):
+        self.mpc = Mpc(model, robot, model.task, settings)
+        self.wanted = []
+        self._belief = self._plan = None
+
+    def __call__(self, state, goal, observation):
+        """Return the first action [A] of a new plan."""
+        self._belief = self.mpc.model.observe(self._belief, observation)
+        self._plan = self.mpc.plan(self._belief, goal, self._plan, observation.stamp)
+        self.wanted.append(self._plan.actions[0])
+        return self._plan.actions[0]

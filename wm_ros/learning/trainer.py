@@ -1,0 +1,125 @@
+"""Gradient steps on a replay memory: world model, heads and policy prior together."""
+
+import copy
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+from wm_ros.learning import losses
+from wm_ros.learning.replay import Replay
+from wm_ros.types import WmRosError
+from wm_ros.world_model.dynamics import Dynamics
+
+
+@dataclass(frozen=True)
+class TrainerConfig:
+    """What an update is made of."""
+
+    batch: int = 64             # sequences
+    length: int = 6             # their steps
+    rows: int = 512             # transitions per ensemble member, and for the policy
+    learning_rate: float = 1e-3
+    target_rate: float = 0.01   # of the value target's moving average
+    clip: float = 10.0
+    refresh: int = 250          # updates between filterings of the whole memory
+
+    def to_dict(self) -> dict:
+        """Return it as plain data, for checkpoints."""
+        return asdict(self)
+
+
+class Trainer:
+    """Holds optimiser and target network; ``update`` makes one gradient step."""
+
+    def __init__(self, dynamics: Dynamics, config: TrainerConfig, seed: int, updates: int,
+                 device: str = 'cpu'):
+        self.dynamics, self.config, self.device = dynamics.to(device), config, device
+        self.target = copy.deepcopy(dynamics)
+        self.rng = np.random.default_rng(seed)
+        self.optimiser = torch.optim.AdamW(
+            dynamics.parameters(), config.learning_rate, weight_decay=1e-4)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(
+            self.optimiser, lambda i: max(0.05, min(1.0, (i + 1) / 100, 2.0 * (1 - i / updates))))
+
+    def prepare(self, replay: Replay):
+        """Bring the replay's arrays to the device, fit the lag, filter the latents."""
+        self.replay = replay
+        self.data = {k: torch.as_tensor(v, device=self.device)
+                     for k, v in replay.arrays.items()}
+        self.sequences = replay.starts(self.config.length)
+        self.rows = replay.starts(1)
+        self.labelled = replay.starts(1, labelled=True)
+        if not len(self.sequences):
+            raise WmRosError(f'no episode has {self.config.length} steps: nothing to train on')
+        rows = torch.as_tensor(self.rng.choice(self.rows, 20000))
+        data = self.data
+        losses.fit_lag(self.dynamics, data['state'][rows], data['action'][rows],
+                       data['state'][rows + 1])
+        self._updates = 0
+
+    def _refresh(self):
+        """Filter all episodes again, so that latents are those of the running graph."""
+        self.predicted = losses.filter_replay(
+            self.dynamics, self.data['state'], self.data['action'], self.replay)
+
+    def update(self) -> dict:
+        """Make one step; return the losses as numbers."""
+        config, dynamics, data = self.config, self.dynamics, self.data
+        if self._updates % config.refresh == 0:
+            self._refresh()
+        self._updates += 1
+        starts = torch.as_tensor(self.rng.choice(self.sequences, config.batch))
+        index = starts + torch.arange(config.length + 1)[:, None]
+        states, actions = data['state'][index], data['action'][index[:-1]]
+        goals, rewards = data['goal'][starts], data['reward'][index[:-1]]
+        latents, predicted = losses.filter_latents(
+            dynamics, states, actions, self.predicted[starts])
+        parts = {
+            'consistency': losses.consistency_loss(latents, predicted),
+            'value': losses.value_loss(dynamics, self.target, states, latents, goals, rewards),
+            'reward': self._reward_loss(states, predicted, goals, rewards),
+            'ensemble': self._ensemble_loss(),
+            'policy': self._policy_loss(),
+        }
+        loss = sum(parts.values())
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(dynamics.parameters(), config.clip)
+        self.optimiser.step()
+        self.schedule.step()
+        self._follow_target()
+        return {name: float(value.detach()) for name, value in parts.items()}
+
+    def _reward_loss(self, states, predicted, goals, rewards):
+        goals = goals.expand(len(rewards), *goals.shape)
+        guess = self.dynamics.reward(states[1:], predicted, goals)
+        return (guess - rewards).square().mean()
+
+    def _ensemble_loss(self):
+        config, data = self.config, self.data
+        members = self.dynamics.config.members
+        rows = torch.as_tensor(self.rng.choice(self.rows, (members, config.rows)))
+        state, latent = self._encode(rows)
+        return losses.ensemble_loss(self.dynamics, state, data['action'][rows],
+                                    data['state'][rows + 1], latent)
+
+    def _policy_loss(self):
+        if not len(self.labelled):
+            return torch.zeros(())
+        rows = torch.as_tensor(self.rng.choice(self.labelled, self.config.rows))
+        state, latent = self._encode(rows)
+        return losses.policy_loss(
+            self.dynamics, state, latent, self.data['goal'][rows], self.data['expert'][rows],
+            self.data['labelled'][rows])
+
+    def _encode(self, rows):
+        """Return states [..., X] and their latents [..., D], without gradient."""
+        state = self.data['state'][rows]
+        with torch.no_grad():
+            latent = self.dynamics.encode(state, self.predicted[rows])
+        return state, latent
+
+    def _follow_target(self):
+        with torch.no_grad():
+            for ours, theirs in zip(self.target.parameters(), self.dynamics.parameters()):
+                ours.lerp_(theirs, self.config.target_rate)

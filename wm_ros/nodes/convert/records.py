@@ -1,0 +1,153 @@
+"""Observations and beliefs as records: named arrays in a PointCloud2, for any ROS tool."""
+
+from array import array
+import math
+from typing import Any, Dict, Tuple
+
+import numpy as np
+from sensor_msgs.msg import PointCloud2, PointField
+from wm_ros.nodes.convert.basics import ConvertError, finite, seconds, show, stamp
+from wm_ros.types import Belief, Observation
+
+_ARRAYS = ('joint_efforts', 'commanded_positions', 'commanded_velocities')
+_CHECKPOINT = 'checkpoint_'
+_FIELDS: Dict[Tuple[Tuple[str, int], ...], list] = {}
+
+
+def observation_to_msg(observation: Observation, frame: str) -> PointCloud2:
+    """Return the record of an observation; images stay behind, their ages are told."""
+    entries = [('joint_positions', observation.joint_positions),
+               ('joint_velocities', observation.joint_velocities),
+               ('gripper_width', observation.gripper_width)]
+    for name in _ARRAYS + ('commanded_gripper', 'object_poses', 'wrench'):
+        value = getattr(observation, name)
+        if value is not None:
+            entries.append((name, value))
+    entries += [(f'age_{name}', age) for name, age in observation.ages.items()
+                if math.isfinite(age)]
+    entries += [(f'valid_{name}', flag and name not in ('image', 'depth'))
+                for name, flag in observation.valid.items()]
+    return _record(observation.stamp, frame, entries)
+
+
+def observation_from_msg(msg: PointCloud2) -> Observation:
+    """Return the observation of a record; ConvertError for any other PointCloud2."""
+    what = 'observation'
+    entries = _entries(what, msg)
+    positions = _take(what, entries, 'joint_positions')
+    count = positions.size
+    optional: Dict[str, Any] = {
+        name: _take(what, entries, name, count) for name in _ARRAYS if name in entries}
+    if 'commanded_gripper' in entries:
+        optional['commanded_gripper'] = _scalar(what, entries, 'commanded_gripper')
+    if 'wrench' in entries:
+        optional['wrench'] = _take(what, entries, 'wrench', 6)
+    if 'object_poses' in entries:
+        poses = _take(what, entries, 'object_poses')
+        if poses.size % 7:
+            raise ConvertError(f'{what}: object_poses has {poses.size} values, expected 7 each')
+        optional['object_poses'] = poses.reshape(-1, 7)
+    velocities = _take(what, entries, 'joint_velocities', count)
+    width = _scalar(what, entries, 'gripper_width')
+    ages, valid = {}, {}
+    for name in list(entries):
+        if name.startswith('age_'):
+            ages[name[len('age_'):]] = _scalar(what, entries, name)
+        elif name.startswith('valid_'):
+            valid[name[len('valid_'):]] = bool(_scalar(what, entries, name))
+        else:
+            raise ConvertError(f'{what}: unknown field {show(name)}')
+    return Observation(
+        stamp=seconds(msg.header.stamp), joint_positions=positions, joint_velocities=velocities,
+        gripper_width=width, ages=ages, valid=valid, **optional)
+
+
+def belief_to_msg(belief: Belief, frame: str) -> PointCloud2:
+    """Return the record of a belief; a field ``checkpoint_<hash>`` says who made it."""
+    return _record(belief.stamp, frame, [
+        ('state', belief.state), ('latent', belief.latent),
+        ('joint_positions', belief.joint_positions),
+        ('commanded_positions', belief.commanded_positions),
+        ('commanded_velocities', belief.commanded_velocities),
+        ('surprise', belief.surprise), ('gripper_width', belief.gripper_width),
+        ('commanded_gripper', belief.commanded_gripper),
+        (_CHECKPOINT + belief.checkpoint, 1.0)])
+
+
+def belief_from_msg(msg: PointCloud2) -> Belief:
+    """Return the belief of a record; ConvertError for any other PointCloud2."""
+    what = 'belief'
+    entries = _entries(what, msg)
+    marks = [name for name in entries if name.startswith(_CHECKPOINT)]
+    if len(marks) != 1:
+        raise ConvertError(f'{what}: got {len(marks)} fields {_CHECKPOINT}<hash>, expected one')
+    del entries[marks[0]]
+    positions = _take(what, entries, 'joint_positions')
+    latent = entries.pop('latent', np.zeros(0))
+    belief = Belief(
+        stamp=seconds(msg.header.stamp),
+        state=_take(what, entries, 'state').astype(np.float32),
+        latent=latent.astype(np.float32), joint_positions=positions,
+        commanded_positions=_take(what, entries, 'commanded_positions', positions.size),
+        commanded_velocities=_take(what, entries, 'commanded_velocities', positions.size),
+        surprise=_scalar(what, entries, 'surprise'),
+        gripper_width=_scalar(what, entries, 'gripper_width'),
+        commanded_gripper=_scalar(what, entries, 'commanded_gripper'),
+        checkpoint=marks[0][len(_CHECKPOINT):])
+    if entries:
+        raise ConvertError(f'{what}: unknown field {show(next(iter(entries)))}')
+    # A float64 beyond float32's range has become infinite by now.
+    finite(f'{what}: state', belief.state)
+    finite(f'{what}: latent', belief.latent)
+    return belief
+
+
+def _record(time, frame, entries) -> PointCloud2:
+    """Return a record of ``entries`` (name, values); those without values are left out."""
+    rows = [(name, np.atleast_1d(np.asarray(values, dtype=float)).ravel())
+            for name, values in entries]
+    rows = [(name, values) for name, values in rows if values.size]
+    layout = tuple((name, values.size) for name, values in rows)
+    if layout not in _FIELDS:
+        if len(_FIELDS) > 64:
+            _FIELDS.clear()
+        offsets = np.cumsum([0] + [8 * size for _, size in layout])
+        _FIELDS[layout] = [
+            PointField(name=name, offset=int(offset), datatype=PointField.FLOAT64, count=size)
+            for (name, size), offset in zip(layout, offsets)]
+    data = np.concatenate([values for _, values in rows]).tobytes()
+    msg = PointCloud2(height=1, width=1, is_dense=True, point_step=len(data),
+                      row_step=len(data), data=array('B', data), fields=_FIELDS[layout])
+    msg.header.stamp = stamp(time)
+    msg.header.frame_id = frame
+    return msg
+
+
+def _entries(what, msg: PointCloud2) -> Dict[str, np.ndarray]:
+    """Return the arrays of a record by name; ConvertError for anything that is none."""
+    size = len(msg.data)
+    if (msg.height, msg.width, msg.is_bigendian) != (1, 1, False) or size % 8 or not size:
+        raise ConvertError(f'{what}: not a record (one little-endian point of 64-bit floats)')
+    values = np.frombuffer(msg.data, '<f8')
+    found = {}
+    for field in msg.fields:
+        first, count = field.offset // 8, field.count
+        if (field.datatype != PointField.FLOAT64 or field.offset % 8 or count < 1
+                or first + count > values.size or field.name in found):
+            raise ConvertError(f'{what}: field {show(field.name)} is doubled, misplaced, or not '
+                               'FLOAT64')
+        found[field.name] = values[first:first + count]
+    return {name: np.array(finite(f'{what}: {name}', part)) for name, part in found.items()}
+
+
+def _take(what, entries, name, count=None):
+    if name not in entries:
+        raise ConvertError(f'{what}: field {name!r} is missing')
+    values = entries.pop(name)
+    if count is not None and values.size != count:
+        raise ConvertError(f'{what}: {name} has {values.size} values, expected {count}')
+    return values
+
+
+def _scalar(what, entries, name) -> float:
+    return float(_take(what, entries, name, 1)[0])

@@ -1,0 +1,68 @@
+"""Evaluation through the live graph: separate processes, DDS, real time."""
+
+import os
+from typing import Callable, List
+
+import numpy as np
+from wm_ros.evaluation.run import parameters, Request
+from wm_ros.evaluation.statistics import wilson
+from wm_ros.nodes.episode_client import LiveEpisode
+from wm_ros.nodes.live import LiveGraph
+from wm_ros.param_table import MODEL, MPC, ROBOT, SAFETY
+from wm_ros.robot.robot import load_robot
+from wm_ros.tasks import get_task
+from wm_ros.types import WmRosError
+from wm_ros.world_model import load_checkpoint
+
+
+def evaluate(request: Request, advance: Callable) -> dict:
+    """
+    Play the request's episodes in a graph of its own; return the figures.
+
+    ``advance(done, success=...)`` hears of progress.  Raises WmRosError when the graph does
+    not come up or a node dies.
+    """
+    params = parameters(request)
+    robot, task = load_robot(params[MPC]['robot']), get_task(request.task)
+    checkpoint = load_checkpoint(params[MPC]['checkpoint'], robot, task).checkpoint
+    episodes: List[LiveEpisode] = []
+    with open(os.devnull, 'w', encoding='utf-8') as silence:
+        with LiveGraph(request.options(), log=silence) as client:
+            for number in range(request.episodes):
+                episodes.append(client.run(request.seed + number))
+                advance(number + 1, success=float(np.mean([e.success for e in episodes])),
+                        real_time_factor=episodes[-1].real_time_factor)
+    return report(request, params, checkpoint, episodes)
+
+
+def report(request, params, checkpoint, episodes) -> dict:
+    """Return the figures of live episodes, named as those of the lockstep evaluation."""
+    if not episodes:
+        raise WmRosError('no episode was played')
+    limit = get_task(request.task).time_limit
+    successes = sum(episode.success for episode in episodes)
+    times = [episode.elapsed if episode.success else limit for episode in episodes]
+
+    def figure(node, name):
+        values = [episode.figures.get(node, {}).get(name, np.nan) for episode in episodes]
+        values = [value for value in values if np.isfinite(value)]
+        return float(np.median(values)) if values else float('nan')
+
+    return {
+        'task': request.task, 'episodes': len(episodes), 'seed': request.seed,
+        'success_rate': successes / len(episodes),
+        'success_ci95': list(wilson(successes, len(episodes))),
+        'time_to_goal_mean': float(np.mean(times)), 'return_mean': None,
+        'planner': params[MPC]['planner.type'], 'horizon': params[MPC]['planner.horizon'],
+        'plan_ms_p50': figure(MPC, 'plan_ms_p50'), 'plan_ms_p99': figure(MPC, 'plan_ms_p99'),
+        'plan_rate_hz': figure(MPC, 'plan_rate_hz'),
+        'latency_p50_ms': figure(SAFETY, 'latency_p50_ms'),
+        'latency_p99_ms': figure(SAFETY, 'latency_p99_ms'),
+        'gate_rate_hz': figure(SAFETY, 'gate_rate_hz'),
+        'surprise': figure(MODEL, 'surprise'),
+        'real_time_factor': float(np.median([e.real_time_factor for e in episodes])),
+        'checkpoint': checkpoint, 'engine': params.get(ROBOT, {}).get('engine', 'pybullet'),
+        'robot': params[MPC]['robot'], 'ros': True,
+        'failed_seeds': [e.seed for e in episodes if not e.success],
+        'times': [round(float(t), 4) for t in times],
+    }

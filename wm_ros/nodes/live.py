@@ -1,0 +1,63 @@
+"""A graph of processes and a client that drives it, up and down with a ``with`` block."""
+
+import rclpy
+from rclpy.context import Context
+from wm_ros.graph import graph, GraphOptions
+from wm_ros.nodes import environment
+from wm_ros.nodes.episode_client import EpisodeClient
+from wm_ros.nodes.lock import GraphLock
+from wm_ros.nodes.supervisor import node_specs, Supervisor
+from wm_ros.param_table import SENSOR
+from wm_ros.robot.robot import load_robot
+from wm_ros.types import WmRosError
+
+_UP = 120.0         # [s] to bring the graph up
+_READY = 30.0       # [s] until it can be driven
+
+
+class LiveGraph:
+    """
+    The simulation graph of ``options``, each node a process, in real time.
+
+    ``with LiveGraph(options) as client: client.run(seed)``.  Raises WmRosError with the
+    reason when the graph does not come up, and in any wait of the client when a node dies.
+    ``log`` takes what the nodes print.  To be used from the main thread.
+    """
+
+    def __init__(self, options: GraphOptions, namespace: str = '', log=None):
+        self._entries = graph('sim', options)
+        self._namespace = namespace
+        self.supervisor = Supervisor(node_specs(self._entries, namespace), log)
+        self.client = None
+
+    def __enter__(self) -> EpisodeClient:
+        lock = GraphLock(self._namespace)
+        lock.require()
+        lock.release()      # for the lifecycle manager
+        environment.prepare()
+        try:
+            self.supervisor.start()
+            self.supervisor.wait_active(_UP)
+            self.context = Context()
+            rclpy.init(context=self.context)
+            robot = next(entry.parameters['robot'] for entry in self._entries
+                         if entry.name == SENSOR)
+            self.client = EpisodeClient(load_robot(robot), self._namespace, self.context,
+                                        self._check)
+            self.client.wait_ready(_READY)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self.client
+
+    def __exit__(self, *_):
+        if self.client is not None:
+            self.client.close()
+            self.client = None
+            rclpy.shutdown(context=self.context)
+        self.supervisor.stop()
+
+    def _check(self):
+        gone = self.supervisor.ended()
+        if gone is not None:
+            raise WmRosError(f'{gone.text()} during an episode')

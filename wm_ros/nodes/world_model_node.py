@@ -1,0 +1,78 @@
+"""World model node: observations -> beliefs."""
+
+import sys
+from time import monotonic
+
+import torch
+from wm_ros.nodes import convert, runtime
+from wm_ros.nodes.base import ManagedNode, RELIABLE
+from wm_ros.nodes.meters import LatencyMeter, RateMeter
+from wm_ros.types import Code
+from wm_ros.world_model import load_checkpoint
+
+
+class WorldModelNode(ManagedNode):
+    """Publishes ``~/belief`` and ``~/surprise`` on the arrival of each observation."""
+
+    executable = 'world_model_node'
+
+    def configure(self):
+        """Load the checkpoint; a bad one ends the configuration."""
+        # A second thread would spin at barriers while the arm's other nodes need the core.
+        torch.set_num_threads(1)
+        self._model = load_checkpoint(self.values['checkpoint'], robot=self.robot,
+                                      task=self.task, device=self.values['device'])
+        self._belief = None
+        self._rate, self._times = RateMeter(), LatencyMeter()
+        self._publisher = self.add_publisher(convert.PointCloud2, '~/belief', RELIABLE)
+        self._surprise = self.add_publisher(convert.Float32, '~/surprise', RELIABLE)
+        self.add_subscription(convert.PointCloud2, 'sensor_node/observation',
+                              self._on_observation, RELIABLE)
+        self.get_logger().info(f'checkpoint {self._model.checkpoint}')
+
+    def activate(self):
+        """Begin with the next observation."""
+        self._belief = None
+
+    def reset(self) -> str:
+        """Forget the belief."""
+        self._belief = None
+        return 'the belief begins anew'
+
+    def idle(self):
+        """Say why no beliefs come."""
+        return (Code.PAUSED, 'paused') if self.paused else (Code.STALE_INPUT, 'no observations')
+
+    def figures(self):
+        """Return the rate [Hz], times [ms] and the surprise."""
+        figures = {'rate_hz': self._rate.rate(monotonic()), 'refused': self.refused}
+        if self._belief is not None:
+            figures['surprise'] = self._belief.surprise
+        for share in (50, 99) if self._times.count else ():
+            figures[f'observe_ms_p{share}'] = 1e3 * self._times.percentile(share)
+        return figures
+
+    def _on_observation(self, msg):
+        if not self.active or self.paused:
+            return
+        began = monotonic()
+        self.begin_cycle()
+        observation = convert.observation_from_msg(msg)
+        belief = self._model.observe(self._belief, observation)
+        self._publisher.publish(convert.belief_to_msg(belief, self.base_frame))
+        self._belief = belief
+        if self._surprise.get_subscription_count():
+            self._surprise.publish(convert.Float32(data=float(belief.surprise)))
+        ended = monotonic()
+        self._rate.tick(ended)
+        self._times.add(ended - began)
+        self.report(Code.OK)
+
+
+def main(args=None) -> int:
+    """Run the node."""
+    return runtime.main(WorldModelNode, args)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

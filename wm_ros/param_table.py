@@ -1,0 +1,151 @@
+"""The table of all parameters of all nodes; ``docs/parameters.md`` is written from it."""
+
+from wm_ros.params import ParamSpec, ParamTable
+
+ROBOT, SENSOR, MODEL = 'robot_node', 'sensor_node', 'world_model_node'
+MPC, SAFETY, MANAGER = 'mpc_node', 'safety_node', 'lifecycle_manager'
+_ALL = (ROBOT, SENSOR, MODEL, MPC, SAFETY)
+
+_COMMON = (
+    ParamSpec('robot', 'string', 'panda', 'Robot: a name in config/robots, or the path of '
+              'such a file.', _ALL),
+    ParamSpec('task', 'string', 'reach', 'Task that the graph runs.', _ALL),
+    ParamSpec('base_frame', 'string', '', 'Frame of poses and goals; empty: as the robot '
+              'file says.', _ALL),
+    ParamSpec('ee_frame', 'string', '', 'End-effector frame; empty: as the robot file says.',
+              _ALL),
+    ParamSpec('checkpoint', 'string', '', 'Path of the world model; empty: the one shipped '
+              'for the task.', (MODEL, MPC)),
+    ParamSpec('device', 'string', 'cpu', 'torch device, such as cpu or cuda.', (MODEL, MPC)),
+    ParamSpec('start_paused', 'bool', False, 'Begin paused when activated.', (MPC, SAFETY)),
+)
+
+_ROBOT_NODE = (
+    ParamSpec('engine', 'string', 'pybullet', 'Physics: pybullet, or mock (a kinematic echo '
+              'of the arm).', (ROBOT,), choices=('pybullet', 'mock')),
+    ParamSpec('lockstep', 'bool', False, 'Advance time only by ~/step; otherwise real time.',
+              (ROBOT,)),
+    ParamSpec('seed', 'int', 0, 'Seed of the first scene, and of the next one when set; those '
+              'after it count up.', (ROBOT,), low=0, dynamic=True),
+    ParamSpec('joint_state_rate', 'double', 100.0, 'joint_states.', (ROBOT,), 'Hz', 1, 240),
+    ParamSpec('object_rate', 'double', 50.0, 'object_poses.', (ROBOT,), 'Hz', 1, 240),
+    ParamSpec('wrench_rate', 'double', 50.0, 'wrench; 0: not published.', (ROBOT,), 'Hz', 0, 240),
+    ParamSpec('clock_rate', 'double', 100.0, '/clock.', (ROBOT,), 'Hz', 1, 240),
+    ParamSpec('camera.rate', 'double', 10.0, 'camera/image_raw; 0: no camera.', (ROBOT,), 'Hz',
+              0, 60),
+    ParamSpec('camera.width', 'int', 64, 'Image width.', (ROBOT,), 'px', 16, 1920),
+    ParamSpec('camera.height', 'int', 64, 'Image height.', (ROBOT,), 'px', 16, 1080),
+    ParamSpec('camera.depth', 'bool', False, 'Publish camera/depth/image_raw as well.',
+              (ROBOT,)),
+    ParamSpec('command_timeout', 'double', 0.5, 'Real controllers stop when commands cease; '
+              'so does this one.', (ROBOT,), 's', 0.01, 10),
+)
+
+_SENSOR_NODE = (
+    ParamSpec('observation_rate', 'double', 40.0, 'Highest rate of observations; each is '
+              'sent on the arrival of a joint state.', (SENSOR,), 'Hz', 1, 250),
+    ParamSpec('joint_state_timeout', 'double', 0.1, 'Older joint states are stale.',
+              (SENSOR,), 's', 0.005, 10, dynamic=True),
+    ParamSpec('object_timeout', 'double', 0.2, 'Older object poses are invalid.', (SENSOR,),
+              's', 0.005, 10, dynamic=True),
+    ParamSpec('image_timeout', 'double', 0.5, 'Older images are invalid.', (SENSOR,),
+              's', 0.005, 10, dynamic=True),
+    ParamSpec('use_camera', 'bool', False, 'Subscribe to the camera.', (SENSOR,)),
+    ParamSpec('use_wrench', 'bool', False, 'Subscribe to the wrench.', (SENSOR,)),
+)
+
+_PLANNER = (
+    ParamSpec('planner.type', 'string', 'mppi', 'Planner.', (MPC,),
+              choices=('mppi', 'prior', 'dither', 'random'), dynamic=True),
+    ParamSpec('planner.rate', 'double', 40.0, 'Highest replanning rate.', (MPC,), 'Hz', 1, 250,
+              dynamic=True),
+    ParamSpec('planner.horizon', 'int', 10, 'Steps imagined.', (MPC,), 'steps', 1, 100,
+              dynamic=True),
+    ParamSpec('planner.dt', 'double', 0.05, "The model's step; must equal the checkpoint's.",
+              (MPC,), 's', 0.005, 1),
+    ParamSpec('planner.num_samples', 'int', 64, 'Candidates imagined per iteration.', (MPC,),
+              '', 2, 65536, dynamic=True),
+    ParamSpec('planner.num_elites', 'int', 8, 'Best candidates that shape the next '
+              'distribution.', (MPC,), '', 1, 65536, dynamic=True),
+    ParamSpec('planner.iterations', 'int', 1, 'Refinements of the distribution per plan.',
+              (MPC,), '', 1, 100, dynamic=True),
+    ParamSpec('planner.temperature', 'double', 0.5, 'Softness of the weights of the elites.',
+              (MPC,), '', 1e-6, 1e6, dynamic=True),
+    ParamSpec('planner.num_policy_samples', 'int', 64, 'Candidates rolled from the policy '
+              'prior.', (MPC,), '', 0, 65536, dynamic=True),
+    ParamSpec('planner.noise_std', 'double', 0.3, 'Width of the sampling distribution, and '
+              'of the noise of the dither.', (MPC,), 'of full action', 0, 2, dynamic=True),
+    ParamSpec('planner.noise_correlation', 'double', 0.7, 'Correlation of the noise from one '
+              'step to the next.', (MPC,), '', 0, 0.999, dynamic=True),
+    ParamSpec('planner.action_delay', 'double', 0.03, 'Time from the newest joint state to '
+              'the moment at which the plan acts; the belief is propagated by it.', (MPC,),
+              's', 0, 1, dynamic=True),
+    ParamSpec('planner.seed', 'int', 0, 'Seed of the sampling.', (MPC,), low=0),
+    ParamSpec('belief_timeout', 'double', 0.15, 'No plan from an older belief.', (MPC,), 's',
+              0.01, 10, dynamic=True),
+)
+
+_OBJECTIVE = tuple(
+    ParamSpec(f'objective.{name}', 'double', default, doc, (MPC,), '', 0, 1e6, dynamic=True)
+    for name, default, doc in (
+        ('reward', 0.0, 'Weight of the learned reward.'),
+        ('value', 0.0, 'Weight of the learned value of the last state.'),
+        ('goal', 1.0, 'Weight of the distance to the goal.'),
+        ('arrival', 0.0, 'Weight of each step before the goal is reached and kept.'),
+        ('approach', 0.0, 'Weight of the distance from end effector to object.'),
+        ('disagreement', 3.0, 'Weight of the ensemble disagreement.'),
+        ('smoothness', 0.0, 'Weight of the change of action from step to step.'),
+        ('effort', 0.0, 'Weight of the squared action.'),
+    ))
+
+_SAFETY = (
+    ParamSpec('safety.rate', 'double', 120.0, 'Rate of the gate.', (SAFETY,), 'Hz', 20, 1000),
+    ParamSpec('safety.plan_timeout', 'double', 0.15, 'Hold when the plan is older.', (SAFETY,),
+              's', 0.01, 10, dynamic=True),
+    ParamSpec('safety.input_timeout', 'double', 0.1, 'Hold when the joint states are older.',
+              (SAFETY,), 's', 0.005, 10, dynamic=True),
+    ParamSpec('safety.speed_scale', 'double', 1.0, 'Share of the velocity limits in use.',
+              (SAFETY,), '', 0.01, 1, dynamic=True),
+    ParamSpec('safety.position_margin', 'double', 0.02, 'Kept from the position limits.',
+              (SAFETY,), 'rad', 0, 1),
+    ParamSpec('safety.max_tracking_error', 'double', 0.3, 'Hold when the arm is farther from '
+              'its command.', (SAFETY,), 'rad', 0.01, 10, dynamic=True),
+    ParamSpec('safety.hold_deceleration', 'double', 1.0, 'Share of the acceleration limits '
+              'used for braking into a hold.', (SAFETY,), '', 0.05, 1),
+    ParamSpec('command_out_topic', 'string', 'arm_controller/joint_trajectory', 'Where '
+              'commands go.', (SAFETY,)),
+    ParamSpec('command_out_type', 'string', 'trajectory_msgs/JointTrajectory', 'Their type.',
+              (SAFETY,), choices=('trajectory_msgs/JointTrajectory',
+                                  'std_msgs/Float64MultiArray')),
+    ParamSpec('gripper_command_topic', 'string', 'gripper_controller/joint_trajectory',
+              'Where gripper commands go; empty: nowhere.', (SAFETY,)),
+    ParamSpec('gripper_command_type', 'string', 'trajectory_msgs/JointTrajectory',
+              'Their type.', (SAFETY,), choices=('trajectory_msgs/JointTrajectory',
+                                                 'std_msgs/Float64MultiArray')),
+)
+
+_MANAGER = (
+    ParamSpec('node_names', 'string_array', ['sensor_node', 'world_model_node', 'mpc_node',
+                                             'safety_node'],
+              'Nodes that are brought up, in this order.', (MANAGER,)),
+    ParamSpec('autostart', 'bool', True, 'Configure and activate at once.', (MANAGER,)),
+    ParamSpec('transition_timeout', 'double', 60.0, 'Longest wait for one transition.',
+              (MANAGER,), 's', 0.1, 600),
+)
+
+#: joint_limits.<joint>.<key>, exactly as ros2_control names them (safety_node only).
+JOINT_LIMIT_KEYS = {
+    'has_position_limits': 'bool', 'min_position': 'double', 'max_position': 'double',
+    'has_velocity_limits': 'bool', 'max_velocity': 'double',
+    'has_acceleration_limits': 'bool', 'max_acceleration': 'double',
+    'has_jerk_limits': 'bool', 'max_jerk': 'double',
+}
+
+_JOINT_LIMITS = tuple(
+    ParamSpec(f'joint_limits.*.{key}', kind, False if kind == 'bool' else 0.0,
+              'As ros2_control names it; overrides the URDF.', (SAFETY,))
+    for key, kind in JOINT_LIMIT_KEYS.items())
+
+TABLE = ParamTable(
+    _COMMON + _ROBOT_NODE + _SENSOR_NODE + _PLANNER + _OBJECTIVE + _SAFETY + _MANAGER,
+    families=_JOINT_LIMITS)

@@ -1,0 +1,6 @@
+"""Planning over imagined horizons."""
+
+from wm_ros.planning.mpc import Mpc
+from wm_ros.planning.settings import PlannerSettings
+
+__all__ = ['Mpc', 'PlannerSettings']

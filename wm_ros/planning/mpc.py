@@ -1,0 +1,161 @@
+"""Model predictive control: belief and goal in, a timed joint-space plan out."""
+
+import time
+
+import numpy as np
+import torch
+from wm_ros.planning import planner as planners
+from wm_ros.planning.mppi import mppi
+from wm_ros.planning.objective import Objective
+from wm_ros.planning.planner import CorrelatedNoise, Problem
+from wm_ros.planning.settings import PlannerSettings
+from wm_ros.robot.kinematics import Kinematics
+from wm_ros.robot.motion import GRIPPER_STEP, hermite, MotionRule
+from wm_ros.robot.robot import Robot
+from wm_ros.robot.trajectory import sample
+from wm_ros.tasks import TaskSpec
+from wm_ros.types import Belief, ParameterError, Plan
+from wm_ros.world_model.model import Setpoint, WorldModel
+
+# Commands this close to the last plan are following it: [rad], and [s] that they may lag.
+_FOLLOWED, _LAG = 0.015, 0.05
+_BEND = 2.0             # [rad/s^2], and what is not known of the way to its first knot
+_COASTING = 0.05        # [s], longest time that commands of no known plan are extended by
+
+PLANNERS = {'mppi': mppi, 'prior': planners.prior, 'dither': planners.dither,
+            'random': planners.random}
+
+
+class Mpc:
+    """
+    Plans for one robot and task with one model; settings change between plans.
+
+    The state that one plan needs of the last one is the Plan itself, given in by the
+    caller.  Holds buffers: one instance per thread.
+    """
+
+    def __init__(self, model: WorldModel, robot: Robot, task: TaskSpec,
+                 settings: PlannerSettings):
+        self.model, self.robot, self.task = model, robot, task
+        self.rule = MotionRule.of(robot)
+        self.dream = None           # tensors of the last plan's candidates
+        self._kinematics = Kinematics(robot)
+        self._objective = Objective(model, task)
+        self._check(settings)
+        self.settings = settings
+        self._rng = torch.Generator().manual_seed(settings.seed)
+        self._noise = CorrelatedNoise(len(task.active), settings.seed)
+
+    def reconfigure(self, params) -> None:
+        """Use other parameters from the next plan on; raises ParameterError, changing nothing."""
+        settings = PlannerSettings.from_params(params)
+        self._check(settings)
+        self.settings = settings
+
+    def _check(self, settings):
+        if abs(settings.dt - self.rule.dt) > 1e-9:
+            raise ParameterError(f'parameter planner.dt: got {settings.dt}, expected '
+                                 f'{self.rule.dt}, the step that the model was trained with')
+
+    def plan(self, belief: Belief, goal, previous, act_at: float) -> Plan:
+        """
+        Return the plan whose first knot acts at ``act_at`` [s].
+
+        ``goal`` [7]; ``previous`` is the last plan or None: where the commands in the
+        belief show that the arm follows it, the new plan continues its motion.  Raises
+        NoValidPlan.
+        """
+        began = time.perf_counter()
+        settings = self.settings
+        if previous is not None and not self._follows(belief, previous):
+            previous = None
+        commands = self._commands(belief, previous)
+        q, dq, gripper = commands(act_at)
+        start = self._setpoint(q, dq)
+        state, latent = self.model.propagate(
+            belief, lambda moment: self._setpoint(*commands(moment)[:2]), act_at)
+        problem = Problem(
+            model=self.model, objective=self._objective, state=state, latent=latent,
+            goal=torch.as_tensor(np.asarray(goal[:3]), dtype=torch.float32,
+                                 device=self.model.device),
+            warm=None if previous is None else shift(previous, act_at, settings.horizon),
+            settings=settings, rng=self._rng, noise=self._noise)
+        extra = {'time': act_at} if settings.type == 'dither' else {}
+        solution = PLANNERS[settings.type](problem, **extra)
+        self.dream = solution.dream
+        return self._to_plan(belief, solution, act_at, (q, dq, gripper), start, began)
+
+    def _follows(self, belief, previous):
+        """Whether the command at the belief's moment is the last plan's."""
+        if not previous.stamp - 1.0 < belief.stamp < previous.stamp + previous.dt * len(
+                previous.actions):
+            return False
+        q, dq = belief.commanded_positions, belief.commanded_velocities
+        early = max(0.0, previous.stamp - belief.stamp)
+        if early > 0.0:     # its first knot is yet to come
+            wanted = previous.positions[0] - 0.5 * early * (previous.velocities[0] + dq)
+        else:
+            wanted = sample(previous, belief.stamp)[0]
+        near = _FOLLOWED + _LAG * np.abs(dq).max() + _BEND * early * early
+        return bool(np.abs(wanted - q).max() < near)
+
+    def _commands(self, belief, previous):
+        """Return the function from a time [s] to what is commanded then, as ``sample``."""
+        stamp, q, dq = belief.stamp, belief.commanded_positions, belief.commanded_velocities
+        limits = self.robot.limits
+
+        def at(moment):
+            if previous is None:
+                ahead = np.clip(moment - stamp, 0.0, _COASTING)
+                return (np.clip(q + ahead * dq, limits.lower, limits.upper), dq,
+                        belief.commanded_gripper)
+            if moment >= previous.stamp:
+                return sample(previous, moment)
+            path, rates = hermite(q, dq, previous.positions[0], previous.velocities[0],
+                                  previous.stamp - stamp, [moment - stamp])
+            return path[0], rates[0], float(previous.gripper[0])
+        return at
+
+    def _setpoint(self, q, dq):
+        position, yaw = self._kinematics.forward(q)
+        twist = self._kinematics.jacobian(q) @ dq
+        return Setpoint(np.append(position, yaw), np.append(twist[:3], twist[5]))
+
+    def _to_plan(self, belief, solution, act_at, command, start, began):
+        q, dq, width = command
+        actions = np.clip(solution.actions.astype(float), -1.0, 1.0)
+        places, velocities = [start.position], [start.velocity]
+        for action in actions:
+            place, velocity = self.rule.advance(places[-1], velocities[-1], action[:4])
+            places.append(place)
+            velocities.append(velocity)
+        places, velocities = np.array(places), np.array(velocities)
+        path, rates = self._kinematics.follow(
+            q, places[1:, :3], places[1:, 3], velocities[1:, :3], velocities[1:, 3])
+        gripper = width + GRIPPER_STEP * np.cumsum(np.append(0.0, actions[:, 4]))
+        return Plan(
+            stamp=act_at, observed=belief.stamp, dt=self.rule.dt,
+            actions=solution.actions, positions=np.vstack([q, path]),
+            velocities=np.vstack([dq, rates]),
+            gripper=np.clip(gripper, self.robot.gripper_min, self.robot.gripper_max),
+            path=places[:, :3], predicted_return=solution.score,
+            disagreement=solution.disagreement, solve_time=time.perf_counter() - began,
+            planner=self.settings.type, iterations=solution.iterations,
+            dropped=solution.dropped)
+
+
+def shift(previous: Plan, act_at: float, horizon: int) -> np.ndarray:
+    """
+    Return the last plan's actions [H, A] moved to ``act_at`` by the time that really passed.
+
+    Between two steps the share of each counts; beyond the end the last action repeats.
+    """
+    place = (act_at - previous.stamp) / previous.dt
+    last = len(previous.actions) - 1
+    if place < 0:
+        place = 0.0
+    whole = int(place)
+    share = place - whole
+    index = np.minimum(whole + np.arange(horizon), last)
+    return ((1.0 - share) * previous.actions[index]
+            + share * previous.actions[np.minimum(index + 1, last)])

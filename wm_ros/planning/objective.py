@@ -1,0 +1,100 @@
+"""What a dream is worth: small terms, added up by weight."""
+
+import math
+from typing import Callable, Dict, Mapping
+
+import torch
+from wm_ros.tasks import TaskSpec
+from wm_ros.world_model.model import Imagination, WorldModel
+
+_UNIT = 0.1         # [m], distances count in units of it
+_INSIDE = 0.8       # share of the tolerance that a dream aims to be inside of
+_EDGE = 0.004       # [m], softness of that border
+_MOVING = 0.05      # [m/s] that count as moving altogether
+_BEHIND = 0.05      # [m], from the subject's centre to where an approach ends
+
+
+class Objective:
+    """
+    Scores imaginations for one model and task; each term is [K, H] or [K], more is better.
+
+    Scores are discounted sums over the horizon; the terms' weights come from parameters
+    ``objective.<name>``, and terms of weight 0 are not computed.
+    """
+
+    def __init__(self, model: WorldModel, task: TaskSpec):
+        self._model, self._task = model, task
+        self._subject = model.layout.subject(task)
+        self._terms: Dict[str, Callable] = {
+            'reward': self._reward, 'value': self._value, 'goal': self._goal,
+            'arrival': self._arrival,
+            'approach': self._approach, 'disagreement': self._disagreement,
+            'smoothness': self._smoothness, 'effort': self._effort}
+
+    @torch.inference_mode()
+    def shares(self, dream: Imagination, goal, weights: Mapping[str, float]):
+        """Return each weighted term's part of the score, {name: [K]}; ``goal`` [3] tensor."""
+        horizon = dream.actions.shape[1]
+        discount = self._model.dynamics.config.discount
+        scale = discount ** torch.arange(horizon, device=goal.device)
+        parts = {}
+        for name, weight in weights.items():
+            if weight > 0:
+                term = self._terms[name](dream, goal)
+                parts[name] = weight * ((term * scale).sum(1) if term.dim() == 2
+                                        else term * discount ** horizon)
+        return parts
+
+    def score(self, dream: Imagination, goal, weights: Mapping[str, float]):
+        """Return the score [K] of each candidate."""
+        parts = self.shares(dream, goal, weights)
+        if not parts:
+            return torch.zeros(dream.actions.shape[0], device=goal.device)
+        return sum(parts.values())
+
+    def _goal(self, dream, goal):
+        place = dream.states[:, 1:, self._subject]
+        return -(place - goal).norm(dim=-1) / _UNIT
+
+    def _arrival(self, dream, goal):
+        """Count the steps at which the subject is not yet at rest inside the tolerance."""
+        states = dream.states[..., self._subject]
+        distance = (states[:, 1:] - goal).norm(dim=-1)
+        speed = torch.diff(states, dim=1).norm(dim=-1) / self._model.dynamics.rule.dt
+        outside = torch.sigmoid((distance - _INSIDE * self._task.tolerance) / _EDGE)
+        moving = 0.0
+        if math.isfinite(self._task.rest_speed):
+            moving = (speed / _MOVING).clamp(max=1.0)
+        return -torch.maximum(outside, torch.as_tensor(moving))
+
+    def _approach(self, dream, goal):
+        """Bring the end effector behind the object, seen from the goal."""
+        ee = dream.states[:, 1:, self._model.layout.ee]
+        thing = dream.states[:, 1:, self._subject]
+        away = thing - goal
+        behind = thing + _BEHIND * away / away.norm(dim=-1, keepdim=True).clamp(min=1e-3)
+        return -(ee - behind).norm(dim=-1) / _UNIT
+
+    def _disagreement(self, dream, goal):
+        return -dream.disagreement / _UNIT
+
+    def _smoothness(self, dream, goal):
+        change = torch.diff(dream.actions, dim=1).square().sum(-1)
+        return -torch.nn.functional.pad(change, (1, 0))
+
+    def _effort(self, dream, goal):
+        return -dream.actions.square().sum(-1)
+
+    def _heads_input(self, dream, goal, last=False):
+        states, latents = dream.states[:, 1:], dream.latents[:, 1:]
+        if last:
+            states, latents = states[:, -1], latents[:, -1]
+        return states, latents, goal.expand(*states.shape[:-1], 3)
+
+    def _reward(self, dream, goal):
+        return self._model.dynamics.reward(*self._heads_input(dream, goal))
+
+    def _value(self, dream, goal):
+        """Trust the value heads only as far as they agree: their lower edge."""
+        values = self._model.dynamics.values(*self._heads_input(dream, goal, last=True))
+        return values.mean(0) - values.std(0)

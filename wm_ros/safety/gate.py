@@ -1,0 +1,290 @@
+"""The gate between planner and robot: nothing moves the arm but what it lets through."""
+
+import math
+from threading import Lock
+from typing import Optional, Tuple
+
+import numpy as np
+from wm_ros.robot.limits import JointLimits
+from wm_ros.robot.trajectory import sample
+from wm_ros.safety.inputs import Measured, MeasuredInput, NotFinite, PlanInput, Refused
+from wm_ros.safety.motion import Motion
+from wm_ros.safety.settings import GateSettings
+from wm_ros.types import Code, Command, ParameterError, Plan, Status
+
+#: A tick may move the arm for so many periods at most, however late it comes.
+LATE_PERIODS = 1.5
+#: [rad] beyond which a deviation from the plan is reported as LIMITED.
+LIMITED_ABOVE = 1e-3
+#: [rad] by which an arm that rests in a pause must be moved for the command to come along.
+GUIDED_ABOVE = 0.02
+
+_STATIC = ('period', 'position_margin', 'hold_deceleration')
+
+
+class SafetyGate:
+    """
+    Plan in, command out, once per period; never raises, whatever the plan holds.
+
+    One thread calls ``step``; the requests (pause, emergency_stop, release, reconfigure)
+    may come from any other.  Nothing is commanded (``step`` returns None) before the first
+    good measurement, at which the gate begins by itself.  While ``silent`` is True (paused
+    and at rest) the command should not be sent on: the arm belongs to somebody else.
+    """
+
+    def __init__(self, limits: JointLimits, settings: GateSettings = GateSettings(),
+                 gripper_range: Tuple[float, float] = (0.0, 0.08), paused: bool = False):
+        self.settings = settings
+        self._limits = limits
+        self._motion = Motion(limits, settings, gripper_range)
+        self._plans = PlanInput(len(limits.names))
+        self._measured = MeasuredInput(limits)
+        self._lock = Lock()             # for the requests, which come from other threads
+        self._new_settings: Optional[GateSettings] = None
+        self._paused = paused
+        self._emergency = False
+        self._latched = ''              # why, '' when free
+        self._begun = False             # there is a command to go on from
+        self._begin_wanted = True       # go on from the measured position instead
+        self._silent = False
+        self._guided = False            # the command follows an arm that somebody moves
+        self._lost = False              # the arm is too far from its command
+        self._last: Optional[float] = None      # [s] time of the last step
+        self._followed: Optional[Plan] = None   # the last plan that was followed
+        self._missed = 0
+        self._refused = 0
+
+    def reset(self, positions: np.ndarray, gripper: float, stamp: float = -math.inf):
+        """
+        Begin at rest at ``positions`` [N] rad; plans observed before ``stamp`` [s] are void.
+
+        For simulations; elsewhere the gate begins by itself where the arm is found.  Frees
+        everything that is latched.  Not to be called while another thread steps.
+        """
+        self._motion.begin(positions, gripper)
+        self._plans.clear(stamp)
+        self._measured.clear()
+        self._emergency, self._latched = False, ''
+        self._begun, self._begin_wanted, self._last = True, False, None
+        self._silent = self._guided = self._lost = False
+
+    def step(self, now: float, plan: Optional[Plan], measured: Optional[Measured]
+             ) -> Tuple[Optional[Command], Status]:
+        """
+        Return the command for now + period, and what the gate thinks of the world.
+
+        ``now`` [s] is on the clock of the plan's and the measurement's stamps.  ``plan`` and
+        ``measured`` are the newest known, the same ones as before where nothing came.
+        Status figures: plan_age, input_age [s], tracking_error, deviation of the command
+        from the plan [rad], missed (ticks, so far), refused (plans and measurements, so
+        far), and latency [s] in the step that first follows a plan.
+        """
+        self._apply_settings()
+        now, dt, clock_fault = self._elapsed(now)
+        complaint = self._take(now, plan, measured)
+        figures = {
+            'plan_age': math.inf, 'input_age': self._measured.age(now), 'deviation': 0.0,
+            'tracking_error': self._tracking_error(), 'missed': float(self._missed),
+            'refused': float(self._refused)}
+        if not self._begun and self._begin_wanted:
+            self._begin(now)
+        if not self._begun:
+            if complaint:
+                return None, Status(Code.BAD_INPUT, complaint, figures)
+            return None, Status(Code.WAITING, 'no joint state yet', figures)
+        code, text = self._judge(now, clock_fault, figures)
+        if code is Code.OK:
+            code, text = self._follow(now, dt, figures)
+        else:
+            self._hold(code, now, dt)
+        held = code not in (Code.OK, Code.LIMITED)
+        if complaint and (not held or code is Code.WAITING):
+            code, text = Code.BAD_INPUT, complaint
+        return self._command(now, held), Status(code, text, figures)
+
+    def pause(self, flag: bool):
+        """Brake and stand (True), or go on from where the arm then is (False)."""
+        with self._lock:
+            if self._paused and not flag and self._silent:
+                self._begin_wanted = True
+            self._paused = flag
+
+    def emergency_stop(self):
+        """Brake as hard as the limits allow and stand until ``release``."""
+        with self._lock:
+            self._emergency = True
+
+    def release(self) -> bool:
+        """
+        Free an emergency stop or a latch; the arm goes on from where it is measured.
+
+        Returns False, and changes nothing, while the arm still brakes.  An arm that moves
+        because nothing holds it goes on moving.
+        """
+        with self._lock:
+            if self._begun and not self._motion.at_rest:
+                return not (self._emergency or self._latched or self._lost)
+            self._emergency, self._latched, self._lost = False, '', False
+            self._begin_wanted = True
+            return True
+
+    def reconfigure(self, settings: GateSettings):
+        """Take other settings from the next step on; ParameterError for static ones."""
+        for name in _STATIC:
+            if getattr(settings, name) != getattr(self.settings, name):
+                raise ParameterError(f'safety.{name} cannot change while the gate is in use')
+        with self._lock:
+            self._new_settings = settings
+
+    @property
+    def silent(self) -> bool:
+        """Whether the gate is paused and at rest, so that the command need not be sent."""
+        return self._silent
+
+    def _apply_settings(self):
+        with self._lock:
+            settings, self._new_settings = self._new_settings, None
+        if settings is not None:
+            self.settings = settings
+            self._motion.configure(settings)
+
+    def _elapsed(self, now) -> Tuple[float, float, bool]:
+        """
+        Return (now, time that this step may move for [s], whether the clock is at fault).
+
+        The real time since the last step, so that jitter changes no speed; a late tick is
+        not made up for at once, because controllers go to a target within a period.
+        """
+        period, last = self.settings.period, self._last
+        if not math.isfinite(now):
+            return 0.0 if last is None else last, period, True
+        self._last = now
+        if last is None:
+            return now, period, False
+        elapsed = now - last
+        if elapsed <= 0.0:
+            # The arm needs no clock to brake.  After a step back all stamps are of another
+            # time.
+            if elapsed < 0.0:
+                self._plans.clear()
+                self._measured.clear()
+            return now, period, True
+        if elapsed > LATE_PERIODS * period:
+            self._missed += 1
+            return now, LATE_PERIODS * period, False
+        return now, elapsed, False
+
+    def _take(self, now, plan, measured) -> str:
+        """Take in what is new; return the complaint about it, '' for none."""
+        complaint = ''
+        try:
+            self._measured.offer(measured, now, self.settings.input_timeout)
+        except Refused as refusal:
+            self._refused += 1
+            complaint = str(refusal)
+        try:
+            self._plans.offer(plan, now, self.settings.plan_timeout)
+        except Refused as refusal:
+            self._refused += 1
+            complaint = str(refusal)
+            if isinstance(refusal, NotFinite):
+                self._latched = complaint
+        return complaint
+
+    def _judge(self, now, clock_fault, figures) -> Tuple[Code, str]:
+        """Return OK when a plan may be followed, else why not; begins anew where asked to."""
+        settings = self.settings
+        plan = self._plans.at(now + settings.period)
+        age = figures['plan_age'] = self._plans.age(now)
+        if self._emergency:
+            return Code.EMERGENCY_STOP, 'stopped until reset'
+        if self._latched:
+            return Code.LATCHED, f'{self._latched}; reset to go on'
+        if self._paused:
+            return Code.PAUSED, ''
+        if clock_fault:
+            return Code.BAD_INPUT, 'the clock stands or went back'
+        if figures['input_age'] > settings.input_timeout:
+            return Code.STALE_INPUT, f'joint states are {figures["input_age"]:.3f} s old'
+        if self._begin_wanted:
+            self._begin(now)
+            plan = self._plans.at(now + settings.period)
+            age = figures['plan_age'] = self._plans.age(now)
+            figures['tracking_error'] = self._tracking_error()
+        if self._is_lost(figures['tracking_error']):
+            return Code.TRACKING_ERROR, (f'the arm is {figures["tracking_error"]:.3f} rad from '
+                                         'its command')
+        if plan is None:
+            return Code.WAITING, 'no plan to act on'
+        if age > settings.plan_timeout:
+            return Code.STALE_PLAN, f'plan is {age:.3f} s old'
+        if now + settings.period > plan.stamp + (len(plan.positions) - 1) * plan.dt:
+            return Code.STALE_PLAN, 'plan has ended'
+        return Code.OK, ''
+
+    def _begin(self, now):
+        """Go on, at rest, from where the arm is measured, if that is known."""
+        if self._measured.age(now) > self.settings.input_timeout:
+            return
+        measured = self._measured
+        self._motion.begin(
+            measured.positions,
+            self._motion.gripper if measured.gripper is None else measured.gripper)
+        # What was planned before is about an arm that was elsewhere.
+        self._plans.void_before(measured.stamp)
+        self._begun, self._begin_wanted = True, False
+        self._silent = self._guided = self._lost = False
+
+    def _follow(self, now, dt, figures) -> Tuple[Code, str]:
+        plan = self._plans.at(now + self.settings.period)
+        positions, velocities, gripper = sample(plan, now + self.settings.period)
+        deviation = self._motion.follow(
+            positions.tolist(), velocities.tolist(), gripper, dt)
+        figures['deviation'] = deviation
+        if plan is not self._followed:
+            self._followed = plan
+            figures['latency'] = now - plan.observed
+        self._silent = self._guided = False
+        if deviation > LIMITED_ABOVE:
+            return Code.LIMITED, f'{deviation:.4f} rad from the plan'
+        return Code.OK, ''
+
+    def _hold(self, code, now, dt):
+        """Brake and stand; in a pause, come along with an arm that somebody moves."""
+        motion = self._motion
+        if code is not Code.PAUSED:
+            self._silent = self._guided = False
+            hard = code in (Code.EMERGENCY_STOP, Code.LATCHED)
+            motion.brake(1.0 if hard else self.settings.hold_deceleration, dt)
+            return
+        if motion.at_rest:
+            self._silent = True
+        error = self._tracking_error()
+        fresh = self._measured.age(now) <= self.settings.input_timeout
+        # A threshold, because a command that always followed would sink with the arm.
+        self._guided = self._silent and fresh and (
+            error > GUIDED_ABOVE or (self._guided and error > 0.1 * GUIDED_ABOVE))
+        if self._guided:
+            positions = self._measured.positions
+            motion.follow(positions, [0.0] * len(positions), motion.gripper, dt)
+        else:
+            motion.brake(self.settings.hold_deceleration, dt)
+
+    def _tracking_error(self) -> float:
+        """Return how far the arm is from its command [rad], 0 while that is not known."""
+        if not self._begun or not self._measured.positions:
+            return 0.0
+        return max(abs(measured - commanded) for measured, commanded in zip(
+            self._measured.positions, self._motion.positions))
+
+    def _is_lost(self, error) -> bool:
+        """Return whether the arm is too far away; it must come clearly nearer to be found."""
+        limit = self.settings.max_tracking_error
+        self._lost = error > (0.5 * limit if self._lost else limit)
+        return self._lost
+
+    def _command(self, now, held) -> Command:
+        motion = self._motion
+        return Command(
+            stamp=now + self.settings.period, positions=np.array(motion.positions),
+            velocities=np.array(motion.velocities), gripper=motion.gripper, hold=held)

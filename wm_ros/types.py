@@ -1,0 +1,193 @@
+"""
+The nouns: everything that crosses a module border is one of these.
+
+``sensor message -> Observation -> Belief -> Dream -> Plan -> Command``.  All are
+frozen dataclasses whose arrays are read-only, SI units and REP-103 axes
+throughout.  Letters in the shapes: ``N`` arm joints, ``M`` objects, ``X`` width of
+the explicit state, ``D`` width of the learned latent, ``A`` action width,
+``K`` candidates, ``H`` horizon, ``T`` steps of an episode.
+"""
+
+from dataclasses import dataclass, field, fields
+from enum import IntEnum
+from types import MappingProxyType
+from typing import Mapping, Optional
+
+import numpy as np
+
+#: Names of the action's components, in order (normalised to [-1, 1]).
+ACTION_NAMES = ('x', 'y', 'z', 'yaw', 'gripper')
+
+
+class _Frozen:
+    """Make array fields read-only and mappings immutable after construction."""
+
+    def __post_init__(self):
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, np.ndarray):
+                view = value.view()
+                view.flags.writeable = False
+                object.__setattr__(self, item.name, view)
+            elif isinstance(value, dict):
+                object.__setattr__(self, item.name, MappingProxyType(dict(value)))
+
+
+@dataclass(frozen=True)
+class Observation(_Frozen):
+    """
+    One synchronised, stamped snapshot of what the robot senses.
+
+    A modality that is missing is ``None`` and ``valid[name]`` is False; the stamp
+    is that of the newest joint state.
+    """
+
+    stamp: float                                    # [s]
+    joint_positions: np.ndarray                     # [N] rad
+    joint_velocities: np.ndarray                    # [N] rad/s
+    joint_efforts: Optional[np.ndarray] = None      # [N] N m
+    gripper_width: float = 0.0                      # [m] between the fingers
+    commanded_positions: Optional[np.ndarray] = None   # [N] rad, last command sent
+    commanded_velocities: Optional[np.ndarray] = None  # [N] rad/s
+    commanded_gripper: Optional[float] = None       # [m]
+    object_poses: Optional[np.ndarray] = None       # [M, 7] xyz m + quaternion xyzw
+    wrench: Optional[np.ndarray] = None             # [6] N, N m, in the sensor's frame
+    image: Optional[np.ndarray] = None              # [H, W, 3] uint8 RGB
+    depth: Optional[np.ndarray] = None              # [H, W] float32 m (REP-118)
+    ages: Mapping[str, float] = field(default_factory=dict)   # [s] at ``stamp``
+    valid: Mapping[str, bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Belief(_Frozen):
+    """
+    The world model's state after all observations and actions so far.
+
+    ``state`` is the explicit part (the robot's own state, object poses) in the layout
+    of ``wm_ros.world_model.state.StateLayout``; ``latent`` is the learned rest.  The goal
+    is no part of it: it is ordered, not sensed, and joins in at planning.
+    """
+
+    stamp: float                # [s] moment that the belief describes
+    state: np.ndarray           # [X] float32
+    latent: np.ndarray          # [D] float32
+    joint_positions: np.ndarray         # [N] rad, measured
+    commanded_positions: np.ndarray     # [N] rad, setpoint the arm is driven to
+    commanded_velocities: np.ndarray    # [N] rad/s
+    surprise: float = 0.0       # normalised innovation of the last observation, 1 = expected
+    gripper_width: float = 0.0  # [m] measured
+    commanded_gripper: float = 0.0      # [m]
+    checkpoint: str = ''        # hash of the checkpoint that made it
+
+
+@dataclass(frozen=True)
+class Dream(_Frozen):
+    """K imagined futures of H steps, rolled from one belief."""
+
+    actions: np.ndarray         # [K, H, A]
+    states: np.ndarray          # [K, H + 1, X] explicit states, the start first
+    latents: np.ndarray         # [K, H + 1, D]
+    rewards: np.ndarray         # [K, H]
+    values: np.ndarray          # [K] value of the last state
+    disagreement: np.ndarray    # [K, H] ensemble spread [m]
+    dt: float                   # [s]
+
+
+@dataclass(frozen=True)
+class Plan(_Frozen):
+    """The chosen action sequence and the joint motion that it means."""
+
+    stamp: float                # [s] moment at which the first knot acts
+    observed: float             # [s] stamp of the newest joint state it is based on
+    dt: float                   # [s] between knots
+    actions: np.ndarray         # [H, A]
+    positions: np.ndarray       # [H + 1, N] rad
+    velocities: np.ndarray      # [H + 1, N] rad/s
+    gripper: np.ndarray         # [H + 1] m
+    path: np.ndarray            # [H + 1, 3] m, imagined end-effector positions
+    predicted_return: float
+    disagreement: float         # [m] mean over the horizon
+    solve_time: float           # [s]
+    planner: str
+    iterations: int = 0
+    dropped: int = 0            # rollouts that were not finite
+
+
+@dataclass(frozen=True)
+class Command(_Frozen):
+    """What the safety gate lets through to the controller."""
+
+    stamp: float                # [s]
+    positions: np.ndarray       # [N] rad
+    velocities: np.ndarray      # [N] rad/s
+    gripper: float              # [m]
+    hold: bool                  # True when the gate brakes or stands still
+
+
+class Code(IntEnum):
+    """What a node reports each cycle; the text of a status starts with the name."""
+
+    OK = 0
+    WAITING = 1             # no input yet, or no goal
+    PAUSED = 2
+    LIMITED = 3             # a limit reshaped the command
+    GOAL_REACHED = 4
+    STALE_INPUT = 10        # sensors older than the timeout
+    STALE_PLAN = 11         # plan older than the timeout
+    DEADLINE_MISSED = 12
+    BAD_INPUT = 13          # a message was refused
+    NO_VALID_PLAN = 14      # too few finite rollouts
+    GOAL_REJECTED = 15
+    GOAL_FAILED = 16
+    CHECKPOINT_MISMATCH = 17
+    TRACKING_ERROR = 18     # the arm is too far from its command
+    EMERGENCY_STOP = 20
+    LATCHED = 21            # a non-finite command was caught; reset to go on
+
+
+@dataclass(frozen=True)
+class Status(_Frozen):
+    """Code, text and figures of any node, each cycle."""
+
+    code: Code
+    text: str = ''
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Episode(_Frozen):
+    """
+    One recorded stream; row t holds what was seen before action t was executed.
+
+    ``states`` has one row more than ``actions``: the last observation.
+    """
+
+    task: str
+    states: np.ndarray          # [T + 1, X] explicit states
+    goal: np.ndarray            # [7] xyz m + quaternion xyzw
+    actions: np.ndarray         # [T, A] commanded
+    rewards: np.ndarray         # [T]
+    success: bool
+    source: str                 # 'script', 'random', 'planner', ...
+    expert: Optional[np.ndarray] = None     # [T, A] what the script would have done
+    randomisation: Mapping[str, float] = field(default_factory=dict)
+
+
+class WmRosError(Exception):
+    """Base of the errors that a user can mend; the text is one line that says how."""
+
+
+class NoValidPlan(WmRosError):
+    """Too few finite rollouts to choose from."""
+
+
+class GoalRejected(WmRosError):
+    """A goal is not finite, out of reach, or in a frame that is not known."""
+
+
+class CheckpointError(WmRosError):
+    """A checkpoint is missing, damaged, or made for another robot or task."""
+
+
+class ParameterError(WmRosError):
+    """A parameter or a parameter file was refused."""

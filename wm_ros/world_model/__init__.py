@@ -1,0 +1,6 @@
+"""The latent world model: belief, dynamics, heads, checkpoints."""
+
+from wm_ros.world_model.checkpoint import load_checkpoint, save_checkpoint
+from wm_ros.world_model.model import Imagination, WorldModel
+
+__all__ = ['Imagination', 'WorldModel', 'load_checkpoint', 'save_checkpoint']

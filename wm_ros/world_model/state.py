@@ -1,0 +1,137 @@
+"""The explicit part of the belief: its layout, and how observations become it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from wm_ros.robot.kinematics import Kinematics
+from wm_ros.robot.robot import Robot
+from wm_ros.tasks import TaskSpec
+from wm_ros.types import Observation, WmRosError
+
+_ROBOT_WIDTH = 15
+_OBJECT_WIDTH = 8
+_VELOCITY_TIME = 0.03       # [s], low pass of object velocities found by difference
+
+
+@dataclass(frozen=True)
+class StateLayout:
+    """
+    Where things stand in an explicit state [X]; X = 15 + 8 M.
+
+    End effector: position (3), velocity (3); setpoint: position (3), velocity (3), yaw,
+    yaw rate; gripper width.  Then per object: position (3), yaw, velocity (3), yaw rate.
+    Metres, radians, seconds, base frame.
+    """
+
+    objects: int
+
+    ee = slice(0, 3)
+    ee_velocity = slice(3, 6)
+    setpoint = slice(6, 9)
+    setpoint_velocity = slice(9, 12)
+    yaw = 12
+    yaw_rate = 13
+    gripper = 14
+
+    @cached_property
+    def width(self) -> int:
+        """Return X."""
+        return _ROBOT_WIDTH + _OBJECT_WIDTH * self.objects
+
+    def object_slots(self, index: int) -> slice:
+        """Return where object ``index`` stands: position, yaw, velocity, yaw rate."""
+        start = _ROBOT_WIDTH + _OBJECT_WIDTH * index
+        return slice(start, start + _OBJECT_WIDTH)
+
+    def object_position(self, index: int) -> slice:
+        """Return where the position of object ``index`` stands."""
+        start = _ROBOT_WIDTH + _OBJECT_WIDTH * index
+        return slice(start, start + 3)
+
+    def subject(self, task: TaskSpec) -> slice:
+        """Return where the position of what ``task``'s goal refers to stands."""
+        if task.goal_of == 'end_effector':
+            return self.ee
+        return self.object_position(task.object_names.index(task.goal_of))
+
+
+def quaternion_yaw(quaternion) -> float:
+    """Return the rotation about z [rad] of a quaternion xyzw [4]."""
+    x, y, z, w = quaternion
+    return float(np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z)))
+
+
+class StateEstimator:
+    """
+    Observation -> explicit state: exact kinematics for the arm, poses for the objects.
+
+    Object velocities, which no sensor gives, are low-passed differences of poses.
+    """
+
+    def __init__(self, robot: Robot, task: TaskSpec):
+        self.layout = StateLayout(len(task.object_names))
+        self._kinematics = Kinematics(robot)
+
+    def update(self, state, stamp, observation: Observation) -> np.ndarray:
+        """
+        Return the explicit state [X] float32 at ``observation``.
+
+        ``state`` [X] and ``stamp`` [s] are the estimate before it, or None; it counts for a
+        second.  Objects that are not seen stay where they were believed to be; raises
+        WmRosError when an object was not seen since, or not every object of the task is in
+        ``object_poses``.
+        """
+        self._check(observation.object_poses)
+        new = np.zeros(self.layout.width)
+        self._robot_part(new, observation)
+        elapsed = None if state is None else observation.stamp - stamp
+        if elapsed is not None and not 0.0 <= elapsed < 1.0:
+            state, elapsed = None, None
+        seen = observation.object_poses is not None
+        for index in range(self.layout.objects):
+            where = self.layout.object_slots(index)
+            old = None if state is None else state[where]
+            if seen:
+                new[where] = _track(old, elapsed, observation.object_poses[index])
+            elif old is not None:
+                new[where][:4], new[where][4:] = old[:4], 0.0
+            else:
+                raise WmRosError('no object pose has been seen yet: expected '
+                                 f'{self.layout.objects} on object_poses')
+        return new.astype(np.float32)
+
+    def _check(self, poses):
+        if poses is not None and self.layout.objects and np.shape(poses) != (
+                self.layout.objects, 7):
+            raise WmRosError(f'object_poses: got shape {list(np.shape(poses))}, expected '
+                             f'{self.layout.objects} poses of 7 numbers')
+
+    def _robot_part(self, new, observation):
+        layout, kinematics = self.layout, self._kinematics
+        q, dq = observation.joint_positions, observation.joint_velocities
+        new[layout.ee], _ = kinematics.forward(q)
+        new[layout.ee_velocity] = kinematics.jacobian(q)[:3] @ dq
+        if observation.commanded_positions is not None:
+            q, dq = observation.commanded_positions, observation.commanded_velocities
+        new[layout.setpoint], new[layout.yaw] = kinematics.forward(q)
+        twist = kinematics.jacobian(q) @ dq
+        new[layout.setpoint_velocity], new[layout.yaw_rate] = twist[:3], twist[5]
+        new[layout.gripper] = observation.gripper_width
+
+
+def _track(old, elapsed, pose):
+    """Return position, yaw, velocity, yaw rate [8] of one object."""
+    new = np.zeros(_OBJECT_WIDTH)
+    new[:3], new[3] = pose[:3], quaternion_yaw(pose[3:])
+    if old is None:
+        return new
+    turn = (new[3] - old[3] + np.pi) % (2 * np.pi) - np.pi
+    new[3] = old[3] + turn      # unwrapped, so that its rate has no jumps
+    if elapsed < 1e-4:
+        new[4:] = old[4:]
+        return new
+    raw = np.append(new[:3] - old[:3], turn) / elapsed
+    share = 1.0 - np.exp(-elapsed / _VELOCITY_TIME)
+    new[4:] = old[4:] + share * (raw - old[4:])
+    return new
