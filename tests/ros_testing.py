@@ -144,8 +144,8 @@ class Peer:
         executor.shutdown()
 
     def run(self, node_class, parameters=None, **kwargs):
-        """Return a NodeThread in this peer's domain, ended with it."""
-        thread = NodeThread(node_class, self.domain.id, parameters, **kwargs)
+        """Return a NodeThread in this peer's context, ended with it."""
+        thread = NodeThread(node_class, self.context, parameters, **kwargs)
         self._nodes.append(thread)
         return thread
 
@@ -229,18 +229,17 @@ class Peer:
 
 
 class NodeThread:
-    """A node in this process, in a context and on a thread of its own."""
+    """
+    A node in this process, on a thread of its own.
 
-    def __init__(self, node_class, domain, parameters=None, **kwargs):
-        self.context = Context()
-        rclpy.init(context=self.context, domain_id=domain)
+    It shares a context, and so a DDS participant, with the test: Fast DDS now and then fails
+    to match the endpoints of several participants that live in one process.
+    """
+
+    def __init__(self, node_class, context, parameters=None, **kwargs):
         overrides = [Parameter(name, value=value) for name, value in (parameters or {}).items()]
-        try:
-            self.node = node_class(context=self.context, parameter_overrides=overrides,
-                                   use_global_arguments=False, **kwargs)
-        except Exception:
-            rclpy.shutdown(context=self.context)
-            raise
+        self.node = node_class(context=context, parameter_overrides=overrides,
+                               use_global_arguments=False, **kwargs)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=runtime.spin, args=(self.node, self._ended),
                                         daemon=True)
@@ -253,7 +252,6 @@ class NodeThread:
         self._ended.set()
         self._thread.join(10.0)
         self.node.destroy_node()
-        rclpy.shutdown(context=self.context)
 
 
 class NodeProcess:
