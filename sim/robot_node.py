@@ -311,6 +311,7 @@ class RobotNode(Node):
         figures = {
             'seed': self._seed, 'elapsed': scene.time, 'distance': scene.distance,
             'success': int(scene.success), 'done': int(scene.done),
+            'total_reward': self._world.total_reward,
             'speed': float(abs(scene.arm.joint_velocities).max()),
             'real_time_factor': self._real_time_factor()}
         self._episode_publisher.publish(DiagnosticStatus(

@@ -25,6 +25,8 @@ class World:
         self.arm = TrajectoryFollower(scene.arm.joint_positions, timeout)
         self.gripper = TrajectoryFollower(self._fingers(), timeout)
         self._target = None
+        self._reward_every = round(robot.dt / SUBSTEP)
+        self.total_reward = 0.0     # of the episode, at the model's rate
 
     @property
     def time(self) -> float:
@@ -38,6 +40,7 @@ class World:
     def reset(self, seed: int):
         """Begin the episode of ``seed``: the arm is there at once, and stands."""
         self.scene.reset(seed)
+        self.total_reward = 0.0
         self.arm.reset(self.scene.arm.joint_positions)
         self.gripper.reset(self._fingers())
 
@@ -52,8 +55,11 @@ class World:
             if self._target is None or any(a is not b for a, b in zip(target, self._target)):
                 self._target = target
                 scene.arm.set_target(target[0], target[1], float(target[2].sum()))
+            running = not scene.done
             scene.substep()
             self.substeps += 1
+            if running and scene.substeps % self._reward_every == 0:
+                self.total_reward += scene.task.reward(scene.situation())
 
     def _joints(self):
         return self.scene.arm.joint_positions

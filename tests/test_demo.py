@@ -62,7 +62,7 @@ def episode(task='push'):
             Line('imagined_block', block, GREEN), Line('plan', path, (0.1, 0.4, 1.0, 1.0))]))
     return LiveEpisode(
         seed=7, task=task, goal=np.array([0.5, 0.1, 0.025, 0, 0, 0, 1.0]), success=True,
-        elapsed=1.0, distance=0.01, real_time_factor=1.0, plan_rate=40.0, figures={},
+        elapsed=1.0, distance=0.01, total_reward=-1.0, real_time_factor=1.0, plan_rate=40.0, figures={},
         recording=recording)
 
 

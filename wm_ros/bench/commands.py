@@ -10,7 +10,8 @@ import tempfile
 import time
 
 from wm_ros import paths
-from wm_ros.bench.record import at_least, at_most, load_note, shown
+from wm_ros.bench.record import at_least, at_most, load_note, shown, true
+from wm_ros.graph import GraphOptions
 from wm_ros.nodes.environment import child_environment
 from wm_ros.types import WmRosError
 
@@ -20,17 +21,22 @@ def bad_input():
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for name, arguments in _mistakes(Path(folder)).items():
-            done = subprocess.run(
-                [sys.executable, '-m', 'wm_ros', *arguments], capture_output=True, text=True,
-                env=child_environment(), timeout=120, check=False)
-            lines = [line for line in done.stderr.splitlines() if line.strip()]
-            good = (done.returncode == 2 and 'Traceback' not in done.stderr
-                    and sum('error:' in line for line in lines) == 1)
-            rows.append(at_least(
-                f'bad_input_{name}', float(good), 1, '1 = one line, exit 2',
-                f'wm_ros {" ".join(arguments)}'.replace(folder, 'DIR'),
-                lines[-1].replace(folder, 'DIR')[:160] if lines else ''))
+            rows.append(_mistake(name, arguments, folder))
+    from wm_ros.nodes.live import LiveGraph
+    with open(os.devnull, 'w', encoding='utf-8') as silence:
+        with LiveGraph(GraphOptions(task='reach'), log=silence):
+            rows.append(_mistake('second_graph', ['up', 'sim', '--task', 'push']))
     return rows
+
+
+def _mistake(name, arguments, folder='DIR'):
+    done = subprocess.run(
+        [sys.executable, '-m', 'wm_ros', *arguments], capture_output=True, text=True,
+        env=child_environment(), timeout=120, check=False)
+    lines = [line.replace(folder, 'DIR') for line in done.stderr.splitlines() if line.strip()]
+    return true(f'bad_input_is_one_line_and_exit_2/{name}',
+                done.returncode == 2 and len(lines) == 1 and 'Traceback' not in done.stderr,
+                f'wm_ros {" ".join(arguments)}'.replace(folder, 'DIR'), ' '.join(lines)[:200])
 
 
 def _mistakes(folder):

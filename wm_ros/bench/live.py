@@ -4,7 +4,7 @@ import os
 import threading
 
 from wm_ros.bench.product import evaluate
-from wm_ros.bench.record import at_least, at_most, load_note, shown
+from wm_ros.bench.record import at_least, at_most, load_note, shown, true
 from wm_ros.console import progress_bar
 from wm_ros.evaluation.run import Request
 from wm_ros.graph import GraphOptions
@@ -40,7 +40,7 @@ def rates():
         with progress_bar(f'run {number + 1}', _RUN_EPISODES) as advance:
             figures = evaluate_live(Request('push', _RUN_EPISODES, seed=3000), advance)
         command = 'wm_ros bench main_job --only rates'
-        note, tail = load_note(), f'_run{number + 1}'
+        note, tail = load_note(), f'/run{number + 1}'
         rows += [
             at_least(f'real_time_factor{tail}', figures['real_time_factor'], 0.98, '', command,
                      note),
@@ -73,9 +73,8 @@ def tuning():
                 for name, value in (('minus_one', -1), ('zero', 0), ('nan', not_a_number()),
                                     ('text', 'ten')):
                     accepted, reason, _ = probe.change('planner.horizon', value)
-                    good = not accepted and bool(reason)
-                    rows.append(at_least(f'horizon_{name}_refused', float(good), 1, '1 = yes',
-                                         command, reason))
+                    rows.append(true(f'horizon_refused/{name}', not accepted and bool(reason),
+                                     command, reason))
                 rows.append(at_least('plans_per_second_after', probe.plans_within(3.0) / 3.0, 20,
                                      'Hz', command, 'the arm goes on'))
             finally:

@@ -1,5 +1,6 @@
 """Figures of the shipped checkpoints and parameters, in lockstep."""
 
+from functools import lru_cache
 import os
 
 from wm_ros.bench.record import at_least, at_most, shown
@@ -14,6 +15,7 @@ _TUNING_SEED = 500_000          # the dither is tuned on seeds that nothing is j
 _TUNING_EPISODES = 200
 
 
+@lru_cache(maxsize=None)        # several parts of a bench ask for the same episodes
 def evaluate(task, episodes=EPISODES, seed=0, planner='', settings=(), checkpoint='') -> dict:
     """Return the report of an evaluation on all cores."""
     request = Request(task, episodes, seed, planner, checkpoint, settings=tuple(settings),

@@ -11,11 +11,15 @@ from wm_ros.console import write_json
 from wm_ros.types import WmRosError
 
 
+#: Unit of a figure that is 1 or 0.
+YES_NO = 'yes/no'
+
+
 @dataclass(frozen=True)
 class Figure:
     """One measured figure; ``holds`` says whether it meets its bar."""
 
-    figure: str
+    figure: str         # 'name', or 'name/variant' where it was measured several times
     value: float
     unit: str
     bar: str            # in words, such as '>= 0.95'; '' where it is for comparison only
@@ -32,6 +36,11 @@ def at_least(figure, value, bar, unit, command, note='') -> Figure:
 def at_most(figure, value, bar, unit, command, note='') -> Figure:
     """Return a figure that must not exceed ``bar``."""
     return Figure(figure, _round(value), unit, f'<= {bar:g}', bool(value <= bar), command, note)
+
+
+def true(figure, value, command, note='') -> Figure:
+    """Return a figure that has to be true."""
+    return Figure(figure, float(bool(value)), YES_NO, 'yes', bool(value), command, note)
 
 
 def shown(figure, value, unit, command, note='') -> Figure:

@@ -43,10 +43,10 @@ def _seeds(task, success_bar, minutes_bar=None, extra=(), seeds=SEEDS, settings=
                     f'{run["demonstration_steps"]} demonstrated; {_EPISODES} episodes; '
                     f'{load_note()}')
             if success_bar:
-                rows.append(at_least(f'{name}_success_seed{seed}', successes[-1], success_bar,
+                rows.append(at_least(f'{name}_success/seed{seed}', successes[-1], success_bar,
                                      'share', command, note))
             else:
-                rows.append(shown(f'{name}_success_seed{seed}', successes[-1], 'share', command,
+                rows.append(shown(f'{name}_success/seed{seed}', successes[-1], 'share', command,
                                   note))
     spread = f'{min(minutes):.1f} to {max(minutes):.1f}; {load_note()}'
     worst = max(minutes)

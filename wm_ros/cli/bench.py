@@ -39,6 +39,7 @@ def run(arguments) -> int:
     """Measure and print; 0 when every bar is met."""
     from wm_ros.bench import get_bench
     from wm_ros.bench.record import Record
+    from wm_ros.bench.table import show
     from wm_ros.types import WmRosError
     parts = get_bench(arguments.name)
     names = [part.name for part in parts]
@@ -52,36 +53,16 @@ def run(arguments) -> int:
             print(f'measuring {part.name}: {part.doc} ...', flush=True)
             record.store(part.name, part.measure())
     rows = record.everything()
-    _print(rows)
+    show(rows)
     if arguments.update:
         _update(Path(arguments.update), rows)
     return 0 if rows and all(row.holds for row in rows) else 1
 
 
-def _print(rows):
-    from rich.console import Console
-    from rich.table import Table
-    table = Table('figure', 'value', 'unit', 'bar', 'holds', 'note')
-    for row in rows:
-        mark = '' if not row.bar else ('yes' if row.holds else '[red]no[/red]')
-        value = row.value if isinstance(row.value, str) else f'{row.value:g}'
-        table.add_row(row.figure, value, row.unit, row.bar, mark, row.note)
-    Console().print(table)
-
-
 def _update(path, rows):
-    """Write the rows that have a bar between the marks of a Markdown file."""
+    from wm_ros.bench.table import replace
     from wm_ros.types import WmRosError
-    text = path.read_text(encoding='utf-8')
-    begin, end = '<!-- figures -->\n', '<!-- /figures -->'
-    if text.count(begin) != 1 or text.count(end) != 1:
-        raise WmRosError(f'{path}: expected one pair of marks {begin.strip()} ... {end}')
-    table = ['| figure | value | bar | |', '|---|---|---|---|']
-    for row in rows:
-        if row.bar:
-            value = row.value if isinstance(row.value, str) else f'{row.value:g} {row.unit}'
-            table.append(f'| {row.figure.replace("_", " ")} | {value} | {row.bar} | '
-                         f'{"holds" if row.holds else "missed"} |')
-    head, rest = text.split(begin)
-    tail = rest.split(end)[1]
-    path.write_text(head + begin + '\n'.join(table) + '\n' + end + tail, encoding='utf-8')
+    try:
+        path.write_text(replace(path.read_text(encoding='utf-8'), rows), encoding='utf-8')
+    except (OSError, WmRosError) as error:
+        raise WmRosError(f'--update {path}: {error}') from error

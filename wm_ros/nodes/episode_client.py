@@ -19,6 +19,8 @@ from wm_ros.robot.robot import Robot
 from wm_ros.types import Plan, WmRosError
 
 _ANSWER = 10.0          # [s] that a service may take
+_PATIENCE = 2.0         # [s] after which a question is asked again
+_DRAWS = 3              # times that a scene is asked for
 _STILL = 0.02           # [rad/s] below which the arm stands
 _SETTLE = 5.0           # [s] that it may take to come to rest
 _GRACE = 10.0           # [s] beyond the time limit before an episode is given up
@@ -56,6 +58,7 @@ class LiveEpisode:
     success: bool
     elapsed: float              # [s] of simulated time
     distance: float             # [m] at the end
+    total_reward: float         # sum of the task's reward at the model's rate
     real_time_factor: float
     plan_rate: float            # [Hz] of plans on the wire, from the first to the last
     figures: Mapping[str, Mapping[str, float]]      # newest diagnostics by node
@@ -132,13 +135,16 @@ class EpisodeClient:
         limit = _GRACE + self._time_limit(scene['task']) * 3.0
         self._wait(lambda: self._episode.get('done'), limit, 'the end of the episode')
         end = dict(self._episode)
+        if end['seed'] != seed:
+            raise WmRosError(f'seed {seed}: {ROBOT} was reset by somebody else, '
+                             f'to seed {end["seed"]:.0f}')
         recording, self._recording = self._recording, None
         times = list(self._plan_times)
         self._call(SetBool, f'{SAFETY}/pause', data=True)
         return LiveEpisode(
             seed=scene['seed'], task=scene['task'], goal=np.array(scene['goal']),
             success=bool(end['success']), elapsed=end['elapsed'], distance=end['distance'],
-            real_time_factor=end['real_time_factor'],
+            total_reward=end['total_reward'], real_time_factor=end['real_time_factor'],
             plan_rate=(len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else 0.0,
             figures={name: dict(figures) for name, figures in self._figures.items()},
             recording=recording)
@@ -148,21 +154,31 @@ class EpisodeClient:
         self._call(SetBool, f'{SAFETY}/pause', data=True)
         self._call(Trigger, f'{MPC}/reset')
         self._wait(lambda: self._episode.get('speed', 1.0) < _STILL, _SETTLE, 'the arm at rest')
-        parameter = Parameter('seed', value=int(seed)).to_parameter_msg()
-        result = self._call(SetParameters, f'{ROBOT}/set_parameters', parameters=[parameter])
-        if not result.results[0].successful:
-            raise WmRosError(f'seed {seed}: {result.results[0].reason}')
-        scene = json.loads(self._call(Trigger, f'{ROBOT}/reset').message)
+        scene = self._draw(seed)
         # From here on the episode's clock runs.
-        waiting = [self._ask(Trigger, f'{name}/reset') for name in (SENSOR, MODEL)]
-        for future, service in waiting:
-            self._wait(future.done, _ANSWER, f'the answer of {service}')
+        for service, answer in [(service, self._ask(Trigger, service))
+                                for service in (f'{SENSOR}/reset', f'{MODEL}/reset')]:
+            self._wait(answer, _ANSWER, f'the answer of {service}')
         self._episode = {}
         self._recording = Recording() if self._recorders else None
         self._plan_times = []
         self._send_goal(scene['goal'])
         self._call(SetBool, f'{SAFETY}/pause', data=False)
         return scene
+
+    def _draw(self, seed):
+        """Have the robot begin the episode ``seed``; return what it says of the scene."""
+        parameter = Parameter('seed', value=int(seed)).to_parameter_msg()
+        for _ in range(_DRAWS):
+            result = self._call(SetParameters, f'{ROBOT}/set_parameters',
+                                parameters=[parameter]).results[0]
+            if not result.successful:
+                raise WmRosError(f'seed {seed}: {result.reason}')
+            scene = json.loads(self._call(Trigger, f'{ROBOT}/reset').message)
+            # A reset that was asked for twice has gone on to the next seed.
+            if scene['seed'] == seed:
+                return scene
+        raise WmRosError(f'seed {seed}: {ROBOT} drew seed {scene["seed"]} instead')
 
     @staticmethod
     def _time_limit(task):
@@ -197,16 +213,29 @@ class EpisodeClient:
         return self._clients[service]
 
     def _ask(self, kind, service, **values):
+        """
+        Ask, and return a function that returns the response once there is one.
+
+        It asks again now and then: a server that has not discovered its new client yet has
+        nobody to answer.  Every service that is asked here may be asked twice.
+        """
         client = self._client(kind, service)
         self._wait(client.service_is_ready, _ANSWER, f'service {service}')
-        future = client.call_async(kind.Request(**values))
-        future.add_done_callback(lambda _: self._notify())
-        return future, service
+        futures, due = [], 0.0
+
+        def answer():
+            nonlocal due
+            if time.monotonic() >= due:
+                due = time.monotonic() + _PATIENCE
+                futures.append(client.call_async(kind.Request(**values)))
+                futures[-1].add_done_callback(lambda _: self._notify())
+            return next((future.result() for future in futures if future.done()), None)
+        answer()
+        return answer
 
     def _call(self, kind, service, **values):
-        future, _ = self._ask(kind, service, **values)
-        self._wait(future.done, _ANSWER, f'the answer of {service}')
-        response = future.result()
+        response = self._wait(self._ask(kind, service, **values), _ANSWER,
+                              f'the answer of {service}')
         if not getattr(response, 'success', True):
             raise WmRosError(f'{service}: {response.message}')
         return response

@@ -1,0 +1,61 @@
+"""Figures as tables: all of them on a terminal, those with a bar in Markdown."""
+
+from typing import Dict, List, Sequence
+
+from wm_ros.bench.record import Figure, YES_NO
+from wm_ros.types import WmRosError
+
+BEGIN, END = '<!-- figures -->\n', '<!-- /figures -->'
+
+
+def show(rows: Sequence[Figure]):
+    """Print all rows."""
+    from rich.console import Console
+    from rich.table import Table
+    table = Table('figure', 'value', 'bar', 'holds', 'note')
+    for row in rows:
+        mark = '' if not row.bar else ('yes' if row.holds else '[red]no[/red]')
+        table.add_row(row.figure, _value(row), row.bar, mark, row.note)
+    Console().print(table)
+
+
+def replace(text: str, rows: Sequence[Figure]) -> str:
+    """Return ``text`` with the table between the marks; raises WmRosError without marks."""
+    if text.count(BEGIN) != 1 or text.count(END) != 1:
+        raise WmRosError(f'expected one pair of marks {BEGIN.strip()} ... {END}')
+    head, rest = text.split(BEGIN)
+    return head + BEGIN + markdown(rows) + END + rest.split(END)[1]
+
+
+def markdown(rows: Sequence[Figure]) -> str:
+    """Return a table of the rows that have a bar; ``name/variant`` rows are one line."""
+    groups: Dict[str, List[Figure]] = {}
+    for row in rows:
+        if row.bar:
+            groups.setdefault(row.figure.split('/')[0], []).append(row)
+    lines = ['| figure | measured | bar | |', '|---|---|---|---|']
+    for name, group in groups.items():
+        holds = all(row.holds for row in group)
+        lines.append(f'| {name.replace("_", " ")} | {_together(group)} | {group[0].bar} | '
+                     f'{"holds" if holds else "missed"} |')
+    return '\n'.join(lines) + '\n'
+
+
+def _together(group):
+    """Return the values of rows that are variants of one figure."""
+    if len(group) == 1:
+        return _value(group[0])
+    if group[0].unit == YES_NO:
+        return f'{sum(row.holds for row in group)} of {len(group)} cases'
+    least, most = (choose(group, key=lambda row: row.value) for choose in (min, max))
+    if least.value == most.value:
+        return f'{_value(least)}, {len(group)} times'
+    return f'{least.value:g} to {_value(most)} ({len(group)} runs)'
+
+
+def _value(row):
+    if isinstance(row.value, str):
+        return row.value
+    if row.unit == YES_NO:
+        return 'yes' if row.value else 'no'
+    return f'{row.value:g} {row.unit}'.strip()
