@@ -61,8 +61,13 @@ def _note(figures):
 
 def prepare_json(path: Optional[str]):
     """Complain now, not after an hour, when ``path`` cannot be written."""
-    if path and not Path(path).resolve().parent.is_dir():
-        raise WmRosError(f'--json {path}: no such folder {Path(path).resolve().parent}')
+    if not path:
+        return
+    target = Path(path).resolve()
+    if not target.parent.is_dir():
+        raise WmRosError(f'--json {path}: no such folder {target.parent}')
+    if target.is_dir() or not os.access(target.parent, os.W_OK):
+        raise WmRosError(f'--json {path}: cannot be written there')
 
 
 def write_json(path: Optional[str], figures):

@@ -21,10 +21,11 @@ def show(rows: Sequence[Figure]):
 
 def replace(text: str, rows: Sequence[Figure]) -> str:
     """Return ``text`` with the table between the marks; raises WmRosError without marks."""
-    if text.count(BEGIN) != 1 or text.count(END) != 1:
+    head, _, rest = text.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not end or text.count(BEGIN) != 1 or text.count(END) != 1:
         raise WmRosError(f'expected one pair of marks {BEGIN.strip()} ... {END}')
-    head, rest = text.split(BEGIN)
-    return head + BEGIN + markdown(rows) + END + rest.split(END)[1]
+    return head + BEGIN + markdown(rows) + END + tail
 
 
 def markdown(rows: Sequence[Figure]) -> str:

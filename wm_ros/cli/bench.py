@@ -45,6 +45,8 @@ def run(arguments) -> int:
     names = [part.name for part in parts]
     if arguments.only and arguments.only not in names:
         raise WmRosError(f'--only: got {arguments.only!r}, expected one of {", ".join(names)}')
+    if arguments.update:
+        _update(Path(arguments.update))         # complain now, not after hours
     record = Record(Path(arguments.results) / f'{arguments.name}.json', names)
     for part in () if arguments.show else parts:
         wanted = part.name == arguments.only if arguments.only else (
@@ -59,10 +61,13 @@ def run(arguments) -> int:
     return 0 if rows and all(row.holds for row in rows) else 1
 
 
-def _update(path, rows):
+def _update(path, rows=None):
+    """Write ``rows`` between the marks of a file; without rows, find out whether it can be."""
     from wm_ros.bench.table import replace
     from wm_ros.types import WmRosError
     try:
-        path.write_text(replace(path.read_text(encoding='utf-8'), rows), encoding='utf-8')
-    except (OSError, WmRosError) as error:
+        text = replace(path.read_text(encoding='utf-8'), rows or ())
+        if rows is not None:
+            path.write_text(text, encoding='utf-8')
+    except (OSError, ValueError, WmRosError) as error:
         raise WmRosError(f'--update {path}: {error}') from error

@@ -5,6 +5,7 @@ What is recorded can be trained on with wm_ros train --data.
 """
 
 import argparse
+from pathlib import Path
 
 _EXAMPLES = """
 examples:
@@ -24,7 +25,8 @@ def add_parser(subparsers):
     parser.add_argument('--episodes', type=int, default=100, metavar='N')
     parser.add_argument('--source', choices=('noisy', 'script', 'random'), default='noisy',
                         help='noisy: the script, disturbed in bursts (default)')
-    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--seed', type=int, default=0,
+                        help='of the first episode; none of them is one that is evaluated on')
     parser.add_argument('--robot', default='panda')
     parser.add_argument('--json', metavar='FILE', help='write the figures there')
     parser.set_defaults(run=run)
@@ -35,15 +37,19 @@ def run(arguments) -> int:
     import numpy as np
     from wm_ros.console import prepare_json, progress_bar, write_json
     from wm_ros.data import write_episode
-    from wm_ros.learning.collect import Collector, record
+    from wm_ros.learning.collect import Collector, record, RECORDED
     from wm_ros.robot.robot import load_robot
+    from wm_ros.tasks import get_task
     prepare_json(arguments.json)
-    collector = Collector(load_robot(arguments.robot), arguments.task)
+    robot, task = load_robot(arguments.robot), get_task(arguments.task)
+    _check(arguments)
+    collector = Collector(robot, task.name)
     rng = np.random.default_rng(arguments.seed)
     steps, successes = 0, 0
     with progress_bar(arguments.task, arguments.episodes) as advance:
         for number in range(arguments.episodes):
-            episode = record(collector, arguments.source, arguments.seed + number, rng)
+            episode = record(collector, arguments.source,
+                             RECORDED + arguments.seed + number, rng)
             write_episode(arguments.output, number, episode)
             steps += len(episode.actions)
             successes += episode.success
@@ -54,3 +60,18 @@ def run(arguments) -> int:
     write_json(arguments.json, {'task': arguments.task, 'episodes': arguments.episodes,
                                 'steps': steps, 'successes': int(successes)})
     return 0
+
+
+def _check(arguments):
+    """Raise WmRosError for what would fail, or record nothing."""
+    from wm_ros.types import WmRosError
+    most = 10_000_000
+    if not 1 <= arguments.episodes <= most:
+        raise WmRosError(f'--episodes: got {arguments.episodes}, expected from 1 to {most}')
+    if not 0 <= arguments.seed <= most:
+        raise WmRosError(f'--seed: got {arguments.seed}, expected from 0 to {most}')
+    try:
+        Path(arguments.output).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WmRosError(f'--output {arguments.output}: no folder to write to '
+                         f'({error.strerror})') from error

@@ -54,7 +54,7 @@ def run(arguments) -> int:
         task=arguments.task, episodes=arguments.episodes, seed=arguments.seed,
         planner=arguments.planner, checkpoint=arguments.checkpoint, robot=arguments.robot,
         params_files=tuple(arguments.params_file), settings=tuple(arguments.set),
-        jobs=max(1, arguments.jobs))
+        jobs=arguments.jobs)
     evaluation.parameters(request)      # complain before anything starts
     if arguments.ros:
         from wm_ros.nodes.evaluate import evaluate as evaluate_live

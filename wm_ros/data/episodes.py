@@ -9,7 +9,6 @@ import json
 import os
 from pathlib import Path
 from typing import Callable, List
-import zipfile
 
 import numpy as np
 from wm_ros.types import Episode, WmRosError
@@ -45,8 +44,8 @@ def read_episodes(folder: Path, task: str, complain: Callable[[str], None]) -> L
     for path in paths:
         try:
             episode = _read(path)
-        except (OSError, ValueError, KeyError, TypeError, EOFError,
-                zipfile.BadZipFile) as error:
+        except Exception as error:
+            # Damaged bytes make zipfile, zlib and NumPy's parser raise nearly anything.
             complain(f'{path}: skipped, damaged ({" ".join(str(error).split())})')
             continue
         if episode.task != task:
@@ -64,11 +63,21 @@ def _read(path):
         about = json.loads(str(data['about']))
         arrays = {name: data[name] for name in _ARRAYS}
         expert = data['expert'] if 'expert' in data else None
-    steps = len(arrays['actions'])
-    if len(arrays['states']) != steps + 1 or len(arrays['rewards']) != steps:
-        raise ValueError(f'{steps} actions, {len(arrays["states"])} states, '
-                         f'{len(arrays["rewards"])} rewards')
-    if not all(np.isfinite(array).all() for array in arrays.values()):
-        raise ValueError('values that are not finite')
-    return Episode(task=about['task'], success=about['success'], source=about['source'],
-                   randomisation=about['randomisation'], expert=expert, **arrays)
+    episode = Episode(task=about['task'], success=about['success'], source=about['source'],
+                      randomisation=about['randomisation'], expert=expert, **arrays)
+    _check(episode)
+    return episode
+
+
+def _check(episode):
+    steps, width = episode.actions.shape
+    expected = {'states': (steps + 1, *episode.states.shape[1:2]), 'rewards': (steps,),
+                'goal': (7,), 'expert': (steps, width)}
+    for name, shape in expected.items():
+        array = getattr(episode, name)
+        if array is not None and array.shape != shape:
+            raise ValueError(f'{steps} actions, {name} of shape {array.shape}')
+    for name in (*_ARRAYS, 'expert'):
+        array = getattr(episode, name)
+        if array is not None and not np.isfinite(array).all():
+            raise ValueError(f'{name}: values that are not finite')

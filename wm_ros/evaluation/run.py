@@ -1,7 +1,9 @@
 """Many closed-loop episodes, on several cores, into one report."""
 
+from contextlib import closing
 from dataclasses import dataclass
 import multiprocessing
+import signal
 from typing import Callable, List, Optional, Tuple
 
 import numpy as np
@@ -19,7 +21,11 @@ _NODES = (SENSOR, MPC, SAFETY)
 
 @dataclass(frozen=True)
 class Request:
-    """What to evaluate: episodes of seeds ``seed`` ... ``seed + episodes - 1``."""
+    """
+    What to evaluate: episodes of seeds ``seed`` ... ``seed + episodes - 1``.
+
+    Raises WmRosError for numbers that are too small.
+    """
 
     task: str
     episodes: int
@@ -30,6 +36,11 @@ class Request:
     params_files: Tuple[str, ...] = ()
     settings: Tuple[str, ...] = ()  # 'node:name:=value'
     jobs: int = 1
+
+    def __post_init__(self):
+        for name, least in (('episodes', 1), ('seed', 0), ('jobs', 1)):
+            if getattr(self, name) < least:
+                raise WmRosError(f'--{name}: got {getattr(self, name)}, expected at least {least}')
 
     def options(self) -> GraphOptions:
         """Return the graph that these parameters are of."""
@@ -65,6 +76,8 @@ _worker: Optional[ClosedLoop] = None
 
 def _start_worker(request):
     global _worker
+    # Ctrl-C reaches the workers as well: it is for the process that started them to end them.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _worker = _loop(request)
 
 
@@ -79,18 +92,13 @@ def run(request: Request, progress: Callable[[List[Result]], None] = lambda resu
 
     Raises WmRosError for an unknown task, checkpoint or parameter before anything starts.
     """
-    if request.episodes < 1:
-        raise WmRosError(f'--episodes: got {request.episodes}, expected at least 1')
-    if request.seed < 0:
-        raise WmRosError(f'--seed: got {request.seed}, expected at least 0')
     seeds = range(request.seed, request.seed + request.episodes)
     results: List[Result] = []
-    if request.jobs <= 1:
-        loop = _loop(request)
-        for seed in seeds:
-            results.append(loop.run(seed))
-            progress(results)
-        loop.close()
+    if request.jobs == 1:
+        with closing(_loop(request)) as loop:
+            for seed in seeds:
+                results.append(loop.run(seed))
+                progress(results)
         return results
     _loop(request).close()      # what is wrong is said here, once, and not by the workers
     context = multiprocessing.get_context('spawn')

@@ -10,7 +10,8 @@ from wm_ros.tasks import get_task
 from wm_ros.types import ACTION_NAMES, Episode
 from wm_ros.world_model.state import StateEstimator
 
-_HELD_OUT = 900_000_000    # seeds of episodes that nothing is trained on begin here
+RECORDED = 850_000_000      # seeds of `wm_ros collect`: nobody is evaluated on these
+_HELD_OUT = 900_000_000     # seeds of episodes that nothing is trained on begin here
 
 
 class Noise:

@@ -56,6 +56,9 @@ class Training:
             if got != widths:
                 raise WmRosError(f'recorded episodes: widths of state, action and goal are {got}, '
                                  f'expected {widths}; record them anew')
+            if episode.expert is not None and not self.recipe.demonstrations:
+                raise WmRosError('recorded episodes hold demonstrations, and --no-demonstrations '
+                                 'does without: record with --source random')
             self.replay.add(episode)
 
     def run(self) -> dict:
