@@ -179,6 +179,14 @@ def test_bad_options_are_refused_in_one_line(options, expected):
     assert '\n' not in str(caught.value)
 
 
+@pytest.mark.parametrize('ending', ['', '.safetensors', '.json'])
+def test_a_checkpoint_is_named_with_or_without_its_ending(tmp_path, ending):
+    """As ``wm_ros train --output my_reach`` named it."""
+    shipped = paths.checkpoint_dir() / 'panda_reach'
+    given = parameters(checkpoint=f'{shipped}{ending}')[MPC]['checkpoint']
+    assert given == f'{shipped}.safetensors'
+
+
 def test_foreign_sections_may_stand(tmp_path):
     """A file may hold parameters of other software, as ROS files do."""
     file = write(tmp_path, 'move_group:\n  ros__parameters: {anything: 3}\n')

@@ -206,9 +206,12 @@ def _arguments(options):
 
 
 def _existing(checkpoint):
-    if checkpoint and not Path(checkpoint).exists():
-        raise CheckpointError(f'checkpoint {checkpoint}: no such file or folder')
-    return str(Path(checkpoint).resolve()) if checkpoint else ''
+    if not checkpoint:
+        return ''
+    file = paths.weights_file(checkpoint)
+    if not file.is_file():
+        raise CheckpointError(f'checkpoint {file}: no such file')
+    return str(file.resolve())
 
 
 def _setting_layer(setting):

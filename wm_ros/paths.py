@@ -16,9 +16,10 @@ import os
 from pathlib import Path
 from typing import Iterator
 
-from wm_ros.types import WmRosError
+from wm_ros.types import CheckpointError, WmRosError
 
 PACKAGE = 'wm_ros'
+WEIGHTS_SUFFIX = '.safetensors'
 
 
 def config_dir() -> Path:
@@ -37,6 +38,19 @@ def checkpoint_dir() -> Path:
     if not folder.is_dir():
         raise WmRosError(f'no shipped checkpoints: {folder} is not there; reinstall {PACKAGE}')
     return folder
+
+
+def weights_file(name) -> Path:
+    """
+    Return the weights file of the checkpoint ``name``, given with or without its ending.
+
+    Raises CheckpointError for a name that no file can have.
+    """
+    path = Path(name).expanduser()
+    if not path.name:
+        raise CheckpointError(f'checkpoint {str(name)!r}: expected the name of a file')
+    stem = path.stem if path.suffix in (WEIGHTS_SUFFIX, '.json') else path.name
+    return path.with_name(stem + WEIGHTS_SUFFIX)
 
 
 def _find(folder: str) -> Path:

@@ -48,9 +48,10 @@ def run(arguments) -> int:
     from wm_ros.learning.recipe import ALONE_PLANNER, get_recipe
     from wm_ros.learning.train import Training
     from wm_ros.param_table import MPC
+    from wm_ros.paths import weights_file
     from wm_ros.robot.robot import load_robot
     from wm_ros.types import WmRosError
-    from wm_ros.world_model.checkpoint import check_output, weights_path
+    from wm_ros.world_model.checkpoint import check_output
     prepare_json(arguments.json)
     if arguments.threads < 1:
         raise WmRosError(f'--threads: got {arguments.threads}, expected at least 1')
@@ -73,7 +74,7 @@ def run(arguments) -> int:
             digest = training.save(output, figures)
         finally:
             training.close()
-    print(f'{weights_path(output)} ({digest}): {figures["environment_steps"]} environment steps, '
+    print(f'{weights_file(output)} ({digest}): {figures["environment_steps"]} environment steps, '
           f'{figures["demonstration_steps"]} of them with a demonstration, '
           f'{figures["updates"]} updates, {figures["seconds"]:.0f} s')
     write_json(arguments.json, {'task': arguments.task, 'seed': arguments.seed,

@@ -25,13 +25,12 @@ from wm_ros.world_model.model import WorldModel
 FORMAT = 1
 _MAX_BYTES = 512 * 2 ** 20      # more than any model here; a hostile header must not eat memory
 _MAX_JSON = 2 ** 20
-_SUFFIX = '.safetensors'
 
 
 def save_checkpoint(path: Path, dynamics: Dynamics, robot: Robot, task: TaskSpec,
                     training: dict, expected_innovation: float) -> str:
     """Write both files, each whole or not at all; return the checkpoint's hash (12 hex)."""
-    path = weights_path(path)
+    path = paths.weights_file(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     weights = save_tensors({name: tensor.detach().cpu().contiguous()
                             for name, tensor in dynamics.state_dict().items()})
@@ -53,18 +52,9 @@ def _write(path, data):
     os.replace(partial, path)
 
 
-def weights_path(name) -> Path:
-    """Return the weights file of the checkpoint ``name``, given with or without its ending."""
-    path = Path(name).expanduser()
-    if not path.name:
-        raise CheckpointError(f'checkpoint {str(name)!r}: expected the name of a file')
-    stem = path.stem if path.suffix in (_SUFFIX, '.json') else path.name
-    return path.with_name(stem + _SUFFIX)
-
-
 def check_output(name):
     """Raise CheckpointError where ``save_checkpoint`` could not write, hours before it does."""
-    path = weights_path(name)
+    path = paths.weights_file(name)
     folder = path.parent
     while not folder.exists():
         folder = folder.parent
@@ -75,9 +65,9 @@ def check_output(name):
 def find_checkpoint(reference: str, robot: Robot, task: TaskSpec) -> Path:
     """Return the weights file that ``reference`` names; '' is the shipped one."""
     if reference:
-        path = weights_path(reference)
+        path = paths.weights_file(reference)
     else:
-        path = paths.checkpoint_dir() / f'{robot.name}_{task.name}{_SUFFIX}'
+        path = paths.checkpoint_dir() / f'{robot.name}_{task.name}{paths.WEIGHTS_SUFFIX}'
     for file in (path, path.with_suffix('.json')):
         if not file.is_file():
             raise CheckpointError(
