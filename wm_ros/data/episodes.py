@@ -71,7 +71,7 @@ def _read(path):
 
 def _check(episode):
     steps, width = episode.actions.shape
-    expected = {'states': (steps + 1, *episode.states.shape[1:2]), 'rewards': (steps,),
+    expected = {'states': (steps + 1, episode.states.shape[-1]), 'rewards': (steps,),
                 'goal': (7,), 'expert': (steps, width)}
     for name, shape in expected.items():
         array = getattr(episode, name)

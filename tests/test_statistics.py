@@ -1,0 +1,80 @@
+"""Intervals, against published values and exact enumeration."""
+
+import numpy as np
+import pytest
+from wm_ros.evaluation.statistics import paired, wilson
+
+# Extra hours of sleep under two drugs (Cushny & Peebles 1905, Student 1908).
+SLEEP = ((1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4),
+         (0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0))
+
+
+@pytest.mark.parametrize('successes, trials, low, high', [
+    (81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611),
+    (1, 29, 0.0061, 0.1718)])
+def test_wilson_interval_is_the_published_one(successes, trials, low, high):
+    """Newcombe 1998, table I, method 3."""
+    assert wilson(successes, trials) == pytest.approx((low, high), abs=6e-5)
+
+
+def test_wilson_treats_success_and_failure_alike():
+    for successes in range(21):
+        low, high = wilson(successes, 20)
+        assert wilson(20 - successes, 20) == pytest.approx((1 - high, 1 - low), abs=1e-12)
+
+
+def test_wilson_holds_the_rate_and_stays_within_0_and_1():
+    for trials in (1, 2, 10, 1000):
+        for successes in range(trials + 1):
+            low, high = wilson(successes, trials)
+            assert 0.0 <= low < high <= 1.0
+            assert low - 1e-12 <= successes / trials <= high + 1e-12
+
+
+def test_no_trials_say_nothing():
+    assert wilson(0, 0) == (0.0, 1.0)
+
+
+def exact_bootstrap(difference, unit=0.1):
+    """Return the quantiles of the bootstrap's mean, all resamples counted by convolution."""
+    steps = np.rint(np.asarray(difference) / unit).astype(int)
+    one = np.bincount(steps - steps.min()) / len(steps)
+    total = np.ones(1)
+    for _ in steps:
+        total = np.convolve(total, one)
+    share = np.cumsum(total)
+    return [(np.searchsorted(share, q) / len(steps) + steps.min()) * unit for q in (0.025, 0.975)]
+
+
+def test_paired_interval_is_that_of_all_resamples():
+    first, second = SLEEP
+    mean, low, high = paired(first, second)
+    assert mean == pytest.approx(1.58)      # as Student has it
+    exact = exact_bootstrap(np.subtract(first, second))
+    assert (low, high) == pytest.approx(exact, abs=0.03)
+
+
+def test_paired_interval_of_many_pairs_is_the_normal_one():
+    rng = np.random.default_rng(1)
+    second = rng.normal(size=2000) * 5.0    # what the pairs share must not widen it
+    difference = 0.3 + 0.2 * rng.normal(size=2000)
+    mean, low, high = paired(second + difference, second)
+    half = 1.96 * difference.std(ddof=1) / np.sqrt(2000)
+    assert mean == pytest.approx(difference.mean())
+    assert (low, high) == pytest.approx((mean - half, mean + half), abs=0.05 * half)
+
+
+def test_paired_turns_around_with_its_arguments():
+    mean, low, high = paired(*SLEEP)
+    turned = paired(*SLEEP[::-1])
+    assert turned == pytest.approx((-mean, -high, -low), abs=0.03)
+
+
+def test_paired_differences_that_are_equal_leave_no_doubt():
+    assert paired([3.0, 4.0], [1.0, 2.0]) == (2.0, 2.0, 2.0)
+
+
+@pytest.mark.parametrize('first, second', [((1.0, 2.0), (1.0,)), ((), ())])
+def test_what_is_not_paired_is_refused(first, second):
+    with pytest.raises(ValueError, match='expected pairs'):
+        paired(first, second)
