@@ -3,7 +3,7 @@
 from functools import lru_cache
 import os
 
-from wm_ros.bench.record import at_least, at_most, shown
+from wm_ros.bench.record import at_least, at_most, load_note, shown
 from wm_ros.console import progress_bar
 from wm_ros.evaluation.run import report, Request, run
 from wm_ros.evaluation.statistics import paired
@@ -41,7 +41,7 @@ def success():
             rows.append(shown(f'{task}_success_lower95', low, 'share', command))
         for name, unit in (('time_to_goal_mean', 's'), ('plan_ms_p50', 'ms'),
                            ('plan_ms_p99', 'ms')):
-            rows.append(shown(f'{task}_{name}', figures[name], unit, command))
+            rows.append(shown(f'{task}_{name}', figures[name], unit, command, load_note()))
     return rows
 
 
