@@ -5,7 +5,6 @@ In real time it never waits for anybody: physics and joint states go on while a 
 thinks.  In lockstep, time passes only by ``~/step``.
 """
 
-from array import array
 from collections import deque
 import gc
 import json
@@ -14,13 +13,9 @@ import threading
 import time
 from typing import Any, Mapping
 
-from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
-from geometry_msgs.msg import Pose, PoseArray, PoseStamped, WrenchStamped
 import numpy as np
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import JointState
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sim.controller import check_positions, check_trajectory
 from sim.mock import SUBSTEP
 from sim.view import CameraProcess, FRAME, View
@@ -31,6 +26,7 @@ from trajectory_msgs.msg import JointTrajectory
 from wm_ros.nodes import convert, runtime
 from wm_ros.nodes.camera_topics import CameraTopics
 from wm_ros.nodes.parameters import Parameters
+from wm_ros.nodes.robot_topics import RobotTopics
 from wm_ros.param_table import ROBOT
 from wm_ros.robot.robot import load_robot
 from wm_ros.tasks import get_task
@@ -39,10 +35,6 @@ from wm_ros.types import ParameterError, WmRosError
 _EPISODE_RATE = 20.0        # [Hz]
 _LOST = 0.1                 # [s] behind its time after which the world is late, not in a hurry
 _RATE_WINDOW = 2.0          # [s] over which the real-time factor is measured
-# Reliable, as the joint_state_broadcaster is: those who want best effort can have it.
-_NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
-_LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE,
-                      durability=DurabilityPolicy.TRANSIENT_LOCAL)
 _COMMANDS = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
 
 
@@ -89,7 +81,6 @@ class RobotNode(Node):
 
     def _set_up(self, values):
         self.robot = load_robot(values['robot'])
-        self._frame = values['base_frame'] or self.robot.base_frame
         self._lockstep = values['lockstep']
         self._own_time = self._lockstep or self.get_parameter('use_sim_time').value
         self._world_lock = threading.Lock()       # of the world
@@ -105,26 +96,13 @@ class RobotNode(Node):
             'episode': Schedule(_EPISODE_RATE)}
         self._begin = time.monotonic() - self._world.time     # when simulated time was 0
         self._pace = deque([(time.monotonic(), FIRST)])
-        self._make_publishers(values)
+        self._topics = RobotTopics(self, self.robot, values['base_frame'] or self.robot.base_frame)
+        if values['camera.rate']:
+            self._picture = _make_camera(self, values)
         self._make_inputs()
         self._publish_goal()
         if self._lockstep:
             self._begin_to_step()
-
-    def _make_publishers(self, values):
-        fingers = self.robot.gripper_joint_names
-        self._joint_state = JointState(name=list(self.robot.joint_names + fingers))
-        self._wrench = WrenchStamped()
-        self._wrench.header.frame_id = self.robot.joint_names[-1]
-        self._joint_publisher = self.create_publisher(JointState, 'joint_states', _NEWEST)
-        self._clock_publisher = self.create_publisher(Clock, '/clock', _NEWEST)
-        self._object_publisher = self.create_publisher(PoseArray, 'object_poses', _NEWEST)
-        self._wrench_publisher = self.create_publisher(WrenchStamped, 'wrench', _NEWEST)
-        self._goal_publisher = self.create_publisher(PoseStamped, '~/goal', _LATCHED)
-        self._episode_publisher = self.create_publisher(DiagnosticStatus, '~/episode', _NEWEST)
-        self._picture = None
-        if values['camera.rate']:
-            self._picture = _make_camera(self, values)
 
     def _make_inputs(self):
         for topic, kind, callback in (
@@ -253,78 +231,35 @@ class RobotNode(Node):
 
     def _publish_due(self):
         substeps, schedules = self._world.substeps, self._schedules
-        moment = self._stamp_of(self._world.scene.time)
-        stamp = convert.stamp(moment)
+        stamp = convert.stamp(self._stamp_of(self._world.scene.time))
+        scene, topics = self._world.scene, self._topics
         if schedules['joints'].due(substeps):
-            self._publish_joints(stamp)
-        if schedules['clock'].due(substeps) and self._asked(self._clock_publisher):
-            self._clock_publisher.publish(Clock(clock=stamp))
-        if schedules['objects'].due(substeps) and self._asked(self._object_publisher):
-            self._publish_objects(stamp)
-        if schedules['wrench'].due(substeps) and self._asked(self._wrench_publisher):
-            self._publish_wrench(stamp)
+            topics.joints(stamp, scene.arm)
+        if schedules['clock'].due(substeps):
+            topics.clock(stamp)
+        if schedules['objects'].due(substeps):
+            topics.objects(stamp, scene.object_poses)
+        if schedules['wrench'].due(substeps):
+            topics.wrench(stamp, scene.arm.wrench)
         if schedules['camera'].due(substeps) and self._picture is not None:
-            arm = self._world.scene.arm
-            self._picture.take(stamp, arm.joint_positions, arm.gripper_width,
-                               self._world.scene.object_poses)
-        if schedules['episode'].due(substeps) and self._asked(self._episode_publisher):
+            self._picture.take(stamp, scene.arm.joint_positions, scene.arm.gripper_width,
+                               scene.object_poses)
+        if schedules['episode'].due(substeps):
             self._publish_episode()
 
-    @staticmethod
-    def _asked(publisher):
-        return publisher.get_subscription_count() > 0
-
-    def _publish_joints(self, stamp):
-        arm, fingers = self._world.scene.arm, len(self.robot.gripper_joint_names)
-        msg = self._joint_state
-        msg.header.stamp = stamp
-        # Speed and effort of the fingers are not known; ROS says so with zeros here.
-        msg.position = array('d', arm.joint_positions)
-        msg.position.extend([arm.gripper_width / max(fingers, 1)] * fingers)
-        msg.velocity = array('d', arm.joint_velocities)
-        msg.velocity.extend([0.0] * fingers)
-        msg.effort = array('d', arm.joint_efforts)
-        msg.effort.extend([0.0] * fingers)
-        self._joint_publisher.publish(msg)
-
-    def _publish_objects(self, stamp):
-        msg = PoseArray(poses=[_pose(row) for row in self._world.scene.object_poses.tolist()])
-        msg.header.stamp, msg.header.frame_id = stamp, self._frame
-        self._object_publisher.publish(msg)
-
-    def _publish_wrench(self, stamp):
-        msg, values = self._wrench, self._world.scene.arm.wrench.tolist()
-        msg.header.stamp = stamp
-        force, torque = msg.wrench.force, msg.wrench.torque
-        force.x, force.y, force.z, torque.x, torque.y, torque.z = values
-        self._wrench_publisher.publish(msg)
-
     def _publish_goal(self):
-        msg = PoseStamped(pose=_pose(self._world.scene.goal.tolist()))
-        msg.header.frame_id = self._frame
-        msg.header.stamp = convert.stamp(self._stamp_of(self._world.scene.time))
-        self._goal_publisher.publish(msg)
+        scene = self._world.scene
+        self._topics.goal(convert.stamp(self._stamp_of(scene.time)), scene.goal)
 
     def _publish_episode(self):
         scene = self._world.scene
-        state = 'success' if scene.success else 'timeout' if scene.timeout else 'running'
-        figures = {
-            'seed': self._seed, 'elapsed': scene.time, 'distance': scene.distance,
-            'success': int(scene.success), 'done': int(scene.done),
-            'total_reward': self._world.total_reward,
-            'speed': float(abs(scene.arm.joint_velocities).max()),
-            'real_time_factor': self._real_time_factor()}
-        self._episode_publisher.publish(DiagnosticStatus(
-            level=DiagnosticStatus.OK, name=self.get_fully_qualified_name().lstrip('/'),
-            message=state, hardware_id=self.robot.name,
-            values=[KeyValue(key=key, value=f'{value:.6g}') for key, value in figures.items()]))
-
-
-def _pose(values):
-    pose = Pose()
-    p, q = pose.position, pose.orientation
-    p.x, p.y, p.z, q.x, q.y, q.z, q.w = values
-    return pose
+        self._topics.episode(
+            'success' if scene.success else 'timeout' if scene.timeout else 'running', {
+                'seed': self._seed, 'elapsed': scene.time, 'distance': scene.distance,
+                'success': int(scene.success), 'done': int(scene.done),
+                'total_reward': self._world.total_reward,
+                'speed': float(abs(scene.arm.joint_velocities).max()),
+                'real_time_factor': self._real_time_factor()})
 
 
 def _make_scene(engine, robot, task):

@@ -1,0 +1,99 @@
+"""What a robot publishes, with the types and names of a ros2_control arm; and the truth."""
+
+from array import array
+from typing import Mapping, Sequence
+
+from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+from geometry_msgs.msg import Pose, PoseArray, PoseStamped, WrenchStamped
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import JointState
+from wm_ros.robot.robot import Robot
+
+# Reliable, as the joint_state_broadcaster is: those who want best effort can have it.
+_NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
+_LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE,
+                      durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+class RobotTopics:
+    """
+    The publishers of a robot node; ``stamp`` is a builtin_interfaces/Time everywhere.
+
+    Joint states go out always, the rest only while somebody listens.
+    """
+
+    def __init__(self, node: Node, robot: Robot, frame: str):
+        self._node, self._robot, self._frame = node, robot, frame
+        fingers = robot.gripper_joint_names
+        self._joint_state = JointState(name=list(robot.joint_names + fingers))
+        self._wrench = WrenchStamped()
+        self._wrench.header.frame_id = robot.joint_names[-1]
+        self._joint_publisher = node.create_publisher(JointState, 'joint_states', _NEWEST)
+        self._clock_publisher = node.create_publisher(Clock, '/clock', _NEWEST)
+        self._object_publisher = node.create_publisher(PoseArray, 'object_poses', _NEWEST)
+        self._wrench_publisher = node.create_publisher(WrenchStamped, 'wrench', _NEWEST)
+        self._goal_publisher = node.create_publisher(PoseStamped, '~/goal', _LATCHED)
+        self._episode_publisher = node.create_publisher(DiagnosticStatus, '~/episode', _NEWEST)
+
+    def joints(self, stamp, arm):
+        """Publish position, velocity and effort of ``arm`` (``sim.arm.Arm`` or its like)."""
+        fingers = len(self._robot.gripper_joint_names)
+        msg = self._joint_state
+        msg.header.stamp = stamp
+        # Speed and effort of the fingers are not known; ROS says so with zeros here.
+        msg.position = array('d', arm.joint_positions)
+        msg.position.extend([arm.gripper_width / max(fingers, 1)] * fingers)
+        msg.velocity = array('d', arm.joint_velocities)
+        msg.velocity.extend([0.0] * fingers)
+        msg.effort = array('d', arm.joint_efforts)
+        msg.effort.extend([0.0] * fingers)
+        self._joint_publisher.publish(msg)
+
+    def clock(self, stamp):
+        """Publish the simulated time."""
+        if _heard(self._clock_publisher):
+            self._clock_publisher.publish(Clock(clock=stamp))
+
+    def objects(self, stamp, poses):
+        """Publish ``poses`` [M, 7]."""
+        if _heard(self._object_publisher):
+            msg = PoseArray(poses=[_pose(row) for row in poses.tolist()])
+            msg.header.stamp, msg.header.frame_id = stamp, self._frame
+            self._object_publisher.publish(msg)
+
+    def wrench(self, stamp, wrench):
+        """Publish ``wrench`` [6] N, N m at the last joint."""
+        if _heard(self._wrench_publisher):
+            msg = self._wrench
+            msg.header.stamp = stamp
+            force, torque = msg.wrench.force, msg.wrench.torque
+            force.x, force.y, force.z, torque.x, torque.y, torque.z = wrench.tolist()
+            self._wrench_publisher.publish(msg)
+
+    def goal(self, stamp, goal):
+        """Publish the goal [7] of the episode, for those who come later as well."""
+        msg = PoseStamped(pose=_pose(goal.tolist()))
+        msg.header.frame_id, msg.header.stamp = self._frame, stamp
+        self._goal_publisher.publish(msg)
+
+    def episode(self, state: str, figures: Mapping[str, float]):
+        """Publish how the episode goes."""
+        if _heard(self._episode_publisher):
+            self._episode_publisher.publish(DiagnosticStatus(
+                level=DiagnosticStatus.OK, message=state, hardware_id=self._robot.name,
+                name=self._node.get_fully_qualified_name().lstrip('/'),
+                values=[KeyValue(key=key, value=f'{value:.6g}')
+                        for key, value in figures.items()]))
+
+
+def _heard(publisher):
+    return publisher.get_subscription_count() > 0
+
+
+def _pose(values: Sequence[float]):
+    pose = Pose()
+    p, q = pose.position, pose.orientation
+    p.x, p.y, p.z, q.x, q.y, q.z, q.w = values
+    return pose
