@@ -165,8 +165,7 @@ def main(args=None) -> int:
         print(f'{MANAGER}: {error}', file=sys.stderr)
         return runtime.USER_ERROR
     finally:
-        rclpy.try_shutdown()
-        stop.close()
+        runtime.end(stop)
 
 
 if __name__ == '__main__':

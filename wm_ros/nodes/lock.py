@@ -54,4 +54,4 @@ class GraphLock:
             where = f' and namespace {self.namespace!r}' if self.namespace else ''
             raise WmRosError(
                 f'a graph runs already in ROS domain {self.domain}{where}: stop it first, or '
-                'choose another --namespace or ROS_DOMAIN_ID')
+                'choose another namespace or ROS_DOMAIN_ID')

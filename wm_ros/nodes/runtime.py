@@ -1,5 +1,6 @@
 """Start, spin and end of node processes."""
 
+import gc
 import os
 import signal
 import sys
@@ -86,9 +87,17 @@ def main(node_class: Callable[[], Node], args: Optional[Sequence[str]] = None) -
         print(f'{node_class.executable}: {error}', file=sys.stderr)
         return USER_ERROR
     finally:
-        rclpy.try_shutdown()
-        stop.close()
+        end(stop)
     return 0
+
+
+def end(stop: StopSignal) -> None:
+    """End rclpy and listening to signals; the process has nothing more to do but to exit."""
+    rclpy.try_shutdown()
+    stop.close()
+    # Python would look for garbage in all of torch before it exits.  On a busy machine that
+    # takes longer than the 5 s that ros2 launch has patience for.
+    gc.freeze()
 
 
 def make_executor(context=None):
