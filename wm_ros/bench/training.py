@@ -13,7 +13,7 @@ from wm_ros.bench.record import at_least, at_most, load_note, shown
 from wm_ros.types import WmRosError
 
 SEEDS = (0, 1, 2)
-_EPISODES = 300
+_EPISODES = 200
 
 
 def train(task, seed, folder, extra=()) -> dict:
