@@ -83,13 +83,13 @@ setup(
     entry_points={
         'console_scripts': [
             'wm_ros = wm_ros.cli:main',
-            'robot_node = sim.robot_node:main',
-            'sensor_node = wm_ros.nodes.sensor_node:main',
-            'world_model_node = wm_ros.nodes.world_model_node:main',
-            'mpc_node = wm_ros.nodes.mpc_node:main',
-            'safety_node = wm_ros.nodes.safety_node:main',
-            'lifecycle_manager = wm_ros.nodes.lifecycle_manager:main',
-            'graph_node = wm_ros.nodes.graph_node:main',
+            'robot_node = wm_ros.nodes.start:robot_node',
+            'sensor_node = wm_ros.nodes.start:sensor_node',
+            'world_model_node = wm_ros.nodes.start:world_model_node',
+            'mpc_node = wm_ros.nodes.start:mpc_node',
+            'safety_node = wm_ros.nodes.start:safety_node',
+            'lifecycle_manager = wm_ros.nodes.start:lifecycle_manager',
+            'graph_node = wm_ros.nodes.start:graph_node',
         ],
     },
 )

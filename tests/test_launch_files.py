@@ -136,7 +136,8 @@ if HAS_LAUNCH:
 
     @pytest.mark.parametrize('arguments, expected', [
         ({'task': 'juggle'}, 'unknown task'), ({'autostart': 'maybe'}, 'true or false'),
-        ({'params_file': '/nowhere.yaml'}, 'cannot be read')])
+        ({'params_file': '/nowhere.yaml'}, 'cannot be read'),
+        ({'robot': 'nobody'}, 'unknown robot'), ({'log_level': 'loud'}, 'expected one of debug')])
     def test_bad_arguments_are_refused(arguments, expected):
         """Before anything starts."""
         with pytest.raises(Exception, match=expected):

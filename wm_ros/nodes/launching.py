@@ -10,7 +10,7 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 from wm_ros import paths
 from wm_ros.graph import ENVIRONMENT, graph, GraphOptions, NodeEntry
-from wm_ros.nodes.arguments import graph_command_line
+from wm_ros.nodes.arguments import graph_command_line, LOG_LEVELS
 from wm_ros.nodes.child import DIE_WITH_PARENT
 from wm_ros.nodes.lock import GraphLock
 from wm_ros.param_table import SENSOR
@@ -53,6 +53,9 @@ def actions(kind: str, values: dict) -> List[Node]:
         use_sim_time=_flag(values, 'use_sim_time'), autostart=_flag(values, 'autostart'),
         use_mock_hardware=bool(_flag(values, 'use_mock_hardware')))
     entries = graph(kind, options)
+    told = next(entry.parameters for entry in entries if entry.name == SENSOR)
+    robot = load_robot(told['robot'])
+    _check_log_level(values['log_level'])
     namespace = values['namespace'].strip('/')
     if _flag(values, 'single_process'):
         line = graph_command_line(kind, options, namespace)
@@ -62,8 +65,7 @@ def actions(kind: str, values: dict) -> List[Node]:
     if _flag(values, 'rviz'):
         for package in ('robot_state_publisher', 'rviz2'):
             _require(package)
-        told = next(entry.parameters for entry in entries if entry.name == SENSOR)
-        found += _rviz(namespace, told['robot'], told['use_sim_time'])
+        found += _rviz(namespace, robot, told['use_sim_time'])
     return found
 
 
@@ -108,6 +110,12 @@ def _flag(values, name):
     raise WmRosError(f'{name}:={values[name]}: expected true or false')
 
 
+def _check_log_level(text):
+    """Refuse what no node would start with; '<node>:=debug' is for the logger of one node."""
+    if text.split(':=')[-1].lower() not in LOG_LEVELS:
+        raise WmRosError(f'log_level:={text}: expected one of {", ".join(LOG_LEVELS)}')
+
+
 def _require(package):
     try:
         get_package_prefix(package)
@@ -116,7 +124,7 @@ def _require(package):
 
 
 def _rviz(namespace, robot, use_sim_time):
-    description_of_robot = load_robot(robot).urdf.read_text(encoding='utf-8')
+    description_of_robot = robot.urdf.read_text(encoding='utf-8')
     return [
         Node(package='robot_state_publisher', executable='robot_state_publisher',
              namespace=namespace or None, output='screen', parameters=[{
