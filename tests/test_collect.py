@@ -1,0 +1,125 @@
+"""Recording: the same seed, labels, noise within bounds, and the command around it."""
+
+import json
+
+from model_testing import ROBOT
+import numpy as np
+import pytest
+from wm_ros.bench.product import EPISODES
+from wm_ros.cli import main
+from wm_ros.data import read_episodes
+from wm_ros.learning.collect import _HELD_OUT, Collector, Noise, record, RECORDED
+from wm_ros.learning.train import _SEEDS, _TRAIN_SEEDS
+
+
+@pytest.fixture(scope='module')
+def collector():
+    made = Collector(ROBOT, 'reach')
+    yield made
+    made.close()
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+@pytest.mark.parametrize('source', ['script', 'noisy', 'random'])
+def test_the_same_seeds_record_the_same_episode(collector, source):
+    first, other, again = (record(collector, source, seed, rng()) for seed in (4, 5, 4))
+    np.testing.assert_array_equal(first.states, again.states)
+    np.testing.assert_array_equal(first.actions, again.actions)
+    assert not np.array_equal(first.goal, other.goal)
+    assert (first.task, first.source) == ('reach', source)
+
+
+def test_the_script_succeeds_and_is_its_own_label(collector):
+    episode = record(collector, 'script', 0, rng())
+    assert episode.success
+    np.testing.assert_array_equal(episode.actions, episode.expert)
+    assert len(episode.states) == len(episode.actions) + 1 == len(episode.rewards) + 1
+
+
+def test_noise_disturbs_what_is_done_and_not_what_is_labelled(collector):
+    episode = record(collector, 'noisy', 0, rng())
+    disturbed = (episode.actions != episode.expert).any(1)
+    assert 0.05 < disturbed.mean() < 0.9
+    for column in (episode.actions, episode.expert):
+        assert np.abs(column).max() <= 1.0
+        assert not column[:, 3:].any()      # reach turns nothing and grips nothing
+
+
+def test_random_episodes_carry_no_label(collector):
+    episode = record(collector, 'random', 0, rng())
+    assert episode.expert is None
+    assert np.abs(episode.actions[:, :3]).mean() > 0.2
+
+
+def test_what_follows_success_is_recorded_for_a_while(collector):
+    short = collector.run(0, None, 'script', linger=1)
+    longer = collector.run(0, None, 'script', linger=4)
+    assert short.success and len(longer.actions) == len(short.actions) + 3
+    np.testing.assert_array_equal(longer.states[:len(short.states)], short.states)
+
+
+def test_noise_comes_in_bursts_and_stays_within_reach():
+    noise, calm = Noise(rng()), np.full(5, 0.1)
+    made = np.array([noise(calm) for _ in range(2000)])
+    touched = (made != calm).any(1)
+    assert 0.1 < touched.mean() < 0.5
+    assert (np.diff(touched.astype(int)) == 1).sum() > 50
+    assert np.abs(made).max() <= 1.0
+
+
+def test_seeds_of_recording_training_and_evaluation_are_apart():
+    """So that no figure is measured on an episode that was trained on."""
+    trained_last = _TRAIN_SEEDS * (_SEEDS + 1)
+    assert EPISODES < _TRAIN_SEEDS < trained_last < RECORDED < RECORDED + 20_000_000 < _HELD_OUT
+
+
+def test_the_command_records_what_it_says(tmp_path, capsys):
+    folder, figures = tmp_path / 'data', tmp_path / 'figures.json'
+    line = ['collect', '--task', 'reach', '--episodes', '2', '--seed', '7', '--output',
+            str(folder), '--json', str(figures)]
+    assert main(line) == 0
+    assert '2 episodes' in capsys.readouterr().out
+    episodes = read_episodes(folder, 'reach', pytest.fail)
+    said = json.loads(figures.read_text())
+    assert said == {'task': 'reach', 'episodes': 2,
+                    'steps': sum(len(e.actions) for e in episodes),
+                    'successes': sum(e.success for e in episodes)}
+    assert main([*line[:-3], str(tmp_path / 'again')]) == 0
+    for first, second in zip(episodes, read_episodes(tmp_path / 'again', 'reach', pytest.fail)):
+        np.testing.assert_array_equal(first.states, second.states)
+
+
+def test_recorded_goals_are_none_that_is_evaluated_on(tmp_path, collector):
+    assert main(['collect', '--task', 'reach', '--episodes', '1', '--output', str(tmp_path)]) == 0
+    (episode,) = read_episodes(tmp_path, 'reach', pytest.fail)
+    goals = []
+    for seed in range(100):
+        collector.scene.reset(seed)
+        goals.append(collector.scene.goal)
+    assert not (np.array(goals) == episode.goal).all(1).any()
+
+
+@pytest.mark.parametrize('line, word', [
+    (('--episodes', '0'), '--episodes: got 0'), (('--episodes', '-3'), '--episodes: got -3'),
+    (('--seed', '-1'), '--seed: got -1'), (('--seed', '9' * 30), '--seed'),
+    (('--task', 'juggle'), 'unknown task'), (('--robot', 'juggler'), 'unknown robot'),
+    (('--output', '{here}/file'), '--output'), (('--output', '{here}/file/data'), '--output'),
+    (('--json', '{here}'), '--json'), (('--json', '{here}/none/out.json'), '--json')])
+def test_bad_arguments_are_one_line_and_record_nothing(tmp_path, capsys, line, word):
+    (tmp_path / 'file').write_text('in the way')
+    folder = tmp_path / 'data'
+    arguments = [part.format(here=tmp_path) for part in line]
+    assert main(['collect', '--task', 'reach', '--output', str(folder), *arguments]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith('wm_ros: error: ') and error.count('\n') == 1 and word in error
+    assert not folder.exists() or not list(folder.iterdir())
+
+
+@pytest.mark.parametrize('line', [('--source', 'guess'), ('--episodes', 'many'), ('--seed', '1.5')])
+def test_arguments_of_the_wrong_kind_show_usage(tmp_path, capsys, line):
+    with pytest.raises(SystemExit) as left:
+        main(['collect', '--task', 'reach', '--output', str(tmp_path / 'data'), *line])
+    assert left.value.code == 2 and line[0] in capsys.readouterr().err
