@@ -4,13 +4,15 @@ from dataclasses import asdict
 import json
 import subprocess
 import sys
+from types import ModuleType
 
 from killing import killed_at_rename
 import pytest
 from wm_ros.bench import BENCHES
 from wm_ros.bench.record import at_least, at_most, Figure, Record, shown, true
+from wm_ros.bench.suite import Part
 from wm_ros.bench.table import BEGIN, END, markdown, replace
-from wm_ros.cli import main
+from wm_ros.cli import INTERRUPTED, main
 from wm_ros.types import WmRosError
 
 ORDER = ('first', 'second', 'third')
@@ -142,18 +144,43 @@ def test_a_bench_that_is_complete_measures_nothing_and_tells_the_bars(tmp_path, 
     assert main(['bench', 'main_job', '--show', '--results', str(tmp_path / 'empty')]) == 1
 
 
-@pytest.mark.slow
-def test_an_interrupted_bench_goes_on_with_what_is_missing(tmp_path, capsys):
-    line = results(tmp_path)
-    (tmp_path / 'main_job.parts' / 'bad_input.json').unlink()
+@pytest.fixture
+def measured(monkeypatch):
+    """Add a bench 'small' of three quick parts; return the names of those measured so far."""
+    done = []
+
+    def part(name):
+        def measure():
+            done.append(name)
+            if done == ['first', 'second']:     # the first time, somebody presses Ctrl-C
+                raise KeyboardInterrupt
+            return [row(name, len(done))]
+        return measure
+
+    quick = ModuleType('wm_ros.bench.quick')
+    for name in ORDER:
+        setattr(quick, name, part(name))
+    monkeypatch.setitem(sys.modules, quick.__name__, quick)
+    monkeypatch.setitem(BENCHES, 'small', tuple(Part(n, 'quick', n, '') for n in ORDER))
+    return done
+
+
+def test_an_interrupted_bench_goes_on_with_what_is_missing(tmp_path, measured):
+    line = ['bench', 'small', '--results', str(tmp_path)]
+    file = tmp_path / 'small.json'
+
+    def rows():
+        return [(figure['figure'], figure['value']) for figure in json.loads(file.read_text())]
+
+    assert main(line) == INTERRUPTED
+    assert rows() == [('first', 1)]
     assert main(line) == 0
-    assert capsys.readouterr().out.count('measuring') == 1
-    rows = json.loads((tmp_path / 'main_job.json').read_text())
-    names = [figure['figure'] for figure in rows]
-    made = [name for name in names if name.startswith('bad_input')]
-    first = names.index(made[0])
-    assert len(made) > 1 and names[first:first + len(made)] == made
-    assert (names[first - 1], names[first + len(made)]) == ('tuning', 'demo')
+    assert measured == ['first', 'second', 'second', 'third']
+    assert rows() == [('first', 1), ('second', 3), ('third', 4)]
+    assert main([*line, '--only', 'first']) == 0
+    assert rows() == [('first', 5), ('second', 3), ('third', 4)]
+    assert main([*line, '--again']) == 0
+    assert measured[5:] == list(ORDER)
 
 
 def test_update_writes_the_table_into_the_file(tmp_path, capsys):

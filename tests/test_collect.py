@@ -118,7 +118,8 @@ def test_bad_arguments_are_one_line_and_record_nothing(tmp_path, capsys, line, w
     assert not folder.exists() or not list(folder.iterdir())
 
 
-@pytest.mark.parametrize('line', [('--source', 'guess'), ('--episodes', 'many'), ('--seed', '1.5')])
+@pytest.mark.parametrize('line', [
+    ('--source', 'guess'), ('--episodes', 'many'), ('--seed', '1.5')])
 def test_arguments_of_the_wrong_kind_show_usage(tmp_path, capsys, line):
     with pytest.raises(SystemExit) as left:
         main(['collect', '--task', 'reach', '--output', str(tmp_path / 'data'), *line])
