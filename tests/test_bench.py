@@ -15,7 +15,7 @@ from wm_ros.bench.table import BEGIN, END, markdown, replace
 from wm_ros.cli import INTERRUPTED, main
 from wm_ros.types import WmRosError
 
-ORDER = ('first', 'second', 'third')
+ORDER = ('first', 'second', 'last')
 
 
 def row(name, value=1.0, bar=0.5):
@@ -51,10 +51,10 @@ def test_what_was_stored_is_read_again(record):
 
 
 def test_rows_keep_the_order_of_the_bench_however_they_came(record):
-    for name in ('third', 'first', 'second'):
+    for name in ('last', 'first', 'second'):
         record.store(name, [row(f'{name}_{i}') for i in range(2)])
     names = [figure.figure for figure in reopened(record).everything()]
-    assert names == ['first_0', 'first_1', 'second_0', 'second_1', 'third_0', 'third_1']
+    assert names == ['first_0', 'first_1', 'second_0', 'second_1', 'last_0', 'last_1']
     assert [figure['figure'] for figure in json.loads(record.path.read_text())] == names
 
 
@@ -86,7 +86,7 @@ def test_a_damaged_part_is_refused_by_name(record, content):
 STORE = """
 from pathlib import Path
 from wm_ros.bench.record import at_least, Record
-Record(Path({path!r}), ('first', 'second', 'third')).store(
+Record(Path({path!r}), ('first', 'second', 'last')).store(
     'first', [at_least('new', 2.0, 0.5, 'm', '')])
 """
 
@@ -175,10 +175,10 @@ def test_an_interrupted_bench_goes_on_with_what_is_missing(tmp_path, measured):
     assert main(line) == INTERRUPTED
     assert rows() == [('first', 1)]
     assert main(line) == 0
-    assert measured == ['first', 'second', 'second', 'third']
-    assert rows() == [('first', 1), ('second', 3), ('third', 4)]
+    assert measured == ['first', 'second', 'second', 'last']
+    assert rows() == [('first', 1), ('second', 3), ('last', 4)]
     assert main([*line, '--only', 'first']) == 0
-    assert rows() == [('first', 5), ('second', 3), ('third', 4)]
+    assert rows() == [('first', 5), ('second', 3), ('last', 4)]
     assert main([*line, '--again']) == 0
     assert measured[5:] == list(ORDER)
 
