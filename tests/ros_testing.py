@@ -43,6 +43,7 @@ CONFIGURE, CLEANUP = Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_CLEA
 ACTIVATE, DEACTIVATE = Transition.TRANSITION_ACTIVATE, Transition.TRANSITION_DEACTIVATE
 UNCONFIGURED, INACTIVE = State.PRIMARY_STATE_UNCONFIGURED, State.PRIMARY_STATE_INACTIVE
 ACTIVE = State.PRIMARY_STATE_ACTIVE
+GATE_PERIOD = 1 / 120       # [s], as shipped
 
 
 def wait_until(condition, timeout=10.0, what='the condition'):
@@ -308,7 +309,7 @@ class EchoArm:
         self.velocities = np.zeros_like(self.positions)
         self.names = list(robot.joint_names + robot.gripper_joint_names)
         self.silent, self.finger = False, 0.02
-        self.commands = []          # (monotonic time, positions, velocities) of first points
+        self.commands = []          # (monotonic time, positions, velocities)
         self._publisher = peer.publisher(convert.JointState, 'joint_states', BEST_EFFORT)
         self._subscription = peer.node.create_subscription(
             convert.JointTrajectory, 'arm_controller/joint_trajectory', self._obey, 10)
@@ -345,7 +346,10 @@ class EchoArm:
 
     def _obey(self, msg):
         point = msg.points[0]
-        positions, velocities = np.array(point.positions), np.array(point.velocities)
+        # The first point lies ahead of the command, along its velocities.
+        ahead = point.time_from_start.nanosec * 1e-9 - GATE_PERIOD
+        velocities = np.array(point.velocities)
+        positions = np.array(point.positions) - ahead * velocities
         self.positions, self.velocities = positions, velocities
         self.commands.append((time.monotonic(), positions, velocities))
 

@@ -253,22 +253,32 @@ def controller_refuses(msg, joints, now):
     return ''
 
 
+@pytest.mark.parametrize('stamped', [False, True])
 @pytest.mark.parametrize('speed', [0.0, 1e-9, 1e-4, 0.3, 2.0])
-def test_controllers_accept_what_is_sent(rng, speed):
+def test_controllers_accept_what_is_sent(rng, speed, stamped):
     limits = ROBOT.limits
     for _ in range(50):
         velocities = rng.uniform(-speed, speed, N)
-        command = Command(T0, rng.uniform(-1, 1, N), velocities, 0.04, False)
-        msg = over_the_wire(convert.command_to_trajectory(
-            command, ROBOT.joint_names, 1 / 120, limits.acceleration))
-        assert controller_refuses(msg, ROBOT.joint_names, T0) == ''
-        np.testing.assert_array_equal(msg.points[0].positions, command.positions)
-        np.testing.assert_array_equal(msg.points[0].velocities, command.velocities)
-        assert msg.points[0].time_from_start.nanosec == round(1e9 / 120)
-        # What stands at the end is as far as full braking takes each joint.
         reach = velocities * np.abs(velocities) / (2 * limits.acceleration)
-        np.testing.assert_allclose(
-            np.array(msg.points[-1].positions) - command.positions, reach, atol=1e-9)
+        # The gate sends nothing from which full braking would pass a limit.
+        positions = rng.uniform(limits.lower - np.minimum(reach, 0.0),
+                                limits.upper - np.maximum(reach, 0.0))
+        command = Command(T0, positions, velocities, 0.04, False)
+        msg = over_the_wire(convert.command_to_trajectory(
+            command, ROBOT.joint_names, 1 / 120, limits, stamped))
+        # Late by a tenth of a second is late, but not wrong.
+        assert controller_refuses(msg, ROBOT.joint_names, T0 + 0.1) == ''
+        assert convert.seconds(msg.header.stamp) == pytest.approx(T0 if stamped else 0.0)
+        first = msg.points[0]
+        ahead = first.time_from_start.nanosec * 1e-9 - 1 / 120
+        assert -1e-9 <= ahead <= 2 / 120 + 1e-9
+        np.testing.assert_allclose(first.positions, command.positions + ahead * velocities,
+                                   atol=1e-8)
+        np.testing.assert_array_equal(first.velocities, velocities)
+        # What stands at the end is as far as full braking takes each joint, and within limits.
+        last = np.array(msg.points[-1].positions)
+        np.testing.assert_allclose(last - first.positions, reach, atol=1e-9)
+        assert (last > limits.lower - 1e-9).all() and (last < limits.upper + 1e-9).all()
 
 
 def test_controllers_would_refuse_the_plan_itself(rng):

@@ -62,8 +62,8 @@ def episode(task='push'):
             Line('imagined_block', block, GREEN), Line('plan', path, (0.1, 0.4, 1.0, 1.0))]))
     return LiveEpisode(
         seed=7, task=task, goal=np.array([0.5, 0.1, 0.025, 0, 0, 0, 1.0]), success=True,
-        elapsed=1.0, distance=0.01, total_reward=-1.0, real_time_factor=1.0, plan_rate=40.0, figures={},
-        recording=recording)
+        elapsed=1.0, distance=0.01, total_reward=-1.0, real_time_factor=1.0, plan_rate=40.0,
+        figures={}, recording=recording)
 
 
 def test_summary_holds_each_task_to_its_bar():

@@ -93,7 +93,8 @@ def test_a_plan_is_followed(peer, arm, plans):
     assert found.figures['missed_deadlines'] >= 0
     # What is reported as sent is what was sent.
     sent = convert.command_from_msg(commands.messages[-1], arm.robot)
-    wait_until(lambda: any(np.array_equal(c[1], sent.positions) for c in arm.commands))
+    wait_until(lambda: any(np.allclose(c[1], sent.positions, atol=1e-8)
+                           for c in arm.commands))
 
 
 def test_the_hand_follows_the_plan(peer, arm, plans):
@@ -218,9 +219,11 @@ def test_when_the_node_is_killed_the_controller_has_been_told_to_stop(
     process.signal(signal.SIGKILL)
     process.wait()
     arm.wait_for_silence()
-    last = trajectories.messages[-1].points[-1]
-    assert not np.any(last.velocities)
-    assert last.time_from_start.sec == 0 and last.time_from_start.nanosec < 500e6
+    points = trajectories.messages[-1].points
+    assert not np.any(points[-1].velocities)
+    rest = next(point for point in points if not np.any(point.velocities))
+    assert rest.positions == points[-1].positions
+    assert rest.time_from_start.sec == 0 and rest.time_from_start.nanosec < 500e6
 
 
 def garbage(kind):

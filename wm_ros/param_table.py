@@ -117,6 +117,10 @@ _SAFETY = (
     ParamSpec('command_out_type', 'string', 'trajectory_msgs/JointTrajectory', 'Their type.',
               (SAFETY,), choices=('trajectory_msgs/JointTrajectory',
                                   'std_msgs/Float64MultiArray')),
+    ParamSpec('command_out_stamped', 'bool', True, 'Stamp trajectories with the moment they '
+              'are for, so that one that arrives late does not make the arm hurry; false for '
+              'a controller on a clock of its own. Simulated time is too coarse for it.',
+              (SAFETY,)),
     ParamSpec('gripper_command_topic', 'string', 'gripper_controller/joint_trajectory',
               'Where gripper commands go; empty: nowhere.', (SAFETY,)),
     ParamSpec('gripper_command_type', 'string', 'trajectory_msgs/JointTrajectory',

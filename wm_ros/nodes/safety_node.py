@@ -41,7 +41,7 @@ class SafetyNode(ManagedNode):
         settings = GateSettings.from_params(values)
         limits = self._limits()
         self._period = settings.period
-        self._braking = limits.acceleration     # with less, the arm could leave its limits
+        self._joint_limits = limits
         self._gate = SafetyGate(
             limits, settings, (self.robot.gripper_min, self.robot.gripper_max), paused=True)
         if self._stopped:
@@ -135,6 +135,8 @@ class SafetyNode(ManagedNode):
         trajectory = 'trajectory_msgs/JointTrajectory'
         self._as_trajectory = values['command_out_type'] == trajectory
         self._gripper_as_trajectory = values['gripper_command_type'] == trajectory
+        # Ticks of /clock are too far apart to say when a command is for.
+        self._stamped = values['command_out_stamped'] and not self.sim_time
         self._arm = self.add_publisher(
             convert.JointTrajectory if self._as_trajectory else convert.Float64MultiArray,
             values['command_out_topic'], RELIABLE)
@@ -176,7 +178,8 @@ class SafetyNode(ManagedNode):
     def _send(self, command):
         if self._as_trajectory:
             self._arm.publish(convert.command_to_trajectory(
-                command, self.robot.joint_names, self._period, self._braking))
+                command, self.robot.joint_names, self._period, self._joint_limits,
+                self._stamped))
         else:
             self._arm.publish(convert.command_to_array(command))
         if self._gripper is not None:

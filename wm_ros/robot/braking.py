@@ -3,9 +3,23 @@
 from typing import List, Tuple
 
 import numpy as np
+from wm_ros.robot.limits import JointLimits
 
 _AT_REST = 1e-6         # [rad/s]
 _SHORTEST = 1e-3        # [s]
+
+
+def coasting_time(positions: np.ndarray, velocities: np.ndarray, limits: JointLimits,
+                  most: float) -> float:
+    """
+    Return how long [s], at most ``most``, all joints may keep their ``velocities`` [N] rad/s.
+
+    After it, full braking still ends within the position limits.
+    """
+    speed = np.abs(velocities)
+    stop = positions + velocities * speed / (2.0 * limits.acceleration)
+    room = np.where(velocities > 0.0, limits.upper - stop, stop - limits.lower)
+    return float(np.clip(room / np.maximum(speed, _AT_REST), 0.0, most).min())
 
 
 def stopping_knots(positions: np.ndarray, velocities: np.ndarray, deceleration: np.ndarray

@@ -7,9 +7,13 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from wm_ros.nodes.convert.basics import ConvertError, doubles, seconds, show, sized, stamp
-from wm_ros.robot.braking import stopping_knots
+from wm_ros.robot.braking import coasting_time, stopping_knots
+from wm_ros.robot.limits import JointLimits
 from wm_ros.robot.robot import Robot
 from wm_ros.types import Command, Plan
+
+_COAST = 2              # periods that a command is extended by
+_LATEST = 0.5           # [s] that a stamped command may take to arrive
 
 
 def plan_joint_names(robot: Robot) -> Tuple[str, ...]:
@@ -59,7 +63,7 @@ def plan_from_msg(msg: JointTrajectory, robot: Robot) -> Plan:
     for i, item in enumerate(msg.points):
         positions[i] = sized('plan: positions', item.positions, len(names))
         velocities[i] = sized('plan: velocities', item.velocities, len(names))
-        times[i] = item.time_from_start.sec + item.time_from_start.nanosec * 1e-9
+        times[i] = _time(item)
     steps = np.diff(times)
     dt = (times[-1] - times[0]) / (rows - 1)
     if times[0] < 0 or dt < 1e-4 or np.abs(steps - dt).max() > 1e-6 + 1e-3 * dt:
@@ -103,20 +107,30 @@ def command_from_msg(msg: JointState, robot: Robot) -> Command:
 
 
 def command_to_trajectory(command: Command, names: Sequence[str], period: float,
-                          deceleration: np.ndarray) -> JointTrajectory:
+                          limits: JointLimits, stamped: bool) -> JointTrajectory:
     """
     Return the trajectory that takes a joint_trajectory_controller through a command.
 
-    The first point is the command, ``period`` [s] from now (a stamp of 0 means now).  That
-    controller refuses trajectories that end in motion, so the last points brake to rest at
-    ``deceleration`` [N] rad/s^2: the next trajectory replaces them before they count, and
-    if none comes any more, the arm stops gently by itself.
+    The command is for ``period`` [s] after its stamp, or where ``stamped`` is false after its
+    arrival (a stamp of 0 means that).  The first point lies some periods further along its
+    velocities: the controller has to be at that point in time, so a point close by would make
+    it hurry after each command that arrives late.  It refuses trajectories that end in motion,
+    so the last points brake to rest as hard as ``limits`` allow: the next trajectory replaces
+    them before they count, and if none comes any more, the arm stops gently by itself.
     """
+    ahead = coasting_time(command.positions, command.velocities, limits, _COAST * period)
+    first, place = period + ahead, command.positions + ahead * command.velocities
     msg = JointTrajectory(joint_names=list(names))
-    msg.points = [_trajectory_point(period, command.positions, command.velocities)]
+    if stamped:
+        msg.header.stamp = stamp(command.stamp)
+    msg.points = [_trajectory_point(first, place, command.velocities)]
     for time, positions, velocities in stopping_knots(
-            command.positions, command.velocities, deceleration):
-        msg.points.append(_trajectory_point(period + time, positions, velocities))
+            place, command.velocities, limits.acceleration):
+        msg.points.append(_trajectory_point(first + time, positions, velocities))
+    if stamped:
+        # It refuses what has ended before it arrives as well.
+        msg.points.append(_trajectory_point(
+            _time(msg.points[-1]) + _LATEST, msg.points[-1].positions, np.zeros(len(names))))
     return msg
 
 
@@ -143,6 +157,10 @@ def _order(what, names, expected):
         raise ConvertError(f'{what}: got joints {show(list(names))}, expected each of '
                            f'{", ".join(expected)} once')
     return [list(names).index(name) for name in expected]
+
+
+def _time(point):
+    return point.time_from_start.sec + point.time_from_start.nanosec * 1e-9
 
 
 def _trajectory_point(time, positions, velocities=None):
