@@ -35,6 +35,7 @@ from wm_ros.types import ParameterError, WmRosError
 _EPISODE_RATE = 20.0        # [Hz]
 _LOST = 0.1                 # [s] behind its time after which the world is late, not in a hurry
 _RATE_WINDOW = 2.0          # [s] over which the real-time factor is measured
+_ASIDE = 1e-4               # [s] that two readings of the clock may lie apart
 _COMMANDS = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
 
 
@@ -95,6 +96,7 @@ class RobotNode(Node):
             'wrench': Schedule(values['wrench_rate']), 'camera': Schedule(values['camera.rate']),
             'episode': Schedule(_EPISODE_RATE)}
         self._begin = time.monotonic() - self._world.time     # when simulated time was 0
+        self._epoch = None                                    # wall clock, less monotonic time
         self._pace = deque([(time.monotonic(), FIRST)])
         self._topics = RobotTopics(self, self.robot, values['base_frame'] or self.robot.base_frame)
         if values['camera.rate']:
@@ -164,7 +166,11 @@ class RobotNode(Node):
         passed = moment - self._world.scene.time + self._world.time
         if self._own_time:
             return passed
-        return time.time() - (time.monotonic() - self._begin - passed)
+        before, wall, after = time.monotonic(), time.time(), time.monotonic()
+        # A process that was stopped between two of these would jump in time.
+        if after - before < _ASIDE or self._epoch is None:
+            self._epoch = wall - 0.5 * (before + after)
+        return self._epoch + self._begin + passed
 
     # Services
 

@@ -10,7 +10,7 @@ import sys
 import pytest
 from wm_ros.cli import main
 from wm_ros.evaluation.closed_loop import Result
-from wm_ros.evaluation.run import report, Request, run
+from wm_ros.evaluation.run import Evaluation, Request
 from wm_ros.evaluation.statistics import wilson
 from wm_ros.robot.robot import load_robot
 from wm_ros.tasks import get_task
@@ -33,8 +33,8 @@ def timeless(results):
 def test_two_processes_give_the_same_episodes_in_the_same_order():
     request = Request('reach', 5, seed=2, planner='prior')
     heard = []
-    alone = run(request, lambda so_far: heard.append(len(so_far)))
-    shared = run(replace(request, jobs=2))
+    alone = Evaluation(request).run(lambda so_far: heard.append(len(so_far)))
+    shared = Evaluation(replace(request, jobs=2)).run()
     assert timeless(alone) == timeless(shared)
     assert [result.seed for result in alone] == [2, 3, 4, 5, 6]
     assert heard == [1, 2, 3, 4, 5]
@@ -42,10 +42,10 @@ def test_two_processes_give_the_same_episodes_in_the_same_order():
 
 INTERRUPTED = """
 import sys
-from wm_ros.evaluation.run import Request, run
+from wm_ros.evaluation.run import Evaluation, Request
 if __name__ == '__main__':
     try:
-        run(Request('reach', 2000, jobs=2, planner='prior'),
+        Evaluation(Request('reach', 2000, jobs=2, planner='prior')).run(
             lambda so_far: print(len(so_far), flush=True))
     except KeyboardInterrupt:
         sys.exit(130)
@@ -82,7 +82,8 @@ def test_report_of_known_results():
     results = [result(7, True, 1.0, [1.0, 2.0, 3.0], total=-2.0, held=12, limited=60),
                result(8, False, 5.0, [4.0], total=-6.0),
                result(9, True, 2.0, [])]
-    figures = report(Request('reach', 3, seed=7, settings=('planner.horizon:=4',)), results)
+    figures = Evaluation(Request('reach', 3, seed=7, settings=('planner.horizon:=4',))).report(
+        results)
     assert (figures['task'], figures['episodes'], figures['seed']) == ('reach', 3, 7)
     assert figures['success_rate'] == pytest.approx(2 / 3)
     assert figures['success_ci95'] == list(wilson(2, 3))
@@ -94,6 +95,15 @@ def test_report_of_known_results():
     # Of 8 s at the gate's 120 Hz.
     assert figures['held_share'] == pytest.approx(12 / 960)
     assert figures['limited_share'] == pytest.approx(60 / 960)
+
+
+def test_files_that_change_under_way_do_not_matter(tmp_path):
+    """An hour of episodes is not lost because somebody edits a parameter file."""
+    file = tmp_path / 'mine.yaml'
+    file.write_text('mpc_node:\n  ros__parameters: {planner.horizon: 4}\n')
+    evaluation = Evaluation(Request('reach', 1, planner='prior', params_files=(str(file),)))
+    file.write_text('no: parameters')
+    assert evaluation.report(evaluation.run())['horizon'] == 4
 
 
 def test_the_command_writes_what_was_promised(tmp_path, capsys):

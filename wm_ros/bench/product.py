@@ -5,7 +5,7 @@ import os
 
 from wm_ros.bench.record import at_least, at_most, load_note, shown
 from wm_ros.console import progress_bar
-from wm_ros.evaluation.run import report, Request, run
+from wm_ros.evaluation.run import Evaluation, Request
 from wm_ros.evaluation.statistics import paired
 from wm_ros.tasks import get_task
 
@@ -20,9 +20,10 @@ def evaluate(task, episodes=EPISODES, seed=0, planner='', settings=(), checkpoin
     """Return the report of an evaluation on all cores."""
     request = Request(task, episodes, seed, planner, checkpoint, settings=tuple(settings),
                       jobs=os.cpu_count() or 1)
+    evaluation = Evaluation(request)
     with progress_bar(f'{task} {planner}', episodes) as advance:
-        results = run(request, lambda so_far: advance(len(so_far)))
-    return report(request, results)
+        results = evaluation.run(lambda so_far: advance(len(so_far)))
+    return evaluation.report(results)
 
 
 def success():

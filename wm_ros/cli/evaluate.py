@@ -48,23 +48,23 @@ def add_parser(subparsers):
 def run(arguments) -> int:
     """Evaluate, print, and write the figures."""
     from wm_ros.console import prepare_json, progress_bar, write_json
-    from wm_ros.evaluation import run as evaluation
+    from wm_ros.evaluation.run import Evaluation, Request
     prepare_json(arguments.json)
-    request = evaluation.Request(
+    request = Request(
         task=arguments.task, episodes=arguments.episodes, seed=arguments.seed,
         planner=arguments.planner, checkpoint=arguments.checkpoint, robot=arguments.robot,
         params_files=tuple(arguments.params_file), settings=tuple(arguments.set),
         jobs=arguments.jobs)
-    evaluation.parameters(request)      # complain before anything starts
+    evaluation = Evaluation(request)        # complains before anything starts
     if arguments.ros:
         from wm_ros.nodes.evaluate import evaluate as evaluate_live
         with progress_bar(f'{request.task}, live', request.episodes) as advance:
             figures = evaluate_live(request, advance)
     else:
         with progress_bar(request.task, request.episodes) as advance:
-            results = evaluation.run(request, lambda so_far: advance(
+            results = evaluation.run(lambda so_far: advance(
                 len(so_far), success=sum(r.success for r in so_far) / len(so_far)))
-        figures = evaluation.report(request, results)
+        figures = evaluation.report(results)
     show(figures)
     write_json(arguments.json, figures)
     return 0

@@ -61,82 +61,82 @@ def parameters(request: Request) -> dict:
         for node in _NODES}
 
 
-def _loop(request: Request) -> ClosedLoop:
+class Evaluation:
+    """
+    A request whose parameters and checkpoint have been read: once, before anything starts.
+
+    Raises WmRosError for an unknown task, robot, checkpoint or parameter.  What happens to
+    the files while the episodes are played does not matter to the figures.
+    """
+
+    def __init__(self, request: Request):
+        self.request, self.params = request, parameters(request)
+        with closing(_loop(request.task, self.params)) as loop:
+            self._robot, self._checkpoint = loop.robot.name, loop.model.checkpoint
+
+    def run(self, progress: Callable[[List[Result]], None] = lambda results: None
+            ) -> List[Result]:
+        """Return results in the order of their seeds; ``progress`` hears of those so far."""
+        request, results = self.request, []
+        seeds = range(request.seed, request.seed + request.episodes)
+        if request.jobs == 1:
+            with closing(_loop(request.task, self.params)) as loop:
+                for seed in seeds:
+                    results.append(loop.run(seed))
+                    progress(results)
+            return results
+        context = multiprocessing.get_context('spawn')
+        with context.Pool(request.jobs, _start_worker, (request.task, self.params)) as pool:
+            for result in pool.imap_unordered(_run_one, seeds):
+                results.append(result)
+                progress(results)
+        return sorted(results, key=lambda result: result.seed)
+
+    def report(self, results: List[Result]) -> dict:
+        """Return the figures of the results as plain data."""
+        planner = self.params[MPC]
+        successes = sum(result.success for result in results)
+        times = np.array([result.time for result in results])
+        cycles = max(1.0, float(times.sum()) * self.params[SAFETY]['safety.rate'])
+        plan_ms = np.concatenate([result.plan_ms or [np.nan] for result in results])
+        return {
+            'task': self.request.task, 'episodes': len(results), 'seed': self.request.seed,
+            'success_rate': successes / len(results),
+            'success_ci95': list(wilson(successes, len(results))),
+            'time_to_goal_mean': float(times.mean()),
+            'return_mean': float(np.mean([result.total_reward for result in results])),
+            'planner': planner['planner.type'], 'horizon': planner['planner.horizon'],
+            'plan_ms_p50': float(np.nanquantile(plan_ms, 0.5)),
+            'plan_ms_p99': float(np.nanquantile(plan_ms, 0.99)),
+            'checkpoint': self._checkpoint, 'engine': 'pybullet', 'robot': self._robot,
+            'ros': False,
+            'limited_share': float(sum(result.limited for result in results) / cycles),
+            'held_share': float(sum(result.held for result in results) / cycles),
+            'failed_seeds': [result.seed for result in results if not result.success],
+            'times': [round(float(result.time), 4) for result in results],
+            'parameters': {name: value for name, value in planner.items()
+                           if name.startswith(('planner.', 'objective.'))},
+        }
+
+
+def _loop(task, params) -> ClosedLoop:
     import torch
     torch.set_num_threads(1)
-    params = parameters(request)
     robot = load_robot(params[MPC]['robot'])
-    model = load_checkpoint(params[MPC]['checkpoint'], robot, get_task(request.task),
+    model = load_checkpoint(params[MPC]['checkpoint'], robot, get_task(task),
                             params[MPC]['device'])
-    return ClosedLoop(robot, request.task, model, params)
+    return ClosedLoop(robot, task, model, params)
 
 
 _worker: Optional[ClosedLoop] = None
 
 
-def _start_worker(request):
+def _start_worker(task, params):
     global _worker
     # Ctrl-C reaches the workers as well: it is for the process that started them to end them.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _worker = _loop(request)
+    _worker = _loop(task, params)
 
 
 def _run_one(seed) -> Result:
     return _worker.run(seed)
-
-
-def run(request: Request, progress: Callable[[List[Result]], None] = lambda results: None
-        ) -> List[Result]:
-    """
-    Return the results in the order of their seeds; ``progress`` hears of those so far.
-
-    Raises WmRosError for an unknown task, checkpoint or parameter before anything starts.
-    """
-    seeds = range(request.seed, request.seed + request.episodes)
-    results: List[Result] = []
-    if request.jobs == 1:
-        with closing(_loop(request)) as loop:
-            for seed in seeds:
-                results.append(loop.run(seed))
-                progress(results)
-        return results
-    _loop(request).close()      # what is wrong is said here, once, and not by the workers
-    context = multiprocessing.get_context('spawn')
-    with context.Pool(request.jobs, _start_worker, (request,)) as pool:
-        for result in pool.imap_unordered(_run_one, seeds):
-            results.append(result)
-            progress(results)
-    return sorted(results, key=lambda result: result.seed)
-
-
-def report(request: Request, results: List[Result]) -> dict:
-    """Return the figures of an evaluation as plain data."""
-    params = parameters(request)
-    planner = params[MPC]
-    robot = load_robot(planner['robot'])
-    model = load_checkpoint(planner['checkpoint'], robot, get_task(request.task))
-    successes = sum(result.success for result in results)
-    times = np.array([result.time for result in results])
-    plan_ms = np.concatenate([result.plan_ms or [np.nan] for result in results])
-    return {
-        'task': request.task, 'episodes': len(results), 'seed': request.seed,
-        'success_rate': successes / len(results),
-        'success_ci95': list(wilson(successes, len(results))),
-        'time_to_goal_mean': float(times.mean()),
-        'return_mean': float(np.mean([result.total_reward for result in results])),
-        'planner': planner['planner.type'], 'horizon': planner['planner.horizon'],
-        'plan_ms_p50': float(np.nanquantile(plan_ms, 0.5)),
-        'plan_ms_p99': float(np.nanquantile(plan_ms, 0.99)),
-        'checkpoint': model.checkpoint, 'engine': 'pybullet', 'robot': robot.name,
-        'ros': False,
-        'limited_share': float(sum(r.limited for r in results) / _cycles(times, params)),
-        'held_share': float(sum(r.held for r in results) / _cycles(times, params)),
-        'failed_seeds': [result.seed for result in results if not result.success],
-        'times': [round(float(result.time), 4) for result in results],
-        'parameters': {name: value for name, value in planner.items()
-                       if name.startswith(('planner.', 'objective.'))},
-    }
-
-
-def _cycles(times, params):
-    return max(1.0, float(times.sum()) * params[SAFETY]['safety.rate'])

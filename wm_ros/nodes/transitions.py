@@ -115,7 +115,9 @@ class Transitions:
             answer = future.result() if future.done() else None
         if answer is not None and not answer.success:
             reason = self._reason(name, asked) or 'it gave no reason; see its log'
-            raise TransitionFailed(f'{name}: could not {_VERBS[transition]}: {reason}')
+            verb = _VERBS[transition]
+            raise TransitionFailed(
+                f'{name}: could not {verb}: {reason.removeprefix(f"{verb}: ")}')
 
     def _settled(self, name, future, end):
         """Return the state once no transition is under way; most nodes answer only then."""
