@@ -46,6 +46,7 @@ class Training:
         self.replay = Replay()
         self.settings = PlannerSettings.from_params(planner)
         self.planner_params, self.device = dict(planner), device
+        self._model: Optional[WorldModel] = None
         self._episode = _TRAIN_SEEDS * (1 + seed)
 
     def add(self, episodes):
@@ -120,8 +121,11 @@ class Training:
                 **{name: float(np.mean(x)) for name, x in successes.items() if x}})
 
     def _own_episode(self, planner, disturb):
-        model = WorldModel(self.dynamics, self.robot, self.task, device=self.device)
-        pilot = Pilot(model, self.robot, replace(
+        if self._model is None:
+            # It follows the weights; only making it takes time.
+            self._model = WorldModel(self.dynamics, self.robot, self.task, device=self.device,
+                                     compiled=True)
+        pilot = Pilot(self._model, self.robot, replace(
             self.settings, type=planner, seed=int(self.rng.integers(2 ** 31))))
         self.dynamics.eval()
         episode = self.collector.run(self._next_seed(), pilot, planner, disturb=disturb,

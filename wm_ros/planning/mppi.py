@@ -52,8 +52,8 @@ def mppi(problem: Problem) -> Solution:
 
 def _roll(problem, sampling):
     """Return the dream of all candidates; the first rows follow the prior."""
-    settings, dynamics = problem.settings, problem.model.dynamics
-    count, guided, active = settings.num_samples, sampling.guided, dynamics.active
+    settings, active = problem.settings, problem.model.dynamics.active
+    count, guided = settings.num_samples, sampling.guided
     noise = correlated_noise(count, settings.horizon, len(active), settings, problem.rng)
     noise = noise.to(problem.goal.device) * active * sampling.width
     if guided:
@@ -65,7 +65,7 @@ def _roll(problem, sampling):
     def act(t, x, z):
         parts = []
         if guided:
-            parts.append(dynamics.policy(x[:guided], z[:guided], goals))
+            parts.append(problem.model.policy(x[:guided], z[:guided], goals))
         if guided < count:
             parts.append(sampling.mean[t].expand(count - guided, -1))
         return (torch.cat(parts) + noise[:, t]).clamp(-1, 1)

@@ -96,5 +96,5 @@ class Objective:
 
     def _value(self, dream, goal):
         """Trust the value heads only as far as they agree: their lower edge."""
-        values = self._model.dynamics.values(*self._heads_input(dream, goal, last=True))
+        values = self._model.values(*self._heads_input(dream, goal, last=True))
         return values.mean(0) - values.std(0)

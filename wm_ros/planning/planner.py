@@ -67,10 +67,10 @@ class CorrelatedNoise:
 
 def policy_rollout(problem: Problem) -> Imagination:
     """Return the dream [1, H] of the policy prior acting alone."""
-    dynamics, goal = problem.model.dynamics, problem.goal[None]
-    return problem.model.imagine_with(
+    model, goal = problem.model, problem.goal[None]
+    return model.imagine_with(
         problem.state, problem.latent, 1, problem.settings.horizon,
-        lambda t, x, z: dynamics.policy(x, z, goal))
+        lambda t, x, z: model.policy(x, z, goal))
 
 
 def _unsearched(problem, dream, actions):

@@ -100,7 +100,8 @@ def load_checkpoint(reference: str, robot: Robot, task: TaskSpec,
     except (TypeError, ValueError, RuntimeError) as error:
         raise CheckpointError(f'checkpoint {path}: does not fit its configuration '
                               f'({_shown(error, str)})') from error
-    return WorldModel(dynamics, robot, task, digest[:12], device, meta['expected_innovation'])
+    return WorldModel(dynamics, robot, task, digest[:12], device, meta['expected_innovation'],
+                      compiled=True)
 
 
 def read_meta(reference: str, robot: Robot, task: TaskSpec) -> dict:
