@@ -170,7 +170,7 @@ def test_failure_names_node_and_reason(nodes, where, done):
         message = json.loads(reports.readline())
         _, text = process.communicate(timeout=BOUND)
     name, verb = where
-    expected = f'{name}: could not {verb}: {verb}: the reason of {name}'
+    expected = f'{name}: could not {verb}: the reason of {name}'
     assert message == {'event': 'failed', 'message': expected}
     assert process.returncode == 2
     assert f'lifecycle_manager: {expected}' in text.splitlines()

@@ -5,6 +5,8 @@ import torch
 from torch.nn import functional
 from wm_ros.world_model.dynamics import Dynamics
 
+_RIDGE = 1e-6           # of the lag's fit, as a share of each input's mean square
+
 
 def fit_lag(dynamics: Dynamics, state, action, reached):
     """
@@ -16,11 +18,23 @@ def fit_lag(dynamics: Dynamics, state, action, reached):
         following = dynamics.move_setpoint(state, action)
         inputs = dynamics.lag_inputs(state, following).reshape(-1, 4)
         targets = torch.stack([reached[:, :3] - state[:, :3], reached[:, 3:6]], -1)
-        # In single precision lstsq would cut off the small, nearly collinear columns.
-        solution = torch.linalg.lstsq(inputs.double(), targets.reshape(-1, 2).double()).solution
-        dynamics.lag.copy_(solution)
+        dynamics.lag.copy_(_ridge(inputs.double(), targets.reshape(-1, 2).double()))
         residual = dynamics.target_residual(state, dynamics.follow(state, following), reached)
         dynamics.scale.copy_(residual.std(0).clamp(min=1e-4))
+
+
+def _ridge(inputs, targets):
+    """
+    Return the linear map [I, O] from ``inputs`` [N, I] to ``targets`` [N, O].
+
+    Columns are nearly collinear.  Plain least squares cuts some of them off or not by the
+    last bits, which depend on where in memory the arrays lie; a little ridge does not.
+    """
+    scale = inputs.square().mean(0).sqrt().clamp(min=1e-9)
+    scaled = inputs / scale
+    gram = scaled.T @ scaled / len(scaled) + _RIDGE * torch.eye(len(scale), dtype=scaled.dtype,
+                                                                device=scaled.device)
+    return torch.linalg.solve(gram, scaled.T @ targets / len(scaled)) / scale[:, None]
 
 
 def ensemble_loss(dynamics: Dynamics, state, action, reached, latent):
