@@ -99,8 +99,10 @@ def tests():
         done = subprocess.run(['make', 'test'], cwd=clone, env={**environment, 'PATH': path},
                               capture_output=True, text=True, check=False)
         minutes = (time.monotonic() - began) / 60
+    failed = ', '.join(line.split(' - ')[0] for line in done.stdout.splitlines()
+                       if line.startswith(('FAILED', 'ERROR')))
     last = next((line for line in reversed(done.stdout.splitlines()) if line.strip()), '')
-    return [at_most('tests_exit_code', done.returncode, 0, '', 'make test', last.strip('= ')),
+    return [at_most('tests_exit_code', done.returncode, 0, '', 'make test', failed[:500]),
             at_most('tests_minutes', minutes, 15, 'min', 'make test',
                     f'installation included; {load_note()}'),
             shown('tests_summary', last.strip('= '), '', 'make test')]
