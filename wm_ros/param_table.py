@@ -77,7 +77,7 @@ _PLANNER = (
               'of the noise of the dither.', (MPC,), 'of full action', 0, 2, dynamic=True),
     ParamSpec('planner.noise_correlation', 'double', 0.7, 'Correlation of the noise from one '
               'step to the next.', (MPC,), '', 0, 0.999, dynamic=True),
-    ParamSpec('planner.action_delay', 'double', 0.03, 'Time from the newest joint state to '
+    ParamSpec('planner.action_delay', 'double', 0.02, 'Time from the newest joint state to '
               'the moment at which the plan acts; the belief is propagated by it.', (MPC,),
               's', 0, 1, dynamic=True),
     ParamSpec('planner.seed', 'int', 0, 'Seed of the sampling.', (MPC,), low=0),
