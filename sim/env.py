@@ -2,7 +2,7 @@
 
 import gymnasium
 import numpy as np
-from sim.scene import Scene
+from sim.scene import make_scene
 from sim.stepper import Stepper
 from wm_ros.robot.robot import load_robot
 from wm_ros.types import ACTION_NAMES
@@ -23,7 +23,7 @@ class ArmEnv(gymnasium.Env):
     def __init__(self, task: str = 'reach', robot: str = 'panda', delay: float = 0.0,
                  render_mode=None):
         self.robot = load_robot(robot)
-        self.scene = Scene(self.robot, task)
+        self.scene = make_scene('pybullet', self.robot, task)
         self.stepper = Stepper(self.scene, delay)
         self.render_mode = render_mode
         width = 7 + 10 * len(self.scene.objects)

@@ -1,12 +1,8 @@
 """Mock hardware: an arm that is at once where it is told to be, without any physics."""
 
 import numpy as np
-from sim.tasks import Judge, make_task, Situation
-from wm_ros.robot.kinematics import Kinematics
+from sim.scene import Scene, SUBSTEP
 from wm_ros.robot.robot import Robot
-
-SUBSTEP = 1.0 / 240.0       # [s], as of the physics
-_CHECK_EVERY = 6            # substeps between judgements of success
 
 
 class MockArm:
@@ -44,71 +40,25 @@ class MockArm:
         return np.zeros(6)
 
 
-class MockScene:
-    """The part of ``sim.scene.Scene`` that the robot node uses; objects stay where they are."""
+class MockScene(Scene):
+    """The scene without physics; objects stay where they are."""
 
     def __init__(self, robot: Robot, task_name: str):
-        self.robot, self.task = robot, make_task(task_name)
-        self._judge = Judge(self.task)
-        self.kinematics = Kinematics(robot)
+        super().__init__(robot, task_name)
         self.arm = MockArm(robot)
         self.reset(0)
 
-    def reset(self, seed: int):
-        """Begin the episode that ``seed`` stands for, which is that of the physics."""
-        self.seed = int(seed)
-        start = self.task.sample(np.random.default_rng(self.seed))
-        still = np.zeros(12)
-        path, _ = self.kinematics.follow(
-            self.robot.home, np.tile(start.end_effector, (12, 1)), still,
-            np.zeros((12, 3)), still)
-        self.arm.reset(path[-1], start.gripper_width)
-        self.object_poses = np.array(start.object_poses).reshape(-1, 7)
-        self.goal = start.goal
-        self.substeps = 0
-        self._judge.reset()
+    @property
+    def object_velocities(self):
+        """Zero [M, 3] m/s."""
+        return np.zeros((len(self.object_poses), 3))
 
-    def substep(self):
-        """Advance by 1/240 s and, now and then, judge success."""
+    def _place(self, joint_positions, gripper_width, object_poses):
+        self.arm.reset(joint_positions, gripper_width)
+        self.object_poses = np.array(object_poses).reshape(-1, 7)
+
+    def _advance(self):
         self.arm.follow()
-        self.substeps += 1
-        if self.substeps % _CHECK_EVERY == 0 and not self.success:
-            self._judge.look(self.time, self.situation())
-
-    @property
-    def time(self) -> float:
-        """Time since the episode began [s]."""
-        return self.substeps * SUBSTEP
-
-    @property
-    def success(self) -> bool:
-        """Whether the goal was held for long enough; stays so until the next episode."""
-        return self._judge.success
-
-    @property
-    def timeout(self) -> bool:
-        """Whether the task's time is over."""
-        return self.time >= self.task.spec.time_limit - 1e-9
-
-    @property
-    def done(self) -> bool:
-        """Whether the episode has ended, in success or by time."""
-        return self.success or self.timeout
-
-    @property
-    def distance(self) -> float:
-        """Distance of the task's subject from the goal [m]."""
-        return self.task.distance(self.situation())
-
-    def situation(self) -> Situation:
-        """Return the truth now."""
-        q, dq = self.arm.joint_positions, self.arm.joint_velocities
-        position, _ = self.kinematics.forward(q)
-        velocity = self.kinematics.jacobian(q)[:3] @ dq
-        return Situation(
-            end_effector=position, end_effector_velocity=velocity, setpoint=position,
-            setpoint_velocity=velocity, object_poses=self.object_poses,
-            object_velocities=np.zeros((len(self.object_poses), 3)), goal=self.goal)
 
     def close(self):
-        """Do nothing: there is nothing to disconnect from."""
+        """Do nothing: there is nothing to end."""

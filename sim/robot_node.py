@@ -17,7 +17,7 @@ import numpy as np
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sim.controller import check_positions, check_trajectory
-from sim.mock import SUBSTEP
+from sim.scene import make_scene, SUBSTEP
 from sim.view import CameraProcess, FRAME, View
 from sim.world import FIRST, Schedule, World
 from std_msgs.msg import Float64MultiArray
@@ -86,7 +86,7 @@ class RobotNode(Node):
         self._own_time = self._lockstep or self.get_parameter('use_sim_time').value
         self._world_lock = threading.Lock()       # of the world
         self._seed, self._next_seed = values['seed'], values['seed'] + 1
-        scene = _make_scene(values['engine'], self.robot, values['task'])
+        scene = make_scene(values['engine'], self.robot, values['task'])
         scene.reset(self._seed)
         self._world = World(scene, self.robot, values['command_timeout'])
         self._schedules = {
@@ -263,17 +263,9 @@ class RobotNode(Node):
             'success' if scene.success else 'timeout' if scene.timeout else 'running', {
                 'seed': self._seed, 'elapsed': scene.time, 'distance': scene.distance,
                 'success': int(scene.success), 'done': int(scene.done),
-                'total_reward': self._world.total_reward,
+                'total_reward': scene.total_reward,
                 'speed': float(abs(scene.arm.joint_velocities).max()),
                 'real_time_factor': self._real_time_factor()})
-
-
-def _make_scene(engine, robot, task):
-    if engine == 'mock':
-        from sim.mock import MockScene
-        return MockScene(robot, task)
-    from sim.scene import Scene
-    return Scene(robot, task)
 
 
 def _make_camera(node, values):

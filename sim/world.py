@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 from sim.controller import TrajectoryFollower
-from sim.mock import SUBSTEP
+from sim.scene import Scene, SUBSTEP
 from wm_ros.robot.robot import Robot
 
 #: Simulated time begins here: 0 means "no time" in ROS.
@@ -19,14 +19,12 @@ class World:
     the episode, so that equal episodes are equal to the last bit.
     """
 
-    def __init__(self, scene, robot: Robot, timeout: float):
+    def __init__(self, scene: Scene, robot: Robot, timeout: float):
         self.scene, self.robot = scene, robot
         self.substeps = FIRST
         self.arm = TrajectoryFollower(scene.arm.joint_positions, timeout)
         self.gripper = TrajectoryFollower(self._fingers(), timeout)
         self._target = None
-        self._reward_every = round(robot.dt / SUBSTEP)
-        self.total_reward = 0.0     # of the episode, at the model's rate
 
     @property
     def time(self) -> float:
@@ -40,7 +38,6 @@ class World:
     def reset(self, seed: int):
         """Begin the episode of ``seed``: the arm is there at once, and stands."""
         self.scene.reset(seed)
-        self.total_reward = 0.0
         self.arm.reset(self.scene.arm.joint_positions)
         self.gripper.reset(self._fingers())
 
@@ -55,11 +52,8 @@ class World:
             if self._target is None or any(a is not b for a, b in zip(target, self._target)):
                 self._target = target
                 scene.arm.set_target(target[0], target[1], float(target[2].sum()))
-            running = not scene.done
             scene.substep()
             self.substeps += 1
-            if running and scene.substeps % self._reward_every == 0:
-                self.total_reward += scene.task.reward(scene.situation())
 
     def _joints(self):
         return self.scene.arm.joint_positions

@@ -4,8 +4,8 @@ import os
 
 import numpy as np
 import pytest
+from sim.bullet import BulletScene
 from sim.camera import Camera, render
-from sim.scene import Scene
 from sim.view import CameraProcess, View
 from wm_ros.robot.robot import load_robot
 
@@ -16,7 +16,7 @@ RED = np.array([0.85, 0.25, 0.2])
 @pytest.fixture
 def scene():
     """Yield a push scene."""
-    made = Scene(ROBOT, 'push')
+    made = BulletScene(ROBOT, 'push')
     made.reset(3)
     yield made
     made.close()
@@ -37,7 +37,7 @@ def reddish(rgb):
 @pytest.mark.parametrize('where', [(0.4, 0.2), (0.6, -0.2), (0.45, 0.0)])
 def test_block_is_seen_where_the_projection_says(where):
     """Picture, matrices and intrinsics speak of the same camera."""
-    camera = Camera(ROBOT, Scene(ROBOT, 'push').task.boxes, 160, 120)
+    camera = Camera(ROBOT, BulletScene(ROBOT, 'push').task.boxes, 160, 120)
     pose = np.array([[*where, 0.025, 0, 0, 0, 1.0]])
     column, row, count = reddish(camera.render(ROBOT.home, 0.04, pose).rgb)
     expected = View().project(pose[0, :3], 160, 120)

@@ -15,7 +15,8 @@ from ros_testing import Domain
 from wm_ros.demo import film, plot
 from wm_ros.demo.play import Row, summary, trimmed
 from wm_ros.demo.show import print_summary, Show
-from wm_ros.nodes.episode_client import Line, LiveEpisode, Recording
+from wm_ros.nodes.episode_client import LiveEpisode
+from wm_ros.nodes.recording import Line, Recording
 from wm_ros.robot.kinematics import Kinematics
 from wm_ros.robot.robot import load_robot
 from wm_ros.types import Plan
@@ -34,7 +35,7 @@ def row(task='reach', success=True, factor=1.0):
 
 def episode(task='push'):
     """Return a recorded episode of one second: joint 1 turns, the block slides along x."""
-    recording = Recording()
+    recording = Recording(ROBOT)
     for i in range(101):
         q = ROBOT.home.copy()
         q[0] += 0.3 * i / 100
@@ -166,7 +167,7 @@ def test_plot_is_written(tmp_path):
 
 def test_recordings_that_are_too_short_are_left_out():
     """Nothing can be shown of them."""
-    assert trimmed(episode().recording) and not trimmed(Recording())
+    assert trimmed(episode().recording) and not trimmed(Recording(ROBOT))
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from wm_ros.graph import graph, GraphOptions, PROGRAMS, ROBOT_SPEED_SCALE
 from wm_ros.param_table import MANAGER, MODEL, MPC, ROBOT, SAFETY, SENSOR, TABLE
 from wm_ros.params import load_files, sections
 from wm_ros.tasks import TASKS
-from wm_ros.types import WmRosError
+from wm_ros.types import ParameterError, WmRosError
 
 
 def names(entries):
@@ -177,6 +177,14 @@ def test_bad_options_are_refused_in_one_line(options, expected):
         parameters(**options)
     assert expected in str(caught.value)
     assert '\n' not in str(caught.value)
+
+
+def test_plans_that_would_be_too_old_are_refused():
+    """A delay as long as the gate's patience would keep the arm still for ever."""
+    delay = 'planner.action_delay:=0.2'
+    with pytest.raises(ParameterError, match='action_delay.*less than safety.plan_timeout, 0.15'):
+        graph('sim', GraphOptions(settings=(delay,)))
+    graph('sim', GraphOptions(settings=(delay, 'safety.plan_timeout:=0.3')))
 
 
 @pytest.mark.parametrize('ending', ['', '.safetensors', '.json'])

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sim.bullet import BulletScene
 from sim.mock import MockScene
-from sim.scene import Scene, SUBSTEP
+from sim.scene import SUBSTEP
 from sim.stepper import Stepper
 from sim.tasks import Judge, make_task
 from wm_ros.robot.robot import load_robot
@@ -19,7 +20,7 @@ TASKS = ('reach', 'push')
 @pytest.fixture(scope='module')
 def steppers():
     """One Stepper for each task, which all tests share; each begins with a reset."""
-    made = {task: Stepper(Scene(ROBOT, task)) for task in TASKS}
+    made = {task: Stepper(BulletScene(ROBOT, task)) for task in TASKS}
     yield made
     for stepper in made.values():
         stepper.scene.close()
@@ -101,7 +102,7 @@ def test_same_seed_same_episode_whatever_came_before(steppers):
     for seed in (8, 9):
         episode(stepper, seed)
     np.testing.assert_array_equal(record(stepper, 5, 60), first)
-    other = Stepper(Scene(ROBOT, 'push'))
+    other = Stepper(BulletScene(ROBOT, 'push'))
     np.testing.assert_array_equal(record(other, 5, 60), first)
     other.scene.close()
     assert np.ptp(first[:, 20:23], axis=0).max() > 0.02         # the block was pushed

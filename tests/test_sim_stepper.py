@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from sim.scene import Scene, SUBSTEP
+from sim.bullet import BulletScene
+from sim.scene import SUBSTEP
 from sim.stepper import Stepper
 from wm_ros.robot.motion import hermite, MotionRule
 from wm_ros.robot.robot import load_robot
@@ -15,7 +16,7 @@ ACTIONS = np.array([[1.0, -0.5, 0.25, 0.5, 1.0], [1.0, 1.0, -1.0, 0.0, 1.0],
 
 @pytest.fixture(scope='module')
 def scene():
-    made = Scene(ROBOT, 'reach')
+    made = BulletScene(ROBOT, 'reach')
     yield made
     made.close()
 

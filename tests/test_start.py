@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from wm_ros.graph import PROGRAMS
@@ -13,7 +14,8 @@ from wm_ros.nodes import start
 @pytest.mark.parametrize('program', PROGRAMS, ids=lambda program: program.executable)
 def test_executable_runs_its_module(program, monkeypatch):
     """The one that the table of nodes names."""
-    monkeypatch.setattr(start, 'run', lambda module: module)
+    monkeypatch.setattr(start.signal, 'signal', lambda *_: None)
+    monkeypatch.setattr(start, 'import_module', lambda name: SimpleNamespace(main=lambda: name))
     assert getattr(start, program.executable)() == program.module
 
 

@@ -8,17 +8,15 @@ one wins, however general its section is.
 """
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Mapping, Optional, Tuple
 
 from wm_ros import paths
+from wm_ros.param_layers import files_of, Layers, split, task_in
 from wm_ros.param_table import MANAGER, MODEL, MPC, ROBOT, SAFETY, SENSOR, TABLE
-from wm_ros.params import load_files, sections
 from wm_ros.tasks import get_task, TASKS
 from wm_ros.types import CheckpointError, ParameterError, WmRosError
-import yaml
 
 KINDS = ('sim', 'robot')
 #: What a real robot starts at, until somebody says otherwise.
@@ -28,7 +26,6 @@ ROBOT_SPEED_SCALE = 0.1
 #: as well, and networks as small as ours get slower, not faster, by threads that spin.
 ENVIRONMENT = {'OMP_NUM_THREADS': '1', 'OMP_WAIT_POLICY': 'PASSIVE'}
 
-_WILDCARDS = ('/**', '/*')
 _SHARED = ('robot', 'task', 'checkpoint', 'base_frame', 'ee_frame')
 
 
@@ -116,80 +113,37 @@ def graph(kind: str = 'sim', options: GraphOptions = GraphOptions()) -> Tuple[No
         raise WmRosError(f'unknown graph {kind!r}: expected one of {", ".join(KINDS)}')
     programs = [program for program in PROGRAMS
                 if program.executable != ROBOT or kind == 'sim' or options.use_mock_hardware]
-    files = _files(options)
-    layers = _layers(kind, options, files)
-    values = {program.executable: _merge(program.executable, layers) for program in programs}
+    files, layers = _layers(kind, options)
+    values = {program.executable: layers.merged(program.executable) for program in programs}
     managed = [program.executable for program in programs if program.lifecycle]
     values[MANAGER].setdefault('node_names', managed)
     _check_agreement(values)
+    _check_delay(values[MPC], values[SAFETY])
     _set_time_source(values, options.use_sim_time)
-    remaps = tuple(_split(remap, 'remap', 'from:=to') for remap in options.remaps)
+    remaps = tuple(split(remap, 'remap', 'from:=to') for remap in options.remaps)
     return tuple(
         NodeEntry(program, program.executable, values[program.executable],
-                  tuple(str(file) for file in files), remaps)
+                  files, remaps)
         for program in programs)
 
 
-def _files(options):
-    """Return the parameter files in the order of reading."""
-    for file in options.params_files:
-        _check_sections(file)
-    task = options.task or _task_in(options)
+def _layers(kind, options):
+    """Return the files that were read, and all that was asked for, the strongest last."""
+    nodes = [program.executable for program in PROGRAMS]
+    task = options.task or task_in(options.settings, options.params_files, nodes)
     get_task(task)
-    config = paths.config_dir()
-    overlay = config / 'tasks' / f'{task}.yaml'
-    files = [config / 'params.yaml'] + ([overlay] if overlay.is_file() else [])
-    return files + [Path(file) for file in options.params_files]
-
-
-def _task_in(options):
-    """Return the task that settings or files name, the last of them first."""
-    for setting in reversed(options.settings):
-        name, value = _split(setting, 'setting', 'name:=value')
-        if name.split(':')[-1] == 'task':
-            return str(_parse(value, setting))
-    for program in PROGRAMS:
-        task = load_files(options.params_files, program.executable).get('task')
-        if task is not None:
-            return str(task)
-    return TABLE.specs['task'].default
-
-
-def _check_sections(file):
-    """Refuse a section that is a slip of the pen; sections of other software may stand."""
-    known = [program.executable for program in PROGRAMS]
-    for section in sections(file):
-        name = section.rstrip('/').split('/')[-1]
-        if section in _WILDCARDS or name in known:
-            continue
-        close = get_close_matches(name, known, n=1)
-        if close:
-            raise ParameterError(f'parameter file {file}: no node {section!r}; '
-                                 f'did you mean {close[0]!r}?')
-
-
-def _layers(kind, options, files):
-    """Return [(where from, {node or '': {name: value}})], the strongest last."""
-    own = len(files) - len(options.params_files)
-    layers = [_file_layer(file) for file in files[:own]]
+    shipped, given = files_of(task, options.params_files, nodes)
+    layers = Layers(nodes)
+    for file in shipped:
+        layers.add_file(file)
     if kind == 'robot':
-        layers.append(('robot graph', {SAFETY: {'safety.speed_scale': ROBOT_SPEED_SCALE}}))
-    layers += [_file_layer(file) for file in files[own:]]
-    layers.append(('arguments', _arguments(options)))
-    return layers + [_setting_layer(setting) for setting in options.settings]
-
-
-def _file_layer(file):
-    values = {program.executable: load_files([file], program.executable)
-              for program in PROGRAMS}
-    # What stands under a wildcard is for the nodes that have it.
-    general = load_files([file], '')
-    for name in general:
-        _refuse_unknown(name, f'parameter file {file}')
-    for node in values:
-        values[node] = {name: value for name, value in values[node].items()
-                        if name not in general or _has(node, name)}
-    return f'parameter file {file}', values
+        layers.add('robot graph', {SAFETY: {'safety.speed_scale': ROBOT_SPEED_SCALE}})
+    for file in given:
+        layers.add_file(file)
+    layers.add('arguments', _arguments(options))
+    for setting in options.settings:
+        layers.add_setting(setting)
+    return tuple(str(file) for file in shipped + given), layers
 
 
 def _arguments(options):
@@ -214,72 +168,6 @@ def _existing(checkpoint):
     return str(file.resolve())
 
 
-def _setting_layer(setting):
-    name, value = _split(setting, 'setting', '[node:]name:=value')
-    node, _, short = name.rpartition(':')
-    if node and node not in (program.executable for program in PROGRAMS):
-        raise ParameterError(f'setting {setting!r}: no node {node!r}; expected one of '
-                             f'{", ".join(p.executable for p in PROGRAMS)}')
-    if not node:
-        _refuse_unknown(short, f'setting {setting!r}')
-    return f'setting {setting!r}', {node: {short: _parse(value, setting)}}
-
-
-def _split(text, what, expected):
-    name, separator, value = text.partition(':=')
-    if not separator or not name or not value:
-        raise ParameterError(f'{what} {text!r}: expected {expected}')
-    return name, value
-
-
-def _parse(value, setting):
-    try:
-        return yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise ParameterError(f'setting {setting!r}: {value!r} is not valid YAML') from error
-
-
-def _has(node, name):
-    if name == 'use_sim_time':
-        return True
-    try:
-        TABLE.find(node, name)
-    except ParameterError:
-        return False
-    return True
-
-
-def _refuse_unknown(name, where):
-    if not any(_has(program.executable, name) for program in PROGRAMS):
-        close = get_close_matches(name, TABLE.specs, n=1)
-        raise ParameterError(f'{where}: no node has a parameter {name!r}'
-                             + (f'; did you mean {close[0]!r}?' if close else ''))
-
-
-def _merge(node, layers):
-    """Return the values that ``node`` gets of all layers, each checked."""
-    merged = {}
-    for where, values in layers:
-        chosen = {name: value for name, value in values.get('', {}).items()
-                  if _has(node, name)}
-        chosen.update(values.get(node, {}))
-        for name, value in chosen.items():
-            merged[name] = _check(node, name, value, where)
-    return merged
-
-
-def _check(node, name, value, where):
-    if name == 'use_sim_time':
-        if not isinstance(value, bool):
-            raise ParameterError(f'{where}: parameter use_sim_time: got {value!r}, '
-                                 'expected a bool')
-        return value
-    try:
-        return TABLE.find(node, name).check(value)
-    except ParameterError as error:
-        raise ParameterError(f'{where}: {error}') from error
-
-
 def _check_agreement(values):
     """Refuse nodes that do not speak of the same robot, task, model and frames."""
     for name in _SHARED:
@@ -290,6 +178,16 @@ def _check_agreement(values):
     task = values[SENSOR].get('task', TABLE.specs['task'].default)
     if task not in TASKS:
         get_task(task)
+
+
+def _check_delay(mpc, safety):
+    """Refuse plans that would be too old before they begin: the arm would never move."""
+    delay, timeout = (own.get(name, TABLE.specs[name].default) for own, name in (
+        (mpc, 'planner.action_delay'), (safety, 'safety.plan_timeout')))
+    if delay >= timeout:
+        raise ParameterError(f'parameter planner.action_delay: got {delay:g} s, expected less '
+                             f'than safety.plan_timeout, {timeout:g} s: the gate would hold, '
+                             'because every plan would be too old before it begins')
 
 
 def _set_time_source(values, use_sim_time):

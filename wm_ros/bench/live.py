@@ -6,7 +6,7 @@ import threading
 from wm_ros.bench.product import evaluate
 from wm_ros.bench.record import at_least, at_most, load_note, shown, true
 from wm_ros.console import progress_bar
-from wm_ros.evaluation.run import Request
+from wm_ros.evaluation.run import Evaluation, Request
 from wm_ros.graph import GraphOptions
 
 EPISODES = 100
@@ -20,7 +20,7 @@ def live():
     for task in ('reach', 'push'):
         command = f'wm_ros evaluate --task {task} --episodes {EPISODES} --ros'
         with progress_bar(f'{task}, live', EPISODES) as advance:
-            figures = evaluate_live(Request(task, EPISODES), advance)
+            figures = evaluate_live(Evaluation(Request(task, EPISODES)), advance)
         library = evaluate(task, EPISODES)['success_rate']
         difference = abs(figures['success_rate'] - library)
         rows += [
@@ -35,10 +35,11 @@ def live():
 def rates():
     """Return rates and latency of the push graph with the shipped settings, several runs."""
     from wm_ros.nodes.evaluate import evaluate as evaluate_live
+    evaluation = Evaluation(Request('push', _RUN_EPISODES, seed=3000))
     rows = []
     for number in range(_RUNS):
         with progress_bar(f'run {number + 1}', _RUN_EPISODES) as advance:
-            figures = evaluate_live(Request('push', _RUN_EPISODES, seed=3000), advance)
+            figures = evaluate_live(evaluation, advance)
         command = 'wm_ros bench main_job --only rates'
         note, tail = load_note(), f'/run{number + 1}'
         rows += [

@@ -59,7 +59,7 @@ def run(arguments) -> int:
     if arguments.ros:
         from wm_ros.nodes.evaluate import evaluate as evaluate_live
         with progress_bar(f'{request.task}, live', request.episodes) as advance:
-            figures = evaluate_live(request, advance)
+            figures = evaluate_live(evaluation, advance)
     else:
         with progress_bar(request.task, request.episodes) as advance:
             results = evaluation.run(lambda so_far: advance(

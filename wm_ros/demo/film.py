@@ -12,7 +12,8 @@ from PIL import Image, ImageDraw, ImageFont
 from sim.camera import Camera
 from sim.tasks import make_task
 from sim.view import View
-from wm_ros.nodes.episode_client import Line, LiveEpisode
+from wm_ros.nodes.episode_client import LiveEpisode
+from wm_ros.nodes.recording import Line
 from wm_ros.robot.robot import load_robot
 
 SIZE = (640, 480)           # px of the video

@@ -6,8 +6,9 @@ from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 from wm_ros.graph import GraphOptions
-from wm_ros.nodes.episode_client import LiveEpisode, Recording
+from wm_ros.nodes.episode_client import LiveEpisode
 from wm_ros.nodes.live import LiveGraph
+from wm_ros.nodes.recording import Recording
 from wm_ros.param_table import MODEL, SAFETY
 
 #: Share of successes below which the demo has failed.

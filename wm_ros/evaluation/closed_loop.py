@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Deque, List, Mapping, Optional, Tuple
 
 import numpy as np
-from sim.scene import Scene, SUBSTEP
+from sim.scene import make_scene, SUBSTEP
 from wm_ros.param_table import MPC, SAFETY, SENSOR
 from wm_ros.planning import Mpc, PlannerSettings
 from wm_ros.robot.limits import JointLimits
@@ -42,7 +42,7 @@ class ClosedLoop:
     def __init__(self, robot: Robot, task: str, model: WorldModel,
                  params: Mapping[str, Mapping[str, Any]]):
         self.robot, self.task, self.model = robot, get_task(task), model
-        self.scene = Scene(robot, task)
+        self.scene = make_scene('pybullet', robot, task)
         mpc = {name: value for name, value in params[MPC].items()
                if name.startswith(('planner.', 'objective.'))}
         self.settings = PlannerSettings.from_params(mpc)
@@ -54,7 +54,7 @@ class ClosedLoop:
         self._plan_every = max(1, round(1 / (rate * SUBSTEP)))
         self._gate_every = max(1, round(self._gate_settings.period / SUBSTEP))
         self._lag = round(self.settings.action_delay / SUBSTEP)
-        self._reward_every = round(robot.dt / SUBSTEP)
+        self._step = round(robot.dt / SUBSTEP)
 
     def run(self, seed: int, watch=None) -> Result:
         """Return the result of the episode ``seed``; ``watch(scene, belief, plan)`` sees all."""
@@ -69,7 +69,7 @@ class ClosedLoop:
         in_force: Optional[Plan] = None
         under_way: Deque[Tuple[int, Plan]] = deque()     # plans on their way to the gate
         sent = current = None
-        figures = {'reward': 0.0, 'limited': 0, 'held': 0, 'moved': 0.0}
+        figures = {'limited': 0, 'held': 0, 'moved': 0.0}
         plan_ms: List[float] = []
         place = scene.task.subject(scene.situation())[0]
         while not scene.done:
@@ -87,14 +87,12 @@ class ClosedLoop:
             if n % self._gate_every == 0:
                 current, sent = sent, self._gate(gate, in_force, figures)
             scene.substep()
-            if scene.substeps % self._reward_every == 0:
-                now = scene.situation()
-                figures['reward'] += scene.task.reward(now)
-                there = scene.task.subject(now)[0]
+            if scene.substeps % self._step == 0:
+                there = scene.task.subject(scene.situation())[0]
                 figures['moved'] += float(np.linalg.norm(there - place))
                 place = there
         elapsed = scene.time if scene.success else self.task.time_limit
-        return Result(seed, scene.success, elapsed, figures['reward'], plan_ms,
+        return Result(seed, scene.success, elapsed, scene.total_reward, plan_ms,
                       figures['limited'], figures['held'], figures['moved'])
 
     def _plan(self, mpc, belief, previous) -> Optional[Plan]:

@@ -72,7 +72,7 @@ class Evaluation:
     def __init__(self, request: Request):
         self.request, self.params = request, parameters(request)
         with closing(_loop(request.task, self.params)) as loop:
-            self._robot, self._checkpoint = loop.robot.name, loop.model.checkpoint
+            self.robot, self.checkpoint = loop.robot.name, loop.model.checkpoint
 
     def run(self, progress: Callable[[List[Result]], None] = lambda results: None
             ) -> List[Result]:
@@ -108,7 +108,7 @@ class Evaluation:
             'planner': planner['planner.type'], 'horizon': planner['planner.horizon'],
             'plan_ms_p50': float(np.nanquantile(plan_ms, 0.5)),
             'plan_ms_p99': float(np.nanquantile(plan_ms, 0.99)),
-            'checkpoint': self._checkpoint, 'engine': 'pybullet', 'robot': self._robot,
+            'checkpoint': self.checkpoint, 'engine': 'pybullet', 'robot': self.robot,
             'ros': False,
             'limited_share': float(sum(result.limited for result in results) / cycles),
             'held_share': float(sum(result.held for result in results) / cycles),

@@ -3,7 +3,7 @@
 from typing import Callable, List, Optional
 
 import numpy as np
-from sim.scene import Scene
+from sim.scene import make_scene
 from sim.stepper import Stepper
 from wm_ros.robot.robot import Robot
 from wm_ros.tasks import get_task
@@ -48,7 +48,7 @@ class Collector:
 
     def __init__(self, robot: Robot, task: str, delay: float = 0.0):
         self.task = get_task(task)
-        self.scene = Scene(robot, task)
+        self.scene = make_scene('pybullet', robot, task)
         self.stepper = Stepper(self.scene, delay)
         self.estimator = StateEstimator(robot, self.task)
         self.mask = np.array(self.task.active, dtype=float)

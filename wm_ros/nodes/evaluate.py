@@ -1,30 +1,26 @@
 """Evaluation through the live graph: separate processes, DDS, real time."""
 
 import os
-from typing import Callable, List
+from typing import Callable, List, Sequence
 
 import numpy as np
-from wm_ros.evaluation.run import parameters, Request
+from wm_ros.evaluation.run import Evaluation
 from wm_ros.evaluation.statistics import wilson
 from wm_ros.nodes.episode_client import LiveEpisode
 from wm_ros.nodes.live import LiveGraph
-from wm_ros.param_table import MODEL, MPC, ROBOT, SAFETY
-from wm_ros.robot.robot import load_robot
+from wm_ros.param_table import MODEL, MPC, SAFETY
 from wm_ros.tasks import get_task
 from wm_ros.types import WmRosError
-from wm_ros.world_model import load_checkpoint
 
 
-def evaluate(request: Request, advance: Callable) -> dict:
+def evaluate(evaluation: Evaluation, advance: Callable) -> dict:
     """
-    Play the request's episodes in a graph of its own; return the figures.
+    Play the evaluation's episodes in a graph of its own; return the figures.
 
     ``advance(done, success=...)`` hears of progress.  Raises WmRosError when the graph does
     not come up or a node dies.
     """
-    params = parameters(request)
-    robot, task = load_robot(params[MPC]['robot']), get_task(request.task)
-    checkpoint = load_checkpoint(params[MPC]['checkpoint'], robot, task).checkpoint
+    request = evaluation.request
     episodes: List[LiveEpisode] = []
     with open(os.devnull, 'w', encoding='utf-8') as silence:
         with LiveGraph(request.options(), log=silence) as client:
@@ -32,13 +28,14 @@ def evaluate(request: Request, advance: Callable) -> dict:
                 episodes.append(client.run(request.seed + number))
                 advance(number + 1, success=float(np.mean([e.success for e in episodes])),
                         real_time_factor=episodes[-1].real_time_factor)
-    return report(request, params, checkpoint, episodes)
+    return report(evaluation, episodes)
 
 
-def report(request, params, checkpoint, episodes) -> dict:
+def report(evaluation: Evaluation, episodes: Sequence[LiveEpisode]) -> dict:
     """Return the figures of live episodes, named as those of the lockstep evaluation."""
     if not episodes:
         raise WmRosError('no episode was played')
+    request, params = evaluation.request, evaluation.params
     limit = get_task(request.task).time_limit
     successes = sum(episode.success for episode in episodes)
     times = [episode.elapsed if episode.success else limit for episode in episodes]
@@ -62,8 +59,8 @@ def report(request, params, checkpoint, episodes) -> dict:
         'gate_rate_hz': figure(SAFETY, 'gate_rate_hz'),
         'surprise': figure(MODEL, 'surprise'),
         'real_time_factor': float(np.median([e.real_time_factor for e in episodes])),
-        'checkpoint': checkpoint, 'engine': params.get(ROBOT, {}).get('engine', 'pybullet'),
-        'robot': params[MPC]['robot'], 'ros': True,
+        'checkpoint': evaluation.checkpoint, 'engine': 'pybullet',
+        'robot': evaluation.robot, 'ros': True,
         'failed_seeds': [e.seed for e in episodes if not e.success],
         'times': [round(float(t), 4) for t in times],
     }

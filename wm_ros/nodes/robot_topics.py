@@ -38,7 +38,7 @@ class RobotTopics:
         self._episode_publisher = node.create_publisher(DiagnosticStatus, '~/episode', _NEWEST)
 
     def joints(self, stamp, arm):
-        """Publish position, velocity and effort of ``arm`` (``sim.arm.Arm`` or its like)."""
+        """Publish position, velocity and effort of ``arm`` of a scene."""
         fingers = len(self._robot.gripper_joint_names)
         msg = self._joint_state
         msg.header.stamp = stamp

@@ -10,7 +10,7 @@ _VELOCITY_GAIN = 1.0
 _FINGER_FORCE = 40.0        # [N]
 
 
-class Arm:
+class BulletArm:
     """The arm of ``robot`` in the PyBullet world ``client``; N joints, SI units."""
 
     def __init__(self, robot: Robot, client: int):
