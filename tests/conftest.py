@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 from wm_ros.nodes import environment
 
 # As the graph sets it: two threads of torch wait for each other on a busy machine.
@@ -17,3 +18,47 @@ try:
 except environment.RosNotInstalled:
     # The library's own tests do not need ROS; those of the nodes fail when they import it.
     pass
+
+
+# The helpers are imported late: tests of the library alone run where there is no ROS.
+@pytest.fixture
+def peer():
+    """Yield a Peer."""
+    from ros_testing import Peer
+    made = Peer()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def arm(peer):
+    """Yield an EchoArm of the shipped robot."""
+    from robot_testing import EchoArm
+    from wm_ros.robot.robot import load_robot
+    made = EchoArm(peer, load_robot('panda'))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def plans(arm):
+    """Yield a PlanSource for the arm."""
+    from robot_testing import PlanSource
+    made = PlanSource(arm)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def processes(peer):
+    """Yield a function (module, *arguments) -> NodeProcess in the peer's domain."""
+    from process_testing import NodeProcess
+    started = []
+
+    def start(module, *arguments, **variables):
+        process = NodeProcess(module, peer.domain.id, arguments, **variables)
+        started.append(process)
+        return process
+    yield start
+    for process in started:
+        process.stop()

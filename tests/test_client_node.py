@@ -4,7 +4,7 @@ import threading
 import time
 
 import pytest
-from ros_testing import peer, wait_until  # noqa: F401
+from ros_testing import wait_until
 from std_msgs.msg import Int32
 from std_srvs.srv import Trigger
 from wm_ros.nodes.client_node import ClientNode

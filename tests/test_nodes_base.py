@@ -7,9 +7,7 @@ import threading
 import pytest
 from rcl_interfaces.srv import DescribeParameters, ListParameters
 from rclpy.parameter import Parameter
-from ros_testing import (
-    ACTIVATE, ACTIVE, arm, CLEANUP, CONFIGURE, DEACTIVATE, peer, processes,
-    UNCONFIGURED, wait_until)
+from ros_testing import ACTIVATE, ACTIVE, CLEANUP, CONFIGURE, DEACTIVATE, UNCONFIGURED, wait_until
 from wm_ros.nodes import convert
 from wm_ros.nodes.safety_node import SafetyNode
 from wm_ros.nodes.sensor_node import SensorNode
@@ -17,7 +15,6 @@ from wm_ros.param_table import TABLE
 from wm_ros.types import ParameterError
 
 pytestmark = pytest.mark.slow
-__all__ = ['arm', 'peer', 'processes']      # fixtures
 
 
 # Parameters

@@ -5,8 +5,7 @@ import time
 
 import numpy as np
 import pytest
-from ros_testing import (
-    ACTIVATE, arm, CONFIGURE, DEACTIVATE, peer, processes, UNCONFIGURED, wait_until)
+from ros_testing import ACTIVATE, CONFIGURE, DEACTIVATE, UNCONFIGURED, wait_until
 from wm_ros import paths
 from wm_ros.nodes import convert, frames
 from wm_ros.nodes.mpc_node import MpcNode
@@ -17,7 +16,6 @@ from wm_ros.robot.kinematics import Kinematics
 from wm_ros.types import Belief, Code, GoalRejected
 
 pytestmark = pytest.mark.slow
-__all__ = ['arm', 'peer', 'processes']      # fixtures
 GOAL = (0.5, 0.15, 0.25)
 
 

@@ -6,14 +6,12 @@ import time
 import numpy as np
 from PIL import Image as Picture
 import pytest
-from ros_testing import (
-    ACTIVATE, arm, BEST_EFFORT, CONFIGURE, DEACTIVATE, peer, plans, wait_until)
+from ros_testing import ACTIVATE, BEST_EFFORT, CONFIGURE, DEACTIVATE, wait_until
 from wm_ros.nodes import convert
 from wm_ros.nodes.sensor_node import SensorNode
 from wm_ros.types import Code
 
 pytestmark = pytest.mark.slow
-__all__ = ['arm', 'peer', 'plans']      # fixtures
 NAME = 'sensor_node'
 
 

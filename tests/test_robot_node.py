@@ -9,7 +9,8 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import PoseArray, PoseStamped, WrenchStamped
 import numpy as np
 import pytest
-from ros_testing import BEST_EFFORT, peer, processes, wait_until  # noqa: F401
+from rclpy.duration import Duration
+from ros_testing import BEST_EFFORT, wait_until
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Float64MultiArray
@@ -27,7 +28,7 @@ ARM = 'arm_controller/joint_trajectory'
 class Node:
     """A robot node in a process, and what a user of it has at hand."""
 
-    def __init__(self, peer, processes, **parameters):  # noqa: F811
+    def __init__(self, peer, processes, **parameters):
         arguments = [word for name, value in parameters.items()
                      for word in ('-p', f'{name.replace("__", ".")}:={json.dumps(value)}')]
         self.process = processes('sim.robot_node', '--ros-args', *arguments)
@@ -63,7 +64,7 @@ class Node:
 
 
 @pytest.fixture
-def start(peer, processes):  # noqa: F811
+def start(peer, processes):
     """Return a function that starts a robot node with these parameters."""
     def make(**parameters):
         return Node(peer, processes, **parameters)
@@ -96,7 +97,7 @@ def test_joint_states_at_their_rate_with_honest_stamps(start):
         assert np.isfinite(sample.positions).all() and len(sample.efforts) == 9
 
 
-def test_other_topics(start, peer):  # noqa: F811
+def test_other_topics(start, peer):
     """Object poses, wrench and clock are there, in their frames."""
     node = start(task='push')
     objects = peer.record(PoseArray, 'object_poses').next()
@@ -116,7 +117,7 @@ def test_arm_obeys_by_name(start):
     wait_until(lambda: np.abs(node.position() - wanted).max() < 0.01, 10.0, 'the arm there')
 
 
-def test_position_commands_and_gripper(start, peer):  # noqa: F811
+def test_position_commands_and_gripper(start, peer):
     """The other command type, and both ways to move the gripper."""
     node = start(command_timeout=5.0)
     arm = peer.publisher(Float64MultiArray, 'arm_controller/commands', 1)
@@ -158,7 +159,7 @@ def test_bad_commands_are_refused_and_change_nothing(start):
     assert 'Traceback' not in node.process.output()
 
 
-def test_commands_that_cease(start, peer):  # noqa: F811
+def test_commands_that_cease(start, peer):
     """After command_timeout the arm stands where it is, and obeys the next command."""
     node = start(command_timeout=0.2)
     wanted = node.position() + 0.1
@@ -169,7 +170,7 @@ def test_commands_that_cease(start, peer):  # noqa: F811
     wait_until(lambda: np.abs(node.position() - wanted + 0.1).max() < 0.02, 10.0, 'and back')
 
 
-def test_episodes_follow_the_seed(start, peer):  # noqa: F811
+def test_episodes_follow_the_seed(start, peer):
     """A seed that was set is used exactly, the next one counts up, and the same is the same."""
     node = start(task='push', engine='mock', seed=3)
     goals = peer.record(PoseStamped, 'robot_node/goal', LATCHED)
@@ -191,7 +192,7 @@ def test_episodes_follow_the_seed(start, peer):  # noqa: F811
     assert not peer.set('robot_node', engine='pybullet').successful
 
 
-def test_episode_succeeds_when_the_arm_is_at_the_goal(start, peer):  # noqa: F811
+def test_episode_succeeds_when_the_arm_is_at_the_goal(start, peer):
     """The truth is published, success is latched, and the time-out comes when it must."""
     node = start(engine='mock')
     episodes = peer.record(DiagnosticStatus, 'robot_node/episode')
@@ -210,7 +211,7 @@ def test_episode_succeeds_when_the_arm_is_at_the_goal(start, peer):  # noqa: F81
     assert late.message == 'timeout' and episode_of(late)['elapsed'] >= 5.0
 
 
-def test_lockstep(start, peer):  # noqa: F811
+def test_lockstep(start, peer):
     """Time stands still without ~/step, and the same steps give the same end."""
     node = start(task='push', lockstep=True)
     ends = []
@@ -220,9 +221,9 @@ def test_lockstep(start, peer):  # noqa: F811
         times = []
         for i in range(20):
             if i == 3:
-                node.order(ROBOT.home)
                 # A request is answered after the command: one thread takes both in turn.
-                time.sleep(0.1)
+                node.order(ROBOT.home)
+                assert node.arm.wait_for_all_acked(Duration(seconds=5))
             response = peer.trigger('robot_node/step')
             times.append(json.loads(response.message)['time'])
         steps = np.round(np.diff(times) * 240).astype(int)
@@ -233,7 +234,7 @@ def test_lockstep(start, peer):  # noqa: F811
     assert ends[0] == ends[1]
 
 
-def test_step_is_for_lockstep(start, peer):  # noqa: F811
+def test_step_is_for_lockstep(start, peer):
     """In real time it says how to get there."""
     start(engine='mock')
     response = peer.trigger('robot_node/step')
@@ -246,7 +247,7 @@ def children_of(pid):
                           text=True).stdout
 
 
-def test_camera_works_only_while_somebody_looks(start, peer):  # noqa: F811
+def test_camera_works_only_while_somebody_looks(start, peer):
     """Pictures of the asked size; the camera's process comes and goes with the subscriber."""
     node = start(task='push', camera__width=80, camera__height=60, camera__depth=True)
     node.joints.next()
@@ -266,7 +267,7 @@ def test_camera_works_only_while_somebody_looks(start, peer):  # noqa: F811
                'the end of the camera process')
 
 
-def test_large_pictures_do_not_disturb_the_joint_states(start, peer):  # noqa: F811
+def test_large_pictures_do_not_disturb_the_joint_states(start, peer):
     """Rendering takes far longer than the time between joint states."""
     node = start(task='push', camera__width=320, camera__height=240)
     images = peer.record(Image, 'camera/image_raw', BEST_EFFORT)
@@ -299,7 +300,7 @@ def test_a_stopped_process_does_not_hurry_afterwards(start):
     (('joint_state_rate:=0.0',), 'from 1 to 240 Hz'),
     (('joint_state_rat:=100.0',), 'did you mean'),
 ])
-def test_bad_parameters_end_the_process(processes, arguments, expected):  # noqa: F811
+def test_bad_parameters_end_the_process(processes, arguments, expected):
     """With one line that says why, and exit code 2."""
     words = [word for argument in arguments for word in ('-p', argument)]
     process = processes('sim.robot_node', '--ros-args', *words)
