@@ -15,7 +15,6 @@ from typing import Any, Mapping
 
 import numpy as np
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sim.controller import check_positions, check_trajectory
 from sim.scene import make_scene, SUBSTEP
 from sim.view import CameraProcess, FRAME, View
@@ -26,6 +25,7 @@ from trajectory_msgs.msg import JointTrajectory
 from wm_ros.nodes import convert, runtime
 from wm_ros.nodes.camera_topics import CameraTopics
 from wm_ros.nodes.parameters import Parameters
+from wm_ros.nodes.qos import RELIABLE
 from wm_ros.nodes.robot_topics import RobotTopics
 from wm_ros.param_table import ROBOT
 from wm_ros.robot.robot import load_robot
@@ -36,7 +36,6 @@ _EPISODE_RATE = 20.0        # [Hz]
 _LOST = 0.1                 # [s] behind its time after which the world is late, not in a hurry
 _RATE_WINDOW = 2.0          # [s] over which the real-time factor is measured
 _ASIDE = 1e-4               # [s] that two readings of the clock may lie apart
-_COMMANDS = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
 
 
 class RobotNode(Node):
@@ -114,7 +113,7 @@ class RobotNode(Node):
                 ('gripper_controller/commands', Float64MultiArray, self._on_gripper)):
             if callback == self._on_gripper and not self.robot.gripper_joint_names:
                 continue
-            self.create_subscription(kind, topic, self._guarded(topic, callback), _COMMANDS)
+            self.create_subscription(kind, topic, self._guarded(topic, callback), RELIABLE)
         self.create_service(Trigger, '~/reset', self._on_reset)
         self.create_service(Trigger, '~/step', self._on_step)
 

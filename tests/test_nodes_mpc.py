@@ -80,7 +80,7 @@ def test_plans_are_timed_from_the_joint_state(peer, arm):
     age = time.time() - convert.seconds(msg.header.stamp)
     plan = convert.plan_from_msg(msg, arm.robot)
     assert 0 < age < 0.3
-    assert plan.stamp - plan.observed == pytest.approx(0.03, abs=1e-6)
+    assert plan.stamp - plan.observed == pytest.approx(0.02, abs=1e-6)
     assert plan.dt == pytest.approx(0.05) and len(plan.positions) == 11
     np.testing.assert_allclose(plan.positions[0], arm.robot.home, atol=1e-3)
     # The end effector is to move towards the goal.

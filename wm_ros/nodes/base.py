@@ -3,33 +3,25 @@
 from dataclasses import replace
 import gc
 import time
-import traceback
-from typing import Any, Callable, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Mapping, Optional, Tuple
 
-from rclpy.clock import Clock, ClockType
-from rclpy.impl.implementation_singleton import rclpy_implementation
-from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.qos import QoSProfile
 from std_srvs.srv import SetBool, Trigger
 from wm_ros.nodes import convert, runtime
 from wm_ros.nodes.parameters import Parameters
+from wm_ros.nodes.qos import RELIABLE
+from wm_ros.nodes.scoped import ScopedNode
 from wm_ros.robot.robot import load_robot, Robot
 from wm_ros.tasks import get_task
 from wm_ros.types import Code, Status, WmRosError
-
-#: Streams of which only the newest message matters.
-SENSOR = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
-RELIABLE = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
-#: For what is said once and meant for those who come later as well.
-LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE,
-                     durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 _WATCH = 0.1            # [s] between looks whether the cycles come
 _IDLE = 0.25            # [s] without a cycle after which a node counts as idle
 _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
 
-class ManagedNode(LifecycleNode):
+class ManagedNode(ScopedNode):
     """
     A lifecycle node with checked parameters, status, diagnostics, pause and reset.
 
@@ -46,8 +38,6 @@ class ManagedNode(LifecycleNode):
         super().__init__(self.executable, **kwargs)
         self.configured = self.active = self.paused = False
         self.robot: Optional[Robot] = None
-        self._undo: List[Callable[[], Any]] = []
-        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._said = (Code.WAITING, 'unconfigured', None)
         self._reported = 0.0
         self._problems = {}
@@ -111,57 +101,6 @@ class ManagedNode(LifecycleNode):
         if values is not None:
             self.apply(values)
 
-    def add_publisher(self, kind, topic: str, qos: QoSProfile):
-        """Return a publisher that lives until cleanup."""
-        publisher = self.create_publisher(kind, topic, qos)
-        self._undo.append(lambda: self.destroy_publisher(publisher))
-        return publisher
-
-    def add_subscription(self, kind, topic: str, callback, qos: QoSProfile = SENSOR):
-        """Subscribe until cleanup; a message that is refused is reported, not raised."""
-        def receive(msg):
-            try:
-                callback(msg)
-            except WmRosError as error:
-                self.refuse(topic, error)
-            except Exception as error:  # noqa: B902
-                self.fail(error)
-        subscription = self.create_subscription(kind, topic, receive, qos)
-        self._undo.append(lambda: self.destroy_subscription(subscription))
-        return subscription
-
-    def add_service(self, kind, name: str, callback):
-        """Serve until cleanup."""
-        service = self.create_service(kind, name, callback)
-        self._undo.append(lambda: self.destroy_service(service))
-
-    def add_timer(self, period: float, callback, steady: bool = False):
-        """
-        Call ``callback`` each ``period`` [s] of the node's clock until cleanup.
-
-        Returns what may be given to ``end`` to end it before that.
-        """
-        def run():
-            # rclpy looks at what a callback takes, and would hand it a TimerInfo.
-            try:
-                callback()
-            except rclpy_implementation.InvalidHandle:
-                pass    # cleanup came in between, from another thread
-            except Exception as error:  # noqa: B902
-                self.fail(error)
-        timer = self.create_timer(period, run, clock=self._steady if steady else None)
-        self._undo.append(lambda: self.destroy_timer(timer))
-        return self._undo[-1]
-
-    def add_end(self, callback: Callable[[], Any]):
-        """Call ``callback`` in cleanup."""
-        self._undo.append(callback)
-
-    def end(self, undo: Callable[[], Any]):
-        """End now what would end in cleanup."""
-        self._undo.remove(undo)
-        undo()
-
     def refuse(self, what: str, error: Exception):
         """Report data that was refused; a line a second at most, and a count."""
         count, _ = self._problems.get(what, (0, ''))
@@ -173,11 +112,6 @@ class ManagedNode(LifecycleNode):
     def refused(self) -> int:
         """Messages that were refused since the node was configured."""
         return sum(count for count, _ in list(self._problems.values()))
-
-    def fail(self, error: Exception):
-        """Log an error that is nobody's fault but ours, with its traceback, and go on."""
-        lines = traceback.format_exception(type(error), error, error.__traceback__)
-        self.get_logger().error(''.join(lines), throttle_duration_sec=1.0)
 
     def report(self, code: Code, text: str = '',
                figures: Optional[Callable[[], Mapping[str, float]]] = None):
@@ -284,8 +218,7 @@ class ManagedNode(LifecycleNode):
                 self._said = (Code.WAITING, 'inactive', None)
 
     def _tear_down(self):
-        while self._undo:
-            self._undo.pop()()
+        self.end_all()
         self.configured = False
 
     def _on_pause(self, request, response):

@@ -5,11 +5,10 @@ import threading
 from typing import Callable, Tuple
 
 import numpy as np
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
+from wm_ros.nodes.qos import RELIABLE
 
 _LOOK = 0.5         # [s] between looks at who subscribes
-_NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
 
 
 class CameraTopics:
@@ -26,12 +25,12 @@ class CameraTopics:
                  with_depth: bool, open_camera: Callable):
         self._node, self._frame, self._size = node, frame, size
         self._intrinsics, self._open = intrinsics, open_camera
-        self._colour = node.create_publisher(Image, 'camera/image_raw', _NEWEST)
-        self._info = node.create_publisher(CameraInfo, 'camera/camera_info', _NEWEST)
+        self._colour = node.create_publisher(Image, 'camera/image_raw', RELIABLE)
+        self._info = node.create_publisher(CameraInfo, 'camera/camera_info', RELIABLE)
         self._publishers = [self._colour, self._info]
         if with_depth:
             self._publishers.append(
-                node.create_publisher(Image, 'camera/depth/image_raw', _NEWEST))
+                node.create_publisher(Image, 'camera/depth/image_raw', RELIABLE))
         self._camera = None
         self._stamp = None      # of the picture that is being taken
         node.create_timer(_LOOK, self._look_who_looks)

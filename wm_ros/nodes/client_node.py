@@ -5,15 +5,14 @@ import time
 from typing import Any, Callable, Dict
 
 import rclpy
-from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos import QoSProfile
 from wm_ros.nodes import runtime
+from wm_ros.nodes.qos import EACH
 from wm_ros.types import WmRosError
 
 ANSWER = 10.0           # [s] that a service may take
 _PATIENCE = 2.0         # [s] after which a question is asked again
 _LOOK = 0.02            # [s] between looks at what no message tells
-#: Every message counts, also in a burst.
-EACH = QoSProfile(depth=200, reliability=ReliabilityPolicy.RELIABLE)
 
 
 class ClientNode:

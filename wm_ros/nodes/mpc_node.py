@@ -5,10 +5,11 @@ from time import monotonic
 
 import torch
 from wm_ros.nodes import convert, markers, runtime
-from wm_ros.nodes.base import ManagedNode, RELIABLE
+from wm_ros.nodes.base import ManagedNode
 from wm_ros.nodes.frames import Frames
 from wm_ros.nodes.loop import LatestLoop, Pace
 from wm_ros.nodes.meters import LatencyMeter, RateMeter
+from wm_ros.nodes.qos import RELIABLE
 from wm_ros.planning import Mpc, PlannerSettings
 from wm_ros.planning.goal import GoalMonitor
 from wm_ros.types import Code, GoalRejected, NoValidPlan

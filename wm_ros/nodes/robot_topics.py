@@ -6,15 +6,10 @@ from typing import Mapping, Sequence
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from geometry_msgs.msg import Pose, PoseArray, PoseStamped, WrenchStamped
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
+from wm_ros.nodes.qos import LATCHED, RELIABLE
 from wm_ros.robot.robot import Robot
-
-# Reliable, as the joint_state_broadcaster is: those who want best effort can have it.
-_NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
-_LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE,
-                      durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 class RobotTopics:
@@ -30,12 +25,13 @@ class RobotTopics:
         self._joint_state = JointState(name=list(robot.joint_names + fingers))
         self._wrench = WrenchStamped()
         self._wrench.header.frame_id = robot.joint_names[-1]
-        self._joint_publisher = node.create_publisher(JointState, 'joint_states', _NEWEST)
-        self._clock_publisher = node.create_publisher(Clock, '/clock', _NEWEST)
-        self._object_publisher = node.create_publisher(PoseArray, 'object_poses', _NEWEST)
-        self._wrench_publisher = node.create_publisher(WrenchStamped, 'wrench', _NEWEST)
-        self._goal_publisher = node.create_publisher(PoseStamped, '~/goal', _LATCHED)
-        self._episode_publisher = node.create_publisher(DiagnosticStatus, '~/episode', _NEWEST)
+        # Reliable, as the joint_state_broadcaster is: those who want best effort can have it.
+        self._joint_publisher = node.create_publisher(JointState, 'joint_states', RELIABLE)
+        self._clock_publisher = node.create_publisher(Clock, '/clock', RELIABLE)
+        self._object_publisher = node.create_publisher(PoseArray, 'object_poses', RELIABLE)
+        self._wrench_publisher = node.create_publisher(WrenchStamped, 'wrench', RELIABLE)
+        self._goal_publisher = node.create_publisher(PoseStamped, '~/goal', LATCHED)
+        self._episode_publisher = node.create_publisher(DiagnosticStatus, '~/episode', RELIABLE)
 
     def joints(self, stamp, arm):
         """Publish position, velocity and effort of ``arm`` of a scene."""

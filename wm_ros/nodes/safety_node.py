@@ -6,9 +6,10 @@ import time
 import numpy as np
 from std_srvs.srv import Trigger
 from wm_ros.nodes import convert, runtime
-from wm_ros.nodes.base import ManagedNode, RELIABLE
+from wm_ros.nodes.base import ManagedNode
 from wm_ros.nodes.loop import PeriodicLoop
 from wm_ros.nodes.meters import LatencyMeter, RateMeter
+from wm_ros.nodes.qos import RELIABLE
 from wm_ros.safety import GateSettings, Measured, SafetyGate
 from wm_ros.types import Code, WmRosError
 

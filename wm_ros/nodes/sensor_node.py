@@ -5,9 +5,10 @@ import sys
 from time import monotonic
 
 from wm_ros.nodes import convert, runtime
-from wm_ros.nodes.base import ManagedNode, RELIABLE
+from wm_ros.nodes.base import ManagedNode
 from wm_ros.nodes.loop import Pace
 from wm_ros.nodes.meters import RateMeter
+from wm_ros.nodes.qos import RELIABLE
 from wm_ros.sensing import ObservationBuilder, SensingSettings, StaleInput
 from wm_ros.types import Code, WmRosError
 

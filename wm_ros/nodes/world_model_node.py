@@ -5,8 +5,9 @@ from time import monotonic
 
 import torch
 from wm_ros.nodes import convert, runtime
-from wm_ros.nodes.base import ManagedNode, RELIABLE
+from wm_ros.nodes.base import ManagedNode
 from wm_ros.nodes.meters import LatencyMeter, RateMeter
+from wm_ros.nodes.qos import RELIABLE
 from wm_ros.types import Code
 from wm_ros.world_model import load_checkpoint
 
