@@ -2,7 +2,7 @@
 
 import gymnasium
 import numpy as np
-from sim.scene import make_scene
+from sim.engines import make_scene
 from sim.stepper import Stepper
 from wm_ros.robot.robot import load_robot
 from wm_ros.types import ACTION_NAMES

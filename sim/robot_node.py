@@ -16,7 +16,8 @@ from typing import Any, Mapping
 import numpy as np
 from rclpy.node import Node
 from sim.controller import check_positions, check_trajectory
-from sim.scene import make_scene, SUBSTEP
+from sim.engines import make_scene
+from sim.scene import SUBSTEP
 from sim.view import CameraProcess, FRAME, View
 from sim.world import FIRST, Schedule, World
 from std_msgs.msg import Float64MultiArray

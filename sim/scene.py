@@ -104,12 +104,3 @@ class Scene(ABC):
             setpoint_velocity=velocity if setpoint_velocity is None else setpoint_velocity,
             object_poses=self.object_poses, object_velocities=self.object_velocities,
             goal=self.goal)
-
-
-def make_scene(engine: str, robot: Robot, task_name: str) -> Scene:
-    """Return a scene of 'pybullet' or 'mock'; only the engine that is asked for is imported."""
-    if engine == 'mock':
-        from sim.mock import MockScene
-        return MockScene(robot, task_name)
-    from sim.bullet import BulletScene
-    return BulletScene(robot, task_name)

@@ -118,6 +118,17 @@ def test_bad_arguments_are_one_line_and_record_nothing(tmp_path, capsys, line, w
     assert not folder.exists() or not list(folder.iterdir())
 
 
+def test_a_folder_that_holds_episodes_is_left_as_it_is(tmp_path, capsys):
+    """Of two recordings in one folder nobody could tell which episode is of which."""
+    line = ['collect', '--task', 'reach', '--episodes', '1', '--output', str(tmp_path)]
+    assert main(line) == 0
+    file, = tmp_path.iterdir()
+    before = file.read_bytes()
+    assert main([*line, '--seed', '5']) == 2
+    assert 'holds 1 episodes already' in capsys.readouterr().err
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [before]
+
+
 @pytest.mark.parametrize('line', [
     ('--source', 'guess'), ('--episodes', 'many'), ('--seed', '1.5')])
 def test_arguments_of_the_wrong_kind_show_usage(tmp_path, capsys, line):

@@ -6,6 +6,7 @@ import threading
 from wm_ros.bench.product import evaluate
 from wm_ros.bench.record import at_least, at_most, load_note, shown, true
 from wm_ros.console import progress_bar
+from wm_ros.evaluation.live import report
 from wm_ros.evaluation.run import Evaluation, Request
 from wm_ros.graph import GraphOptions
 
@@ -13,14 +14,20 @@ EPISODES = 100
 _RUNS, _RUN_EPISODES = 3, 12
 
 
+def _played(request, title) -> dict:
+    """Return the report of a request that the live graph has played."""
+    from wm_ros.nodes.live import play
+    evaluation = Evaluation(request)
+    with progress_bar(title, request.episodes) as advance:
+        return report(evaluation, play(request.options(), request.seeds, advance))
+
+
 def live():
     """Return success through the live graph, beside the lockstep evaluation's."""
-    from wm_ros.nodes.evaluate import evaluate as evaluate_live
     rows = []
     for task in ('reach', 'push'):
         command = f'wm_ros evaluate --task {task} --episodes {EPISODES} --ros'
-        with progress_bar(f'{task}, live', EPISODES) as advance:
-            figures = evaluate_live(Evaluation(Request(task, EPISODES)), advance)
+        figures = _played(Request(task, EPISODES), f'{task}, live')
         library = evaluate(task, EPISODES)['success_rate']
         difference = abs(figures['success_rate'] - library)
         rows += [
@@ -34,12 +41,10 @@ def live():
 
 def rates():
     """Return rates and latency of the push graph with the shipped settings, several runs."""
-    from wm_ros.nodes.evaluate import evaluate as evaluate_live
-    evaluation = Evaluation(Request('push', _RUN_EPISODES, seed=3000))
+    request = Request('push', _RUN_EPISODES, seed=3000)
     rows = []
     for number in range(_RUNS):
-        with progress_bar(f'run {number + 1}', _RUN_EPISODES) as advance:
-            figures = evaluate_live(evaluation, advance)
+        figures = _played(request, f'run {number + 1}')
         command = 'wm_ros bench main_job --only rates'
         note, tail = load_note(), f'/run{number + 1}'
         rows += [

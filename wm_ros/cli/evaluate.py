@@ -57,9 +57,10 @@ def run(arguments) -> int:
         jobs=arguments.jobs)
     evaluation = Evaluation(request)        # complains before anything starts
     if arguments.ros:
-        from wm_ros.nodes.evaluate import evaluate as evaluate_live
+        from wm_ros.evaluation.live import report
+        from wm_ros.nodes.live import play
         with progress_bar(f'{request.task}, live', request.episodes) as advance:
-            figures = evaluate_live(evaluation, advance)
+            figures = report(evaluation, play(request.options(), request.seeds, advance))
     else:
         with progress_bar(request.task, request.episodes) as advance:
             results = evaluation.run(lambda so_far: advance(

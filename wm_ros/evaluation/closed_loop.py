@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Deque, List, Mapping, Optional, Tuple
 
 import numpy as np
-from sim.scene import make_scene, SUBSTEP
+from sim.engines import make_scene
+from sim.scene import SUBSTEP
 from wm_ros.param_table import MPC, SAFETY, SENSOR
 from wm_ros.planning import Mpc, PlannerSettings
 from wm_ros.robot.limits import JointLimits

@@ -42,6 +42,11 @@ class Request:
             if getattr(self, name) < least:
                 raise WmRosError(f'--{name}: got {getattr(self, name)}, expected at least {least}')
 
+    @property
+    def seeds(self) -> range:
+        """Return the seeds of the episodes."""
+        return range(self.seed, self.seed + self.episodes)
+
     def options(self) -> GraphOptions:
         """Return the graph that these parameters are of."""
         settings = self.settings
@@ -78,16 +83,15 @@ class Evaluation:
             ) -> List[Result]:
         """Return results in the order of their seeds; ``progress`` hears of those so far."""
         request, results = self.request, []
-        seeds = range(request.seed, request.seed + request.episodes)
         if request.jobs == 1:
             with closing(_loop(request.task, self.params)) as loop:
-                for seed in seeds:
+                for seed in request.seeds:
                     results.append(loop.run(seed))
                     progress(results)
             return results
         context = multiprocessing.get_context('spawn')
         with context.Pool(request.jobs, _start_worker, (request.task, self.params)) as pool:
-            for result in pool.imap_unordered(_run_one, seeds):
+            for result in pool.imap_unordered(_run_one, request.seeds):
                 results.append(result)
                 progress(results)
         return sorted(results, key=lambda result: result.seed)

@@ -3,7 +3,7 @@
 from typing import Callable, List, Optional
 
 import numpy as np
-from sim.scene import make_scene
+from sim.engines import make_scene
 from sim.stepper import Stepper
 from wm_ros.robot.robot import Robot
 from wm_ros.tasks import get_task

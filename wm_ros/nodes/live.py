@@ -1,10 +1,13 @@
 """A graph of processes and a client that drives it, up and down with a ``with`` block."""
 
+import os
+from typing import Callable, Iterable, List
+
 import rclpy
 from rclpy.context import Context
 from wm_ros.graph import graph, GraphOptions
 from wm_ros.nodes import environment
-from wm_ros.nodes.episode_client import EpisodeClient
+from wm_ros.nodes.episode_client import EpisodeClient, LiveEpisode
 from wm_ros.nodes.lock import GraphLock
 from wm_ros.nodes.supervisor import node_specs, Supervisor
 from wm_ros.param_table import SENSOR
@@ -61,3 +64,21 @@ class LiveGraph:
         gone = self.supervisor.ended()
         if gone is not None:
             raise WmRosError(f'{gone.text()} during an episode')
+
+
+def play(options: GraphOptions, seeds: Iterable[int], advance: Callable) -> List[LiveEpisode]:
+    """
+    Return the episodes of ``seeds``, played in a graph of its own that prints nothing.
+
+    ``advance(done, success=..., real_time_factor=...)`` hears of progress.  Raises WmRosError
+    when the graph does not come up or a node dies.
+    """
+    episodes: List[LiveEpisode] = []
+    with open(os.devnull, 'w', encoding='utf-8') as silence:
+        with LiveGraph(options, log=silence) as client:
+            for seed in seeds:
+                episodes.append(client.run(seed))
+                advance(len(episodes),
+                        success=sum(episode.success for episode in episodes) / len(episodes),
+                        real_time_factor=episodes[-1].real_time_factor)
+    return episodes

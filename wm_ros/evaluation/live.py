@@ -1,38 +1,21 @@
-"""Evaluation through the live graph: separate processes, DDS, real time."""
+"""The report of episodes that the live graph has played."""
 
-import os
-from typing import Callable, List, Sequence
+from typing import Sequence
 
 import numpy as np
 from wm_ros.evaluation.run import Evaluation
 from wm_ros.evaluation.statistics import wilson
-from wm_ros.nodes.episode_client import LiveEpisode
-from wm_ros.nodes.live import LiveGraph
 from wm_ros.param_table import MODEL, MPC, SAFETY
 from wm_ros.tasks import get_task
 from wm_ros.types import WmRosError
 
 
-def evaluate(evaluation: Evaluation, advance: Callable) -> dict:
+def report(evaluation: Evaluation, episodes: Sequence) -> dict:
     """
-    Play the evaluation's episodes in a graph of its own; return the figures.
+    Return the figures of live episodes, named as those of the lockstep evaluation.
 
-    ``advance(done, success=...)`` hears of progress.  Raises WmRosError when the graph does
-    not come up or a node dies.
+    ``episodes`` are those of ``wm_ros.nodes.live.play``.  Raises WmRosError for none.
     """
-    request = evaluation.request
-    episodes: List[LiveEpisode] = []
-    with open(os.devnull, 'w', encoding='utf-8') as silence:
-        with LiveGraph(request.options(), log=silence) as client:
-            for number in range(request.episodes):
-                episodes.append(client.run(request.seed + number))
-                advance(number + 1, success=float(np.mean([e.success for e in episodes])),
-                        real_time_factor=episodes[-1].real_time_factor)
-    return report(evaluation, episodes)
-
-
-def report(evaluation: Evaluation, episodes: Sequence[LiveEpisode]) -> dict:
-    """Return the figures of live episodes, named as those of the lockstep evaluation."""
     if not episodes:
         raise WmRosError('no episode was played')
     request, params = evaluation.request, evaluation.params
