@@ -6,8 +6,10 @@ import signal
 import numpy as np
 import pytest
 from ros_testing import Domain
+from wm_ros.evaluation.live import report
+from wm_ros.evaluation.run import Evaluation, Request
 from wm_ros.graph import GraphOptions
-from wm_ros.nodes.live import LiveGraph
+from wm_ros.nodes.live import LiveGraph, play
 from wm_ros.param_table import MPC, SAFETY
 from wm_ros.types import WmRosError
 
@@ -44,6 +46,24 @@ def test_episodes_and_recordings(domain):
     assert {'imagined_end_effector', 'plan'} <= names
     moved = np.abs(recording.joints[-1] - recording.joints[0]).max()
     assert moved > 0.05, 'the arm stood still'
+
+
+def test_report_of_live_episodes(domain):
+    """It has what the lockstep report has, and the figures that only a running graph has."""
+    request, heard = Request('reach', 2, seed=11), []
+    evaluation = Evaluation(request)
+    options = GraphOptions(task='reach', use_mock_hardware=True)
+    figures = report(evaluation, play(options, request.seeds, lambda *so_far, **_: heard.append(
+        so_far)))
+    assert heard == [(1,), (2,)]
+    assert {'task', 'episodes', 'success_rate', 'success_ci95', 'return_mean', 'planner',
+            'horizon', 'plan_ms_p50', 'plan_ms_p99', 'checkpoint', 'seed',
+            'engine'} <= set(figures)
+    assert figures['episodes'] == 2 and figures['seed'] == 11 and figures['ros'] is True
+    assert figures['success_rate'] == 1.0 - len(figures['failed_seeds']) / 2
+    assert figures['return_mean'] < 0 and len(figures['times']) == 2
+    for name in ('plan_rate_hz', 'gate_rate_hz', 'latency_p99_ms', 'real_time_factor'):
+        assert figures[name] > 0, name
 
 
 def test_death_during_an_episode(domain):

@@ -29,7 +29,7 @@ def make_node(entry: NodeEntry, namespace: str = '', **kwargs):
     cls = getattr(import_module(entry.module), entry.program.cls)
     remaps = [word for source, target in entry.remaps for word in ('-r', f'{source}:={target}')]
     return cls(
-        namespace=namespace, use_global_arguments=False,
+        namespace=namespace,
         cli_args=['--ros-args', *remaps] if remaps else None,
         parameter_overrides=[Parameter(name, value=value)
                              for name, value in entry.parameters.items()], **kwargs)
@@ -61,7 +61,8 @@ class Threads:
 
 def _run(arguments, stop) -> int:
     entries = graph(arguments.kind, graph_options(arguments))
-    lock = GraphLock(arguments.namespace)
+    # What launch set around this process (SetRemap, PushRosNamespace) is for all its nodes.
+    lock = GraphLock(runtime.namespace_of_process(arguments.namespace))
     lock.require()
     runtime.refuse_second_graph([entry.name for entry in entries], arguments.namespace)
     threads = Threads()

@@ -21,6 +21,7 @@ from wm_ros.types import WmRosError
 USER_ERROR = 2
 _DISCOVERY = 0.5        # [s] in which most of what runs already is seen
 _WAKE = 0.1             # [s] after which a spinning thread looks whether it should stop
+_HIDDEN = f'_wm_ros_probe_{os.getpid()}'
 _claimed = []           # locks, which the end of the process frees
 
 
@@ -144,13 +145,11 @@ def refuse_second_graph(names: Iterable[str], namespace: Optional[str] = None,
     knows of other machines as well, is looked at for ``wait`` [s]: most of what runs is
     discovered by then; ``refuse_double`` sees the rest when the node is configured.
     """
-    hidden = f'_wm_ros_probe_{os.getpid()}'
-    probe = rclpy.create_node(hidden, namespace=namespace, start_parameter_services=False,
-                              enable_rosout=False)
+    probe = _probe(namespace)
     try:
         prefix = probe.get_namespace().rstrip('/')
         # `-r __node:=name`, which ros2 launch gives to a node with a name, renames it as well.
-        own = [] if probe.get_name() == hidden else [probe.get_name()]
+        own = [] if probe.get_name() == _HIDDEN else [probe.get_name()]
         wanted = sorted({f'{prefix}/{name}' for name in own or names})
         if claim:
             _claim(wanted)
@@ -165,6 +164,20 @@ def refuse_second_graph(names: Iterable[str], namespace: Optional[str] = None,
             time.sleep(0.02)
     finally:
         probe.destroy_node()
+
+
+def namespace_of_process(namespace: str = '') -> str:
+    """Return the namespace that nodes get which ask for ``namespace``; arguments may say else."""
+    probe = _probe(namespace)
+    try:
+        return probe.get_namespace()
+    finally:
+        probe.destroy_node()
+
+
+def _probe(namespace):
+    return rclpy.create_node(_HIDDEN, namespace=namespace, start_parameter_services=False,
+                             enable_rosout=False)
 
 
 def _claim(names):
