@@ -16,7 +16,7 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from wm_ros.nodes import convert
-from wm_ros.nodes.base import LATCHED
+from wm_ros.nodes.qos import LATCHED
 from wm_ros.robot.kinematics import Kinematics
 from wm_ros.robot.robot import load_robot
 
