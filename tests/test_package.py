@@ -93,7 +93,8 @@ def test_every_executable_has_its_module(setup):
         file = path / '__init__.py' if path.is_dir() else path.with_suffix('.py')
         assert file.is_file(), f'{name}: {module} is not there'
         text = file.read_text()
-        assert re.search(rf'^def {function}\(|^{function} = |import .*\b{function}\b', text, re.MULTILINE), name
+        made = rf'^def {function}\(|^{function} = |import .*\b{function}\b'
+        assert re.search(made, text, re.MULTILINE), name
 
 
 def test_scripts_go_where_ros2_run_looks():

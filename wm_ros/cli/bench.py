@@ -12,7 +12,7 @@ from pathlib import Path
 _EXAMPLES = """
 examples:
   wm_ros bench main_job                  measure what is missing, print all
-  wm_ros bench main_job --only success   measure one part (again)
+  wm_ros bench main_job --only success   measure one part (again), or several
   wm_ros bench main_job --show           print what was measured
   wm_ros bench main_job --show --update README.md
                                          write the table between the figure marks there
@@ -25,7 +25,8 @@ def add_parser(subparsers):
         'bench', help='measure the reported figures', description=__doc__, epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('name', help='main_job')
-    parser.add_argument('--only', default='', metavar='PART', help='one part, measured anew')
+    parser.add_argument('--only', nargs='+', default=(), metavar='PART',
+                        help='these parts, measured anew')
     parser.add_argument('--again', action='store_true', help='measure all parts anew')
     parser.add_argument('--show', action='store_true', help='measure nothing')
     parser.add_argument('--update', default='', metavar='FILE',
@@ -43,13 +44,14 @@ def run(arguments) -> int:
     from wm_ros.types import WmRosError
     parts = get_bench(arguments.name)
     names = [part.name for part in parts]
-    if arguments.only and arguments.only not in names:
-        raise WmRosError(f'--only: got {arguments.only!r}, expected one of {", ".join(names)}')
+    for name in arguments.only:
+        if name not in names:
+            raise WmRosError(f'--only: got {name!r}, expected one of {", ".join(names)}')
     if arguments.update:
         _update(Path(arguments.update))         # complain now, not after hours
     record = Record(Path(arguments.results) / f'{arguments.name}.json', names)
     for part in () if arguments.show else parts:
-        wanted = part.name == arguments.only if arguments.only else (
+        wanted = part.name in arguments.only if arguments.only else (
             arguments.again or not record.rows(part.name))
         if wanted:
             print(f'measuring {part.name}: {part.doc} ...', flush=True)
