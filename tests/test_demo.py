@@ -1,5 +1,6 @@
 """The demo: figures, video, plot; and once, the whole of it."""
 
+from dataclasses import replace
 import json
 import os
 from pathlib import Path
@@ -10,11 +11,14 @@ import imageio_ffmpeg
 import numpy as np
 from PIL import Image
 import pytest
+from rclpy.serialization import serialize_message
 from rich.console import Console
 from ros_testing import Domain
+from std_msgs.msg import Header
 from wm_ros.demo import film, plot
 from wm_ros.demo.play import Row, summary, trimmed
 from wm_ros.demo.show import print_summary, Show
+from wm_ros.nodes import convert
 from wm_ros.nodes.episode_client import LiveEpisode
 from wm_ros.nodes.recording import Line, Recording
 from wm_ros.robot.kinematics import Kinematics
@@ -65,6 +69,24 @@ def episode(task='push'):
         seed=7, task=task, goal=np.array([0.5, 0.1, 0.025, 0, 0, 0, 1.0]), success=True,
         elapsed=1.0, distance=0.01, total_reward=-1.0, real_time_factor=1.0, plan_rate=40.0,
         figures={}, recording=recording)
+
+
+def test_plans_of_the_scene_before_are_not_recorded():
+    recording = Recording(ROBOT)
+    known = episode('reach').recording.plans[0]
+
+    def plan(observed):
+        return serialize_message(convert.plan_to_msg(
+            replace(known, observed=observed, stamp=observed + 0.02,
+                    actions=np.zeros((5, 5))), ROBOT, 'panda_link0'))
+
+    recording.on_plan(plan(99.98))
+    recording.on_joints(convert.JointState(
+        header=Header(stamp=convert.stamp(100.0)), name=list(ROBOT.joint_names),
+        position=ROBOT.home.tolist()))
+    recording.on_plan(plan(99.98))
+    recording.on_plan(plan(100.01))
+    assert [round(p.observed, 3) for p in recording.plans] == [100.01]
 
 
 def test_summary_holds_each_task_to_its_bar():

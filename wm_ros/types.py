@@ -104,7 +104,7 @@ class Plan(_Frozen):
     positions: np.ndarray       # [H + 1, N] rad
     velocities: np.ndarray      # [H + 1, N] rad/s
     gripper: np.ndarray         # [H + 1] m
-    path: np.ndarray            # [H + 1, 3] m, imagined end-effector positions
+    path: np.ndarray            # [H + 1, 3] m, where the end effector is led
     predicted_return: float
     disagreement: float         # [m] mean over the horizon
     solve_time: float           # [s]

@@ -47,7 +47,10 @@ class Recording:
     def on_plan(self, data: bytes):
         """Keep a serialised trajectory_msgs/JointTrajectory of the planner."""
         msg = deserialize_message(data, convert.JointTrajectory)
-        self.plans.append(convert.plan_from_msg(msg, self.robot))
+        plan = convert.plan_from_msg(msg, self.robot)
+        # The first may still be of what was seen before the scene was drawn anew.
+        if self.times and plan.observed >= self.times[0]:
+            self.plans.append(plan)
 
     def on_imagined(self, msg):
         """Keep a visualization_msgs/MarkerArray of imagined paths."""
