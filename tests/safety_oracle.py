@@ -4,6 +4,7 @@ import numpy as np
 from wm_ros.robot.limits import JointLimits
 from wm_ros.robot.trajectory import sample
 from wm_ros.safety import GateSettings, Measured, SafetyGate
+from wm_ros.safety.gate import GUIDED_ABOVE
 from wm_ros.types import Plan
 
 PERIOD = 1.0 / 120.0
@@ -139,6 +140,7 @@ class Rig:
         self.now += elapsed
         if self.input:
             self.measured = Measured(self.now - 0.002, self.arm.copy(), None, self.width)
+        self._expect_beginning()
         self.command, self.status = self.gate.step(self.now, self.plan, self.measured)
         if self.command is not None:
             if self.may_begin:
@@ -147,6 +149,13 @@ class Rig:
             if self.follows:
                 self.arm, self.width = self.command.positions.copy(), self.command.gripper
         return self.command, self.status
+
+    def _expect_beginning(self):
+        """An arm that was moved while it was held may be gone on from where it is."""
+        command = self.command
+        if self.measured and command and command.hold and not command.velocities.any():
+            moved = np.abs(self.measured.positions - command.positions).max()
+            self.may_begin |= moved > GUIDED_ABOVE
 
     def _judge_beginning(self, elapsed):
         """Let a command through that leaves the last one for where the arm is."""

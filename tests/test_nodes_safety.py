@@ -111,7 +111,11 @@ def test_an_emergency_stop_ends_only_by_reset(peer, arm, plans):
     held = len(arm.commands)
     wait_until(lambda: len(arm.commands) > held + 60)
     assert all(at_rest(*c[1:]) for c in arm.commands[held:])
-    assert peer.trigger(f'{NAME}/reset').success
+    answer = peer.trigger(f'{NAME}/reset')
+    assert answer.success and 'paused' in answer.message
+    next_status(status, Code.PAUSED)
+    assert all(at_rest(*c[1:]) for c in arm.commands[held:])      # a reset starts nothing
+    assert peer.pause(NAME, False).success
     arm.wait_for_command(moving)
     assert_within_limits(arm, held)
 

@@ -177,7 +177,87 @@ def test_an_arm_that_does_not_follow_is_held_until_it_is_near_again():
     rig.plan = standing_plan(rig, far)
     assert rig.step()[1].code is Code.TRACKING_ERROR
     rig.arm = rig.command.positions - 0.1
+    assert rig.step()[1].code is Code.WAITING
+    np.testing.assert_array_equal(rig.command.positions, rig.arm)
+    rig.now += PERIOD
+    rig.plan = standing_plan(rig, far)
     assert rig.step()[1].code is Code.LIMITED
+
+
+@pytest.mark.parametrize('fault', ['stale input', 'stale plan', 'clock'])
+def test_no_jump_where_the_arm_was_moved_during_a_hold(fault):
+    rig = Rig().cruise(0.5)
+    rig.plan = standing_plan(rig, rig.command.positions)
+    rig.input = fault != 'stale input'
+    rig.go(0.5)
+    if fault == 'clock':
+        rig.step(0.0)
+    assert rig.command.hold and not rig.command.velocities.any()
+    rig.follows, rig.input = False, True
+    rig.arm = rig.arm - 0.25
+    held = rig.command.positions
+    rig.plan = standing_plan(rig, held)
+    rig.step()
+    assert rig.status.code is Code.WAITING and rig.command.hold
+    np.testing.assert_array_equal(rig.command.positions, rig.arm)
+    rig.follows = True
+    rig.now += PERIOD
+    rig.plan = standing_plan(rig, held)
+    rig.step()
+    assert rig.status.code is Code.LIMITED
+    assert (np.abs(rig.command.positions - held) > 0.24).all()
+
+
+def test_an_arm_that_sags_a_little_is_not_gone_on_from():
+    """A command that began anew at every hold would sink with the arm."""
+    rig = Rig().cruise(0.5)
+    rig.go(0.5)
+    rig.follows, held = False, rig.command.positions
+    rig.arm = held - 0.01
+    rig.plan = standing_plan(rig, held)
+    assert rig.step()[1].code is Code.OK
+    np.testing.assert_array_equal(rig.command.positions, held)
+
+
+@pytest.mark.parametrize('latched', ['stopped', 'broken', 'paused'])
+def test_a_restart_begins_where_the_arm_is_whatever_is_latched(latched):
+    rig = Rig().cruise(0.5)
+    if latched == 'stopped':
+        rig.gate.emergency_stop()
+    elif latched == 'broken':
+        rig.plan = replace(rig.plan, dt=np.nan)
+    else:
+        rig.gate.pause(True)
+    rig.go(0.5)
+    code = rig.status.code
+    rig.gate.restart()
+    rig.arm, rig.oracle.last = rig.arm + 0.5 * np.where(rig.arm > 0, -1, 1), None
+    rig.input = False
+    rig.measured = rig.plan = None
+    assert rig.step()[0] is None
+    rig.input = True
+    rig.step()
+    np.testing.assert_array_equal(rig.command.positions, rig.arm)
+    assert rig.status.code is code and not rig.command.velocities.any()
+
+
+@pytest.mark.parametrize('what', ['positions', 'velocities', 'accelerations'])
+def test_a_command_that_is_not_finite_is_never_sent(monkeypatch, what):
+    """Should the arithmetic ever fail: brake from the last good command, and latch."""
+    rig = Rig().cruise(1.0)
+    broken = rig.gate._motion.follow
+
+    def follow(*arguments):
+        result = broken(*arguments)
+        getattr(rig.gate._motion, what)[3] = np.nan
+        return result
+
+    monkeypatch.setattr(rig.gate._motion, 'follow', follow)
+    rig.plan = replace(rig.plan, observed=rig.now)
+    assert rig.step()[1].code is Code.LATCHED
+    assert 0.5 < rig.command.velocities[0] < 1.0
+    rig.go(0.5)
+    assert rig.status.code is Code.LATCHED and not rig.command.velocities.any()
 
 
 def test_a_release_goes_on_from_an_arm_that_is_lost():

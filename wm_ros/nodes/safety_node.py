@@ -61,6 +61,7 @@ class SafetyNode(ManagedNode):
 
     def activate(self):
         """Begin the periods; the first command begins where the arm then is."""
+        self._gate.restart()
         self._gate.pause(self.paused)
         if self.sim_time:
             self._timer = self.add_timer(self._period, self._tick)
@@ -96,11 +97,13 @@ class SafetyNode(ManagedNode):
             self._gate.pause(flag)
 
     def reset(self) -> str:
-        """Free an emergency stop or a latch."""
+        """Free an emergency stop, which leaves the arm paused, or a latch."""
         if not self._gate.release():
             raise WmRosError('the arm still brakes: reset again when it stands')
-        self._stopped = False
-        return 'free'
+        if not self._stopped:
+            return 'free'
+        self._stopped, self.paused = False, True
+        return 'free, and paused: call ~/pause with false to go on'
 
     def idle(self):
         """Say that no period has come lately."""
@@ -159,7 +162,7 @@ class SafetyNode(ManagedNode):
         self._stopped = True
         self._gate.emergency_stop()
         self.get_logger().error('emergency stop: only ~/reset frees it')
-        response.success, response.message = True, 'stopped; only ~/reset frees'
+        response.success, response.message = True, 'stopped; only ~/reset frees it'
         return response
 
     def _tick(self, now=None):

@@ -10,13 +10,12 @@ from wm_ros.robot.trajectory import sample
 from wm_ros.safety.inputs import Measured, MeasuredInput, NotFinite, PlanInput, Refused
 from wm_ros.safety.motion import Motion
 from wm_ros.safety.settings import GateSettings
+from wm_ros.safety.ticks import Ticks
 from wm_ros.types import Code, Command, ParameterError, Plan, Status
 
-#: A tick may move the arm for so many periods at most, however late it comes.
-LATE_PERIODS = 1.5
 #: [rad] beyond which a deviation from the plan is reported as LIMITED.
 LIMITED_ABOVE = 1e-3
-#: [rad] by which an arm that rests in a pause must be moved for the command to come along.
+#: [rad] by which an arm at rest must be moved for the command to come along.
 GUIDED_ABOVE = 0.02
 
 _STATIC = ('period', 'position_margin', 'hold_deceleration')
@@ -49,10 +48,11 @@ class SafetyGate:
         self._silent = False
         self._guided = False            # the command follows an arm that somebody moves
         self._lost = False              # the arm is too far from its command
-        self._last: Optional[float] = None      # [s] time of the last step
+        self._held = True               # the last step followed no plan
+        self._ticks = Ticks()
         self._followed: Optional[Plan] = None   # the last plan that was followed
-        self._missed = 0
         self._refused = 0
+        self._good = self._motion.state         # of the last command, or where it began
 
     def reset(self, positions: np.ndarray, gripper: float, stamp: float = -math.inf):
         """
@@ -62,10 +62,12 @@ class SafetyGate:
         everything that is latched.  Not to be called while another thread steps.
         """
         self._motion.begin(positions, gripper)
+        self._good = self._motion.state
         self._plans.clear(stamp)
         self._measured.clear()
         self._emergency, self._latched = False, ''
-        self._begun, self._begin_wanted, self._last = True, False, None
+        self._ticks.clear()
+        self._begun, self._begin_wanted, self._held = True, False, True
         self._silent = self._guided = self._lost = False
 
     def step(self, now: float, plan: Optional[Plan], measured: Optional[Measured]
@@ -80,11 +82,14 @@ class SafetyGate:
         far), and latency [s] in the step that first follows a plan.
         """
         self._apply_settings()
-        now, dt, clock_fault = self._elapsed(now)
+        now, dt, clock_fault, back = self._ticks.next(now, self.settings.period)
+        if back:
+            self._plans.clear()
+            self._measured.clear()
         complaint = self._take(now, plan, measured)
         figures = {
             'plan_age': math.inf, 'input_age': self._measured.age(now), 'deviation': 0.0,
-            'tracking_error': self._tracking_error(), 'missed': float(self._missed),
+            'tracking_error': self._tracking_error(), 'missed': float(self._ticks.missed),
             'refused': float(self._refused)}
         if not self._begun and self._begin_wanted:
             self._begin(now)
@@ -97,10 +102,22 @@ class SafetyGate:
             code, text = self._follow(now, dt, figures)
         else:
             self._hold(code, now, dt)
-        held = code not in (Code.OK, Code.LIMITED)
+        if not self._motion.finite:
+            code, text = self._go_back(dt)
+        held = self._held = code not in (Code.OK, Code.LIMITED)
         if complaint and (not held or code is Code.WAITING):
             code, text = Code.BAD_INPUT, complaint
         return self._command(now, held), Status(code, text, figures)
+
+    def restart(self):
+        """
+        Go on from where the arm is then found, as at the start; what is latched stays so.
+
+        Not to be called while another thread steps.
+        """
+        self._plans.clear()
+        self._measured.clear()
+        self._begun, self._begin_wanted = False, True
 
     def pause(self, flag: bool):
         """Brake and stand (True), or go on from where the arm then is (False)."""
@@ -118,12 +135,14 @@ class SafetyGate:
         """
         Free an emergency stop or a latch; the arm goes on from where it is measured.
 
-        Returns False, and changes nothing, while the arm still brakes.  An arm that moves
-        because nothing holds it goes on moving.
+        After an emergency stop it is paused: freeing it must not set it in motion (ISO
+        13850, 4.1.4).  Returns False, and changes nothing, while the arm still brakes.  An
+        arm that moves because nothing holds it goes on moving.
         """
         with self._lock:
             if self._begun and not self._motion.at_rest:
                 return not (self._emergency or self._latched or self._lost)
+            self._paused |= self._emergency
             self._emergency, self._latched, self._lost = False, '', False
             self._begin_wanted = True
             return True
@@ -137,6 +156,11 @@ class SafetyGate:
             self._new_settings = settings
 
     @property
+    def paused(self) -> bool:
+        """Whether the gate is paused, by request or after an emergency stop."""
+        return self._paused
+
+    @property
     def silent(self) -> bool:
         """Whether the gate is paused and at rest, so that the command need not be sent."""
         return self._silent
@@ -147,32 +171,6 @@ class SafetyGate:
         if settings is not None:
             self.settings = settings
             self._motion.configure(settings)
-
-    def _elapsed(self, now) -> Tuple[float, float, bool]:
-        """
-        Return (now, time that this step may move for [s], whether the clock is at fault).
-
-        The real time since the last step, so that jitter changes no speed; a late tick is
-        not made up for at once, because controllers go to a target within a period.
-        """
-        period, last = self.settings.period, self._last
-        if not math.isfinite(now):
-            return 0.0 if last is None else last, period, True
-        self._last = now
-        if last is None:
-            return now, period, False
-        elapsed = now - last
-        if elapsed <= 0.0:
-            # The arm needs no clock to brake.  After a step back all stamps are of another
-            # time.
-            if elapsed < 0.0:
-                self._plans.clear()
-                self._measured.clear()
-            return now, period, True
-        if elapsed > LATE_PERIODS * period:
-            self._missed += 1
-            return now, LATE_PERIODS * period, False
-        return now, elapsed, False
 
     def _take(self, now, plan, measured) -> str:
         """Take in what is new; return the complaint about it, '' for none."""
@@ -220,6 +218,10 @@ class SafetyGate:
             return Code.STALE_PLAN, f'plan is {age:.3f} s old'
         if now + settings.period > plan.stamp + (len(plan.positions) - 1) * plan.dt:
             return Code.STALE_PLAN, 'plan has ended'
+        if self._held and self._motion.at_rest and figures['tracking_error'] > GUIDED_ABOVE:
+            # Somebody has moved the arm meanwhile, and the plan begins at the command.
+            self._begin(now)
+            return Code.WAITING, 'going on from where the arm is'
         return Code.OK, ''
 
     def _begin(self, now):
@@ -230,6 +232,7 @@ class SafetyGate:
         self._motion.begin(
             measured.positions,
             self._motion.gripper if measured.gripper is None else measured.gripper)
+        self._good = self._motion.state
         # What was planned before is about an arm that was elsewhere.
         self._plans.void_before(measured.stamp)
         self._begun, self._begin_wanted = True, False
@@ -283,8 +286,16 @@ class SafetyGate:
         self._lost = error > (0.5 * limit if self._lost else limit)
         return self._lost
 
+    def _go_back(self, dt) -> Tuple[Code, str]:
+        """Brake from the last good command, and latch: the arithmetic has failed."""
+        self._motion.restore(self._good)
+        self._motion.brake(1.0, dt)
+        self._latched = 'a command was not finite'
+        return Code.LATCHED, f'{self._latched}; reset to go on'
+
     def _command(self, now, held) -> Command:
         motion = self._motion
+        self._good = motion.state
         return Command(
             stamp=now + self.settings.period, positions=np.array(motion.positions),
             velocities=np.array(motion.velocities), gripper=motion.gripper, hold=held)

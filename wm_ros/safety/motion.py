@@ -1,6 +1,7 @@
 """The commanded motion: all joints and the gripper, from one command to the next."""
 
-from typing import List, Tuple
+import math
+from typing import List, NamedTuple, Tuple
 
 import numpy as np
 from wm_ros.robot.limits import JointLimits
@@ -10,6 +11,15 @@ from wm_ros.safety.settings import GateSettings
 from wm_ros.types import ParameterError
 
 _REST = 1e-9        # [rad/s]
+
+
+class MotionState(NamedTuple):
+    """Where all joints and the gripper are on their way; rad, s, m."""
+
+    positions: Tuple[float, ...]
+    velocities: Tuple[float, ...]
+    accelerations: Tuple[float, ...]
+    gripper: float
 
 
 class Motion:
@@ -57,6 +67,24 @@ class Motion:
         self.velocities = [0.0] * len(self.positions)
         self.accelerations = [0.0] * len(self.positions)
         self.gripper = min(max(float(gripper), self._gripper_low), self._gripper_high)
+
+    @property
+    def state(self) -> MotionState:
+        """Return what ``restore`` goes back to."""
+        return MotionState(tuple(self.positions), tuple(self.velocities),
+                           tuple(self.accelerations), self.gripper)
+
+    def restore(self, state: MotionState):
+        """Go back to a state that this motion was in."""
+        self.positions, self.velocities, self.accelerations = map(list, state[:3])
+        self.gripper = state.gripper
+
+    @property
+    def finite(self) -> bool:
+        """Return whether all that would be sent is finite."""
+        # A sum is not finite unless all of its terms are.
+        return math.isfinite(sum(self.positions) + sum(self.velocities)
+                             + sum(self.accelerations) + self.gripper)
 
     @property
     def at_rest(self) -> bool:
