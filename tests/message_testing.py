@@ -27,7 +27,7 @@ def make_belief(rng, **changes):
         'stamp': T0, 'state': rng.normal(size=23).astype(np.float32),
         'latent': rng.normal(size=8).astype(np.float32), 'joint_positions': rng.normal(size=N),
         'commanded_positions': rng.normal(size=N), 'commanded_velocities': rng.normal(size=N),
-        'surprise': 1.5, 'gripper_width': 0.02, 'commanded_gripper': 0.03,
+        'surprise': 1.5, 'gripper_width': 0.02, 'commanded_gripper': 0.03, 'unseen': 0.25,
         'checkpoint': '0123456789ab'}
     return Belief(**{**fields, **changes})
 

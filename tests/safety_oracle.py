@@ -151,7 +151,7 @@ class Rig:
         return self.command, self.status
 
     def _expect_beginning(self):
-        """An arm that was moved while it was held may be gone on from where it is."""
+        """Let the next command begin where an arm is that was moved while it was held."""
         command = self.command
         if self.measured and command and command.hold and not command.velocities.any():
             moved = np.abs(self.measured.positions - command.positions).max()

@@ -157,7 +157,7 @@ def test_pause_and_reset(peer, arm):
     assert goals.wait(Code.WAITING).text == 'no goal'
 
 
-def test_beliefs_of_another_checkpoint_are_refused(peer, arm):
+def test_beliefs_that_cannot_be_planned_from_are_refused(peer, arm):
     (node,) = bring_up(peer, MpcNode)
     goals = Goals(peer)
     plans = peer.record(convert.JointTrajectory, 'mpc_node/plan')
@@ -186,6 +186,7 @@ def test_beliefs_of_another_checkpoint_are_refused(peer, arm):
     text = wait(Code.CHECKPOINT_MISMATCH, checkpoint='ffffffffffff')
     assert 'ffffffffffff' in text and model.checkpoint in text
     assert '10.' in wait(Code.STALE_INPUT, stamp=time.time() - 10.0)
+    assert '0.80' in wait(Code.STALE_INPUT, unseen=0.8)     # no plan about a ghost
     assert not plans.messages
     state = np.zeros(model.layout.width, np.float32)
     state[:3] = state[6:9] = Kinematics(arm.robot).forward(arm.robot.home)[0]

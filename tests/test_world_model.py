@@ -97,6 +97,15 @@ def test_what_the_task_needs_and_nobody_has_seen_is_an_error(pusher):
     np.testing.assert_array_equal(hidden.state[15:18], np.float32(BLOCK[:3]))
 
 
+def test_a_belief_says_for_how_long_it_has_not_seen_its_objects(pusher):
+    belief = first_belief(pusher)
+    assert belief.unseen == 0.0
+    for k in range(1, 4):
+        belief = pusher.observe(belief, observe_at(1.0 + 0.1 * k))
+        assert belief.unseen == pytest.approx(0.1 * k)
+    assert pusher.observe(belief, observe_at(1.4, poses=[BLOCK])).unseen == 0.0
+
+
 def test_surprise_grows_when_an_object_jumps(pusher):
     belief, surprises = None, []
     for k in range(12):

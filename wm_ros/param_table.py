@@ -83,6 +83,8 @@ _PLANNER = (
     ParamSpec('planner.seed', 'int', 0, 'Seed of the sampling.', (MPC,), low=0),
     ParamSpec('belief_timeout', 'double', 0.15, 'No plan from an older belief.', (MPC,), 's',
               0.01, 10, dynamic=True),
+    ParamSpec('unseen_timeout', 'double', 0.5, 'No plan when the objects have not been seen for '
+              'so long.', (MPC,), 's', 0.05, 60, dynamic=True),
 )
 
 _OBJECTIVE = tuple(

@@ -77,6 +77,7 @@ class Belief(_Frozen):
     surprise: float = 0.0       # normalised innovation of the last observation, 1 = expected
     gripper_width: float = 0.0  # [m] measured
     commanded_gripper: float = 0.0      # [m]
+    unseen: float = 0.0         # [s] since the objects were last seen; 0 without objects
     checkpoint: str = ''        # hash of the checkpoint that made it
 
 
@@ -134,7 +135,6 @@ class Code(IntEnum):
     GOAL_REACHED = 4
     STALE_INPUT = 10        # sensors older than the timeout
     STALE_PLAN = 11         # plan older than the timeout
-    DEADLINE_MISSED = 12
     BAD_INPUT = 13          # a message was refused
     NO_VALID_PLAN = 14      # too few finite rollouts
     GOAL_REJECTED = 15

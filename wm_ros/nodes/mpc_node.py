@@ -158,6 +158,10 @@ class MpcNode(ManagedNode):
         if not abs(age) <= self.values['belief_timeout']:
             self.report(Code.STALE_INPUT, f'belief is {age:.3f} s old')
             return False
+        if belief.unseen > self.values['unseen_timeout']:
+            self.report(Code.STALE_INPUT, f'objects have not been seen for {belief.unseen:.2f} s: '
+                        'no fresh object_poses')
+            return False
         return True
 
     def _plan_from(self, belief, arrived):

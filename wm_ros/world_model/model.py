@@ -77,7 +77,14 @@ class WorldModel:
             gripper_width=observation.gripper_width,
             commanded_gripper=observation.gripper_width
             if observation.commanded_gripper is None else observation.commanded_gripper,
-            surprise=surprise, checkpoint=self.checkpoint)
+            surprise=surprise, unseen=self._unseen(observation, previous, elapsed),
+            checkpoint=self.checkpoint)
+
+    def _unseen(self, observation, previous, elapsed) -> float:
+        """Return for how long [s] the objects are only believed to be where they were."""
+        if not self.layout.objects or observation.object_poses is not None:
+            return 0.0
+        return 0.0 if previous is None else previous.unseen + max(0.0, elapsed)
 
     def _predict(self, previous, state, elapsed):
         """Return the predicted latent [1, D] and how surprising ``state`` [X] is."""

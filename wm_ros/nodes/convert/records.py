@@ -70,7 +70,7 @@ def belief_to_msg(belief: Belief, frame: str) -> PointCloud2:
         ('commanded_positions', belief.commanded_positions),
         ('commanded_velocities', belief.commanded_velocities),
         ('surprise', belief.surprise), ('gripper_width', belief.gripper_width),
-        ('commanded_gripper', belief.commanded_gripper),
+        ('commanded_gripper', belief.commanded_gripper), ('unseen', belief.unseen),
         (_CHECKPOINT + belief.checkpoint, 1.0)])
 
 
@@ -93,6 +93,7 @@ def belief_from_msg(msg: PointCloud2) -> Belief:
         surprise=_scalar(what, entries, 'surprise'),
         gripper_width=_scalar(what, entries, 'gripper_width'),
         commanded_gripper=_scalar(what, entries, 'commanded_gripper'),
+        unseen=_scalar(what, entries, 'unseen'),
         checkpoint=marks[0][len(_CHECKPOINT):])
     if entries:
         raise ConvertError(f'{what}: unknown field {show(next(iter(entries)))}')
