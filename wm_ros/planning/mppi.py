@@ -2,8 +2,8 @@
 MPPI around the policy prior (Williams et al. 2017; with prior candidates as TD-MPC2).
 
 Planning far from the data exploits the model's errors, so candidates are the prior's own
-rollouts with correlated noise, and the last plan with noise; what the ensemble disagrees on
-costs.  Rows that are not finite are dropped and counted.
+rollouts with correlated noise, and as many as are left over follow the last plan, with noise;
+what the ensemble disagrees on costs.  Rows that are not finite are dropped and counted.
 """
 
 from dataclasses import dataclass
