@@ -8,8 +8,13 @@ STAMP := $(VENV)/.installed
 ifdef ROS_DISTRO
 EXTRAS := test
 VENV_OPTIONS := --system-site-packages
+# So must numpy: the distribution's messages are compiled for the major version that it has.
+NUMPY := $(shell $(PYTHON) -c 'import numpy; print("numpy<%d" % (1 + int(numpy.__version__[0])))' \
+    2>/dev/null || echo 'numpy<2')
+CONSTRAIN := 's/^numpy==.*/$(NUMPY)/'
 else
 EXTRAS := ros,test
+CONSTRAIN := ''
 # Left by another virtual environment's ROS wheels: their library path would win over ours.
 ifdef _ROS_WHEELS_BOOTSTRAP_COMPLETE
 unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE LD_LIBRARY_PATH AMENT_PREFIX_PATH
@@ -30,7 +35,9 @@ venv: $(STAMP) ## make .venv with the package, ROS 2 and the test tools
 # `touch` comes last: an install that was interrupted is done again.
 $(STAMP): setup.py pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV_OPTIONS) $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
+	sed $(CONSTRAIN) constraints.txt > $(VENV)/constraints.txt
+	$(BIN)/python -m pip install --disable-pip-version-check -c $(VENV)/constraints.txt \
+		-e '.[$(EXTRAS)]'
 	touch $@
 
 demo: $(STAMP) ## watch an arm plan in its imagination (DEMO_ARGS="--help" lists options)

@@ -5,6 +5,7 @@ import numpy as np
 from sim.engines import make_scene
 from sim.stepper import Stepper
 from wm_ros.robot.robot import load_robot
+from wm_ros.tasks import TASKS
 from wm_ros.types import ACTION_NAMES
 
 
@@ -78,7 +79,7 @@ class ArmEnv(gymnasium.Env):
 
 def register():
     """Register ``wm_ros/PandaReach-v0`` and the other tasks with Gymnasium."""
-    for task in ('reach', 'push'):
-        name = f'wm_ros/Panda{task.capitalize()}-v0'
+    for task in TASKS:
+        name = f'wm_ros/Panda{task.title().replace("_", "")}-v0'
         if name not in gymnasium.registry:
             gymnasium.register(name, entry_point='sim.env:ArmEnv', kwargs={'task': task})

@@ -55,11 +55,20 @@ def test_every_ros_import_is_declared(manifest):
     declared = {element.text for element in manifest if element.tag.endswith('depend')}
     sources = [*(ROOT / 'wm_ros').rglob('*.py'), *(ROOT / 'sim').rglob('*.py'),
                *(ROOT / 'launch').rglob('*.py')]
-    # control_msgs and tf2 are used only where they are installed.
+    # control_msgs is used only where it is installed.
     pattern = re.compile(r'^\s*(?:from|import) ((?:rclpy|launch\w*|ament_index_python|std_srvs|'
                          r'builtin_interfaces|rcl_interfaces|\w+_msgs))\b', re.MULTILINE)
     used = {name for file in sources for name in pattern.findall(file.read_text())}
     assert used - declared - {'control_msgs'} == set()
+
+
+def test_what_rviz_and_frames_need_is_declared(manifest):
+    declared = {element.text for element in manifest if element.tag.endswith('depend')}
+    launching = (ROOT / 'wm_ros/nodes/launching.py').read_text()
+    started = set(re.findall(r"package='(\w+)'", launching))
+    assert started == {'robot_state_publisher', 'rviz2'} and started <= declared
+    assert 'import tf2_ros\n' in (ROOT / 'wm_ros/nodes/frames.py').read_text()
+    assert 'tf2_ros_py' in declared     # the package of that module; tf2_ros is C++ alone
 
 
 def test_all_code_is_installed(setup, tracked):

@@ -1,5 +1,6 @@
 """Robot files and URDFs: what is read from them, and what is said of bad ones."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -158,11 +159,24 @@ def test_a_chain_that_is_not_the_arm(tmp_path, changes, said):
     assert said in refusal(Kinematics, load_robot(robot_file(tmp_path, **changes)))
 
 
+@pytest.mark.parametrize('key, value', [
+    ('dt', 0.1), ('max_linear_speed', 0.2), ('max_linear_acceleration', 1.5),
+    ('max_yaw_rate', 1.4), ('max_yaw_acceleration', 7.9), ('workspace_low', [0.28, -0.29, 0.012]),
+    ('workspace_high', [0.695, 0.3, 0.43]), ('home', [0.1] + SHIPPED['home'][1:]),
+    ('acceleration', [14.0] + SHIPPED['acceleration'][1:]), ('gripper_range', [0.01, 0.08]),
+    ('gripper_range', [0.0, 0.07]), ('gripper_joint_names', ['panda_finger_joint1']),
+    ('ee_frame', 'panda_hand'), ('joint_names', SHIPPED['joint_names'][::-1])])
+def test_whatever_is_edited_in_a_robot_file_changes_the_fingerprint(tmp_path, key, value):
+    changes = {key: value}
+    if key == 'joint_names':
+        changes['home'] = SHIPPED['home'][::-1]
+    assert load_robot(robot_file(tmp_path, **changes)).fingerprint() != load_robot().fingerprint()
+
+
 def test_fingerprints_tell_robots_apart(tmp_path):
     shipped = load_robot()
     assert load_robot(robot_file(tmp_path)).fingerprint() == shipped.fingerprint()
-    for change in ({'dt': 0.1}, {'max_linear_speed': 0.2}, {'ee_frame': 'panda_hand'}):
-        assert load_robot(robot_file(tmp_path, **change)).fingerprint() != shipped.fingerprint()
+    assert json.loads(json.dumps(shipped.fingerprint())) == shipped.fingerprint()
     text = Path(shipped.urdf).read_text() + '<!-- another -->'
     write(tmp_path, text, 'arm.urdf')
     assert load_robot(robot_file(tmp_path, urdf='arm.urdf')).fingerprint() != \

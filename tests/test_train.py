@@ -7,17 +7,18 @@ import subprocess
 import sys
 
 from killing import killed_at_rename
-from model_testing import make_dynamics, make_episode, observe_at, ROBOT
+from model_testing import make_dynamics, make_episode, make_model, observe_at, ROBOT
 import numpy as np
 import pytest
 import torch
 from wm_ros.cli import main
 from wm_ros.data import write_episode
+from wm_ros.learning.collect import Collector
 from wm_ros.learning.recipe import get_recipe, Recipe, RECIPES
-from wm_ros.learning.train import _TRAIN_SEEDS, Training
+from wm_ros.learning.train import _TRAIN_SEEDS, one_step_errors, Training
 from wm_ros.tasks import get_task
 from wm_ros.types import WmRosError
-from wm_ros.world_model import load_checkpoint, save_checkpoint
+from wm_ros.world_model import load_checkpoint, save_checkpoint, WorldModel
 
 TINY = Recipe(first_episodes=2, first_updates=3, rounds=1, prior_episodes=1, planner_episodes=1,
               round_updates=2, last_updates=2)
@@ -106,6 +107,51 @@ def test_without_demonstrations_nothing_is_learned_from_the_script(tmp_path):
     assert (random.source, random.expert) == ('random', None)
     # What the planner wanted is the label; it is not what a script would do.
     assert own.source == 'mppi' and own.expert.shape == own.actions.shape
+
+
+def test_without_demonstrations_surprise_is_measured_without_the_script(tmp_path):
+    training = Training(ROBOT, 'reach', ALONE, 0, QUICK)
+    stepper = training.collector.stepper
+    try:
+        figures = training.run()
+
+        def forbidden(*_):
+            raise AssertionError('no step and no script is allowed any more')
+        stepper.reset = stepper.step = stepper.expert = forbidden
+        training.save(tmp_path / 'model', figures)
+    finally:
+        training.close()
+    meta = json.loads((tmp_path / 'model.json').read_text())
+    assert meta['training']['calibration_steps'] == 0
+    model = WorldModel(training.dynamics, ROBOT, TASK)
+    misses = np.concatenate([one_step_errors(model, e.states) for e in training.replay.episodes])
+    assert 0 < misses.min() <= meta['expected_innovation'] <= misses.max()
+
+
+def test_steps_that_surprise_is_measured_on_are_written_down(trained):
+    folder, _, figures, training = trained
+    how = json.loads((folder / 'model.json').read_text())['training']
+    assert how['environment_steps'] == figures['environment_steps'] == training.replay.steps
+    assert 0 < how['calibration_steps'] <= 5 * TASK.time_limit / ROBOT.dt
+
+
+@pytest.mark.parametrize('task', sorted(RECIPES))
+def test_one_step_errors_are_the_surprise_of_the_running_graph(task):
+    model = make_model(task, expected_innovation=1.0)
+    collector = Collector(ROBOT, task)
+    try:
+        observation, belief = collector.stepper.reset(3), None
+        states, misses = [], []
+        for _ in range(30):
+            belief = model.observe(belief, observation)
+            states.append(belief.state)
+            misses.append(belief.surprise)
+            observation = collector.stepper.step(collector.stepper.expert())
+    finally:
+        collector.close()
+    assert min(misses[1:]) > 0
+    np.testing.assert_allclose(one_step_errors(model, np.array(states)), misses[1:], rtol=2e-3,
+                               atol=1e-6)
 
 
 def test_recorded_episodes_replace_the_first_ones(tmp_path):

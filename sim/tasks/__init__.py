@@ -1,15 +1,29 @@
-"""Tasks: scene, goal, reward and scripted expert, one short file each."""
+"""
+Tasks: scene, goal, reward and scripted expert, one short file each.
+
+The task called ``name`` in ``wm_ros.tasks`` is the class of that name in ``<name>.py``.
+"""
+
+from importlib import import_module
 
 from sim.tasks.base import Judge, Situation, Start, Task
-from sim.tasks.push import Push
-from sim.tasks.reach import Reach
 from wm_ros.tasks import get_task
+from wm_ros.types import WmRosError
 
 __all__ = ['Judge', 'Situation', 'Start', 'Task', 'make_task']
-
-_TASKS = {'reach': Reach, 'push': Push}
 
 
 def make_task(name: str) -> Task:
     """Return a new task called ``name``; raises WmRosError for unknown names."""
-    return _TASKS[get_task(name).name]()
+    name = get_task(name).name
+    path = f'{__name__}.{name}'
+    try:
+        module = import_module(path)
+    except ModuleNotFoundError as error:
+        if error.name != path:
+            raise       # something that the task itself imports
+        raise WmRosError(f'task {name!r}: expected its scene in sim/tasks/{name}.py') from error
+    for found in vars(module).values():
+        if isinstance(found, type) and issubclass(found, Task) and found.name == name:
+            return found()
+    raise WmRosError(f'task {name!r}: no class in sim/tasks/{name}.py has that name')

@@ -2,7 +2,8 @@
 Tell what this machine has and lacks, and how to mend it.
 
 Looks at Python, the libraries, the shipped files, cores and memory, ROS 2, and sends
-messages through DDS from one process to another.  Changes nothing.
+messages through DDS from one process to another.  With --robot it looks at a robot file
+instead: URDF, joints and their limits, frames, home, checkpoints.  Changes nothing.
 """
 
 import argparse
@@ -15,6 +16,7 @@ _EXAMPLES = """
 examples:
   wm_ros doctor
   wm_ros doctor --json report.json      for a bug report
+  wm_ros doctor --robot my_arm.yaml     what was read of a robot file
 
 exit code: 0 when nothing is in the way of running, 1 otherwise.
 """
@@ -23,8 +25,10 @@ exit code: 0 when nothing is in the way of running, 1 otherwise.
 def add_parser(subparsers):
     """Add the verb."""
     parser = subparsers.add_parser(
-        'doctor', help='examine this machine', description=__doc__, epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+        'doctor', help='examine this machine, or a robot file', description=__doc__,
+        epilog=_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--robot', metavar='NAME_OR_FILE', default='',
+                        help='look at this robot instead of the machine')
     parser.add_argument('--json', metavar='FILE', help='write the findings there as well')
     parser.set_defaults(run=run)
 
@@ -32,8 +36,9 @@ def add_parser(subparsers):
 def run(arguments) -> int:
     """Print each finding as it comes; return 0 when none is a failure."""
     from wm_ros.cli import _checks as checks
+    from wm_ros.cli._robot_checks import robot_checks
     findings = []
-    for finding in checks.all_checks():
+    for finding in robot_checks(arguments.robot) if arguments.robot else checks.all_checks():
         findings.append(finding)
         print(f'{finding.level:<5} {finding.name:<18} {finding.text}', flush=True)
         if finding.mend:

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass, replace
 
-from wm_ros.types import WmRosError
+from wm_ros.tasks import get_task
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,14 @@ ALONE_PLANNER = {'objective.approach': 0.3, 'planner.noise_std': 0.5,
 
 
 def get_recipe(task: str, demonstrations: bool = True, debug: bool = False) -> Recipe:
-    """Return the recipe of ``task``; ``debug`` runs every part of it in seconds."""
+    """
+    Return the recipe of ``task``; ``debug`` runs every part of it in seconds.
+
+    A task without one of its own takes that of push, or of reach where there are no objects.
+    """
     recipes = RECIPES if demonstrations else _ALONE
-    if task not in recipes:
-        raise WmRosError(f'no recipe for task {task!r}: expected one of '
-                         f'{", ".join(sorted(recipes))}')
-    recipe = recipes[task]
+    like = 'push' if get_task(task).object_names else 'reach'
+    recipe = recipes.get(task, recipes[like])
     if debug:
         recipe = replace(recipe, first_episodes=6, first_updates=20, rounds=1,
                          prior_episodes=min(2, recipe.prior_episodes), planner_episodes=1,

@@ -13,12 +13,14 @@ from wm_ros.learning.replay import Replay
 from wm_ros.learning.trainer import Trainer, TrainerConfig
 from wm_ros.planning import Mpc, PlannerSettings
 from wm_ros.robot.robot import Robot
-from wm_ros.types import WmRosError
+from wm_ros.types import Belief, WmRosError
 from wm_ros.world_model import save_checkpoint, WorldModel
 from wm_ros.world_model.checkpoint import check_device
 from wm_ros.world_model.dynamics import Dynamics, ModelConfig
+from wm_ros.world_model.model import Setpoint
 
 _TRAIN_SEEDS = 1_000_000        # seeds of training episodes begin here, evaluation's at 0
+_CALIBRATION = 5                # episodes that the expected surprise is measured on
 _SEEDS = 800                    # seeds of runs; each has _TRAIN_SEEDS episodes of its own
 
 
@@ -83,8 +85,8 @@ class Training:
             'seed': self.seed, 'recipe': self.recipe.to_dict(),
             'trainer': self.trainer_config.to_dict(), 'planner': self.planner_params,
             'torch': torch.__version__.split('+')[0], **figures}
-        return save_checkpoint(path, self.dynamics, self.robot, self.task, training,
-                               self._expected_innovation())
+        expected, training['calibration_steps'] = self._expected_innovation()
+        return save_checkpoint(path, self.dynamics, self.robot, self.task, training, expected)
 
     def close(self):
         """End the physics."""
@@ -150,17 +152,49 @@ class Training:
                                      f'{figures}; lower the learning rate')
 
     def _expected_innovation(self):
-        """Return the 95th percentile of one-step errors [m] on episodes of the script."""
+        """
+        Return the 95th percentile of one-step errors [m], and the steps that were made for it.
+
+        They are of new episodes of the script.  Who does without the script does without it
+        here too: then they are of the run's own last episodes, and no step is made.
+        """
         model = WorldModel(self.dynamics, self.robot, self.task, device=self.device,
                            expected_innovation=1.0)
+        if not self.recipe.demonstrations:
+            misses = [one_step_errors(model, episode.states)
+                      for episode in self.replay.episodes[-_CALIBRATION:]]
+            return float(np.quantile(np.concatenate(misses), 0.95)), 0
         stepper, misses = self.collector.stepper, []
-        for i in range(5):
+        for i in range(_CALIBRATION):
             observation, belief = stepper.reset(_TRAIN_SEEDS - 1 - i), None
             while not stepper.scene.done:
                 belief = model.observe(belief, observation)
                 misses.append(belief.surprise)
                 observation = stepper.step(stepper.expert())
-        return float(np.quantile(misses, 0.95))
+        return float(np.quantile(misses, 0.95)), len(misses)
+
+
+@torch.inference_mode()
+def one_step_errors(model: WorldModel, states: np.ndarray) -> np.ndarray:
+    """
+    Return how far off [T] m the model is at each step of recorded ``states`` [T + 1, X].
+
+    It is what ``WorldModel.observe`` calls a surprise of 1 / expected_innovation: the setpoint
+    is known, end effector and objects are predicted.
+    """
+    dynamics, layout, dt = model.dynamics, model.layout, model.dynamics.rule.dt
+    places = [layout.ee] + [layout.object_position(i) for i in range(layout.objects)]
+    rows = torch.tensor(states, dtype=torch.float32, device=model.device)
+    latent = dynamics.encode(rows[:1], dynamics.initial_latent(rows[:1]))[0]
+    nothing, errors = np.zeros(0), []
+    for state, row, now in zip(states, states[1:], rows[1:]):
+        known = Setpoint(np.append(row[layout.setpoint], row[layout.yaw]),
+                         np.append(row[layout.setpoint_velocity], row[layout.yaw_rate]))
+        belief = Belief(0.0, state, latent.cpu().numpy(), nothing, nothing, nothing)
+        after, latent = model.propagate(belief, lambda time, known=known: known, dt)
+        errors.append(max(float((after[place] - now[place]).norm()) for place in places))
+        latent = dynamics.encode(now[None], latent[None])[0]
+    return np.array(errors)
 
 
 class Pilot:

@@ -1,7 +1,7 @@
 """What a robot publishes, with the types and names of a ros2_control arm; and the truth."""
 
 from array import array
-from typing import Mapping, Sequence
+from typing import List, Mapping, Sequence
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from geometry_msgs.msg import Pose, PoseArray, PoseStamped, WrenchStamped
@@ -21,8 +21,10 @@ class RobotTopics:
 
     def __init__(self, node: Node, robot: Robot, frame: str):
         self._node, self._robot, self._frame = node, robot, frame
-        fingers = robot.gripper_joint_names
-        self._joint_state = JointState(name=list(robot.joint_names + fingers))
+        self._fingers = len(robot.gripper_joint_names)
+        self._order = _hardware_order(len(robot.joint_names), self._fingers)
+        names = robot.joint_names + robot.gripper_joint_names
+        self._joint_state = JointState(name=[names[place] for place in self._order])
         self._wrench = WrenchStamped()
         self._wrench.header.frame_id = robot.joint_names[-1]
         # Reliable, as the joint_state_broadcaster is: those who want best effort can have it.
@@ -35,17 +37,19 @@ class RobotTopics:
 
     def joints(self, stamp, arm):
         """Publish position, velocity and effort of ``arm`` of a scene."""
-        fingers = len(self._robot.gripper_joint_names)
         msg = self._joint_state
         msg.header.stamp = stamp
         # Speed and effort of the fingers are not known; ROS says so with zeros here.
-        msg.position = array('d', arm.joint_positions)
-        msg.position.extend([arm.gripper_width / max(fingers, 1)] * fingers)
-        msg.velocity = array('d', arm.joint_velocities)
-        msg.velocity.extend([0.0] * fingers)
-        msg.effort = array('d', arm.joint_efforts)
-        msg.effort.extend([0.0] * fingers)
+        msg.position = self._column(arm.joint_positions,
+                                    arm.gripper_width / max(self._fingers, 1))
+        msg.velocity = self._column(arm.joint_velocities, 0.0)
+        msg.effort = self._column(arm.joint_efforts, 0.0)
         self._joint_publisher.publish(msg)
+
+    def _column(self, arm, finger):
+        """Return ``arm`` [N] and ``finger``, once for each of them, in the message's order."""
+        values = [*arm.tolist(), *[finger] * self._fingers]
+        return array('d', [values[place] for place in self._order])
 
     def clock(self, stamp):
         """Publish the simulated time."""
@@ -82,6 +86,19 @@ class RobotTopics:
                 name=self._node.get_fully_qualified_name().lstrip('/'),
                 values=[KeyValue(key=key, value=f'{value:.6g}')
                         for key, value in figures.items()]))
+
+
+def _hardware_order(joints: int, fingers: int) -> List[int]:
+    """
+    Return the places of arm joints and then fingers in a message: a finger after each joint.
+
+    A joint_state_broadcaster promises no order, and drivers mix arm and gripper. Here as well,
+    so that every run shows that joints are read by name.
+    """
+    order = list(range(joints))
+    for finger in range(fingers):
+        order.insert(2 * finger + 1, joints + finger)
+    return order
 
 
 def _heard(publisher):

@@ -137,7 +137,7 @@ def _read_meta(path):
         raise CheckpointError(f'checkpoint {path}: not valid JSON '
                               f'({_shown(error, str)})') from error
     wanted = {'format': int, 'task': str, 'config': dict, 'fingerprint': dict,
-              'weights_sha256': str, 'expected_innovation': float}
+              'object_names': list, 'weights_sha256': str, 'expected_innovation': float}
     for key, kind in wanted.items():
         if not isinstance(meta, dict) or not isinstance(meta.get(key), kind):
             raise CheckpointError(f'checkpoint {path}: {key!r} is missing or not of type '
@@ -155,6 +155,10 @@ def _check_embodiment(path, meta, robot, task):
     if meta['task'] != task.name:
         raise CheckpointError(f'checkpoint {path}: made for task {_shown(meta["task"])}, '
                               f'expected {task.name!r}')
+    if meta['object_names'] != list(task.object_names):
+        raise CheckpointError(f'checkpoint {path}: made for the objects '
+                              f'{_shown(meta["object_names"])}, expected '
+                              f'{list(task.object_names)}')
     ours = robot.fingerprint()
     for key, value in ours.items():
         if meta['fingerprint'].get(key) != value:
