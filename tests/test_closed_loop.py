@@ -54,6 +54,27 @@ def untimed(result):
     return replace(result, plan_ms=[len(result.plan_ms)])
 
 
+@pytest.mark.parametrize('planner', ['random', 'dither', 'mppi'])
+def test_every_episode_has_noise_of_its_own(loops, planner):
+    """One noise for all of them would make a thousand episodes worth little more than one."""
+    loop = loops('reach', f'mpc_node:planner.type:={planner}', 'mpc_node:planner.seed:=7')
+    own = [loop._settings_of(seed) for seed in (11, 12, 11)]
+    assert own[0] == own[2] and own[0].seed != own[1].seed
+    assert replace(own[0], seed=7) == loop.settings
+    other = loops('reach', f'mpc_node:planner.type:={planner}', 'mpc_node:planner.seed:=8')
+    assert other._settings_of(11).seed not in {settings.seed for settings in own}
+
+
+def test_random_actions_of_two_episodes_differ(loops):
+    loop, first = loops('reach', 'mpc_node:planner.type:=random'), {}
+    for seed in (11, 12):
+        watch = Watch()
+        loop.run(seed, watch)
+        first[seed] = np.array([plan.actions[0] for plan in watch.plans[:20]])
+    # Where noise of one seed served all episodes, every single action was the same.
+    assert (np.abs(first[11] - first[12]).max(1) > 0.01).all()
+
+
 @pytest.mark.parametrize('task', ['reach', 'push'])
 def test_the_same_seed_is_the_same_episode_to_the_bit(loops, task):
     """Whatever was played before it."""

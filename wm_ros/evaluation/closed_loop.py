@@ -7,7 +7,7 @@ is based on.  Deterministic for a seed.
 """
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Deque, List, Mapping, Optional, Tuple
 
 import numpy as np
@@ -61,7 +61,7 @@ class ClosedLoop:
         """Return the result of the episode ``seed``; ``watch(scene, belief, plan)`` sees all."""
         scene = self.scene
         scene.reset(seed)
-        mpc = Mpc(self.model, self.robot, self.task, self.settings)
+        mpc = Mpc(self.model, self.robot, self.task, self._settings_of(seed))
         gate = SafetyGate(self._limits, self._gate_settings,
                           (self.robot.gripper_min, self.robot.gripper_max))
         gate.reset(scene.arm.joint_positions, scene.arm.gripper_width)
@@ -95,6 +95,11 @@ class ClosedLoop:
         elapsed = scene.time if scene.success else self.task.time_limit
         return Result(seed, scene.success, elapsed, scene.total_reward, plan_ms,
                       figures['limited'], figures['held'], figures['moved'])
+
+    def _settings_of(self, seed) -> PlannerSettings:
+        """Return the planner's settings with noise of the episode's own: episodes differ."""
+        own = np.random.SeedSequence([self.settings.seed, seed]).generate_state(1)
+        return replace(self.settings, seed=int(own[0]))
 
     def _plan(self, mpc, belief, previous) -> Optional[Plan]:
         """Return a plan, or None as the mpc node sends none: the gate then holds."""
