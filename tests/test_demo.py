@@ -1,6 +1,6 @@
 """The demo: figures, video, plot; and once, the whole of it."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 import json
 import os
 from pathlib import Path
@@ -21,6 +21,7 @@ from wm_ros.demo.show import print_summary, Show
 from wm_ros.nodes import convert
 from wm_ros.nodes.episode_client import LiveEpisode
 from wm_ros.nodes.recording import Line, Recording
+from wm_ros.param_table import SAFETY
 from wm_ros.robot.kinematics import Kinematics
 from wm_ros.robot.robot import load_robot
 from wm_ros.types import Plan
@@ -31,10 +32,11 @@ KINEMATICS = Kinematics(ROBOT)
 GREEN, RED = (0.1, 0.8, 0.2, 0.6), (0.9, 0.15, 0.1, 0.6)
 
 
-def row(task='reach', success=True, factor=1.0):
+def row(task='reach', success=True, factor=1.0, latencies=()):
     """Return a row of figures."""
     return Row(task=task, seed=1, success=success, time=1.5, distance=0.01, plan_rate=39.0,
-               latency_p50=30.0, latency_p99=45.0, surprise=1.0, real_time_factor=factor)
+               latency_p50=30.0, latency_p99=45.0, surprise=1.0, real_time_factor=factor,
+               latencies=latencies)
 
 
 def episode(task='push'):
@@ -68,7 +70,8 @@ def episode(task='push'):
     return LiveEpisode(
         seed=7, task=task, goal=np.array([0.5, 0.1, 0.025, 0, 0, 0, 1.0]), success=True,
         elapsed=1.0, distance=0.01, total_reward=-1.0, real_time_factor=1.0, plan_rate=40.0,
-        figures={}, recording=recording)
+        latencies=np.array([0.03, 0.05, 0.04]), planned=3, late=1,
+        figures={SAFETY: {'latency_p50_ms': 1.0, 'latency_p99_ms': 2.0}}, recording=recording)
 
 
 def test_plans_of_the_scene_before_are_not_recorded():
@@ -100,6 +103,26 @@ def test_summary_holds_each_task_to_its_bar():
     assert found['push']['successes'] == 7
     assert not summary([row(factor=0.9)])['reach']['real_time']
     assert summary([row(success=False)])['reach']['time_to_goal_mean'] is None
+
+
+def test_latencies_of_a_row_are_those_of_its_episode():
+    """Not those of the gate's diagnostics, which look back over what came before."""
+    found = Row.of(episode())
+    assert found.latencies == (30.0, 50.0, 40.0)
+    assert (found.latency_p50, found.latency_p99) == pytest.approx((40.0, 49.8))
+    silent = Row.of(replace(episode(), latencies=np.array([])))
+    assert np.isnan(silent.latency_p50) and np.isnan(silent.latency_p99)
+    json.dumps([asdict(found), asdict(silent)])
+
+
+def test_latencies_of_a_task_are_of_all_its_plans():
+    """A median over episodes would not see the one that was slow."""
+    rows = [row(latencies=(30.0,) * 98), row(latencies=(30.0,)), row(latencies=(80.0,) * 3),
+            row('push')]
+    found = summary(rows)
+    assert found['reach']['latency_ms_p50'] == 30.0
+    assert found['reach']['latency_ms_p99'] == 80.0
+    assert found['push']['latency_ms_p99'] is None
 
 
 def test_table_and_summary_can_be_printed_anywhere(capsys):

@@ -38,6 +38,12 @@ def test_episodes_and_recordings(domain):
     assert second.recording is None
     assert first.elapsed <= 5.1 and first.plan_rate > 1.0
     assert {MPC, SAFETY} <= set(first.figures)
+    for one in (first, second):
+        # One latency for each plan that the gate followed, none of what came before.
+        assert 3 < len(one.latencies) <= 1.2 * one.plan_rate * one.elapsed + 20
+        assert 0.0 < one.latencies.min() and one.latencies.max() < 2.0
+        assert 0 <= one.late <= one.planned
+    assert first.planned + second.planned > 3
     recording = first.recording
     assert len(recording.times) > 50 * first.elapsed
     assert np.all(np.diff(recording.times) > 0)
@@ -62,8 +68,10 @@ def test_report_of_live_episodes(domain):
     assert figures['episodes'] == 2 and figures['seed'] == 11 and figures['ros'] is True
     assert figures['success_rate'] == 1.0 - len(figures['failed_seeds']) / 2
     assert figures['return_mean'] < 0 and len(figures['times']) == 2
-    for name in ('plan_rate_hz', 'gate_rate_hz', 'latency_p99_ms', 'real_time_factor'):
+    for name in ('plan_rate_hz', 'gate_rate_hz', 'latency_p50_ms', 'latency_p99_ms',
+                 'latency_count', 'real_time_factor'):
         assert figures[name] > 0, name
+    assert 0.0 <= figures['late_share'] <= 1.0
 
 
 def test_death_during_an_episode(domain):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from wm_ros.evaluation.statistics import paired, wilson
+from wm_ros.evaluation.statistics import paired, percentiles, wilson
 
 # Extra hours of sleep under two drugs (Cushny & Peebles 1905, Student 1908).
 SLEEP = ((1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4),
@@ -78,3 +78,9 @@ def test_paired_differences_that_are_equal_leave_no_doubt():
 def test_what_is_not_paired_is_refused(first, second):
     with pytest.raises(ValueError, match='expected pairs'):
         paired(first, second)
+
+
+def test_percentiles():
+    assert percentiles(range(101)) == (50.0, 99.0)
+    assert percentiles([3.0], (0, 10, 100)) == (3.0, 3.0, 3.0)
+    assert np.isnan(percentiles([])).all() and len(percentiles([])) == 2

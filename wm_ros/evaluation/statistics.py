@@ -1,9 +1,17 @@
-"""Intervals for success rates and for paired differences."""
+"""Percentiles, and intervals for success rates and for paired differences."""
 
 import math
-from typing import Tuple
+from typing import Sequence, Tuple
 
 import numpy as np
+
+
+def percentiles(values: Sequence[float], shares: Sequence[float] = (50, 99)
+                ) -> Tuple[float, ...]:
+    """Return the value that each of ``shares`` (0 to 100) does not exceed; NaN for no values."""
+    if not len(values):
+        return (math.nan,) * len(shares)
+    return tuple(float(value) for value in np.percentile(values, shares))
 
 
 def wilson(successes: int, trials: int, z: float = 1.959964) -> Tuple[float, float]:

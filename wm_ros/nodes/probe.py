@@ -1,24 +1,37 @@
-"""Asks a running planner to change its parameters, and watches what its plans do."""
+"""Asks a running planner to change its parameters; watches what its plans and the arm do."""
 
 import time
-from typing import Any, List, Tuple
+from typing import Any, Callable, List, Sequence, Tuple
 
+import numpy as np
 from rcl_interfaces.msg import ParameterValue
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import get_parameter_value, Parameter
+from rclpy.serialization import deserialize_message
 from wm_ros.nodes import convert
 from wm_ros.nodes.client_node import ANSWER, ClientNode
 from wm_ros.param_table import MPC
 
+_JUMP = 0.1     # [rad] from one joint state to the next: a scene was drawn anew, nothing moved
+
 
 class PlannerProbe:
-    """A parameter client and a listener to ``mpc_node/plan``, in one node of its own."""
+    """
+    A parameter client, and a listener to ``mpc_node/plan`` and ``joint_states``, in one node.
 
-    def __init__(self, context=None, namespace: str = ''):
-        self._ros = ClientNode('planner_probe', namespace, context)
+    ``alive`` is asked during every wait and raises to end it.
+    """
+
+    def __init__(self, context=None, namespace: str = '',
+                 alive: Callable[[], Any] = lambda: None):
+        self._ros = ClientNode('planner_probe', namespace, context, alive)
         self._lengths: List[int] = []
+        self._states: List[bytes] = []
         self._ros.listen(convert.JointTrajectory, f'{MPC}/plan',
                          lambda msg: self._lengths.append(len(msg.points)))
+        # Read when they are asked for; until then the graph needs the time.
+        self._ros.listen(convert.JointState, 'joint_states',
+                         lambda data: self._states.append(data), raw=True)
 
     def close(self):
         """Leave the graph."""
@@ -40,11 +53,26 @@ class PlannerProbe:
                           if length == steps + 1), None),
             timeout, f'a plan of {steps} steps')
 
-    def plans_within(self, seconds: float) -> int:
-        """Return how many plans came within ``seconds``."""
-        end, before = time.monotonic() + seconds, len(self._lengths)
+    def watch(self, seconds: float) -> Tuple[int, float]:
+        """
+        Return how many plans came within ``seconds``, and the way [rad] of the arm in them.
+
+        Plans alone do not say that the arm moves: the gate may hold all the while.
+        """
+        end, before, first = time.monotonic() + seconds, len(self._lengths), len(self._states)
         self._ros.wait(lambda: time.monotonic() >= end, seconds + 1.0, 'the end of the time')
-        return len(self._lengths) - before
+        plans = len(self._lengths) - before
+        states = [deserialize_message(data, convert.JointState)
+                  for data in self._states[first:]]
+        return plans, way([state.position for state in states])
+
+
+def way(positions: Sequence[Sequence[float]]) -> float:
+    """Return the way [rad] of the joint that went farthest through ``positions`` [T][N]."""
+    if len(positions) < 2:
+        return 0.0
+    steps = np.abs(np.diff(np.array(positions, dtype=float), axis=0))
+    return float(steps[steps.max(1) < _JUMP].sum(0).max(initial=0.0))
 
 
 def not_a_number() -> ParameterValue:

@@ -1,0 +1,174 @@
+"""Figures of live episodes from known ones: latencies pooled, late plans, the bench's rows."""
+
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from rclpy.serialization import serialize_message
+from wm_ros.bench import live as bench
+from wm_ros.evaluation.live import report
+from wm_ros.evaluation.run import Request
+from wm_ros.nodes import convert, live, probe
+from wm_ros.nodes.episode_client import EpisodeClient, latencies_of, LiveEpisode
+from wm_ros.param_table import MPC, SAFETY
+from wm_ros.types import Code, Status, WmRosError
+
+EVALUATION = SimpleNamespace(
+    request=Request('reach', 3, seed=7), checkpoint='abc', robot='panda',
+    params={MPC: {'planner.type': 'mppi', 'planner.horizon': 10}})
+
+
+def episode(latencies, planned=10, late=0, seed=7, rolling=999.0, **kwargs):
+    """Return an episode whose diagnostics say something else than its latencies."""
+    return LiveEpisode(**{
+        'seed': seed, 'task': 'reach', 'goal': np.zeros(7), 'success': True, 'elapsed': 1.0,
+        'distance': 0.01, 'total_reward': -1.0, 'real_time_factor': 1.0, 'plan_rate': 40.0,
+        'latencies': np.array(latencies), 'planned': planned, 'late': late,
+        'figures': {SAFETY: {'latency_p50_ms': rolling, 'latency_p99_ms': rolling,
+                             'gate_rate_hz': 120.0}}, **kwargs})
+
+
+def test_latencies_of_all_episodes_are_one_heap():
+    """The slow plans of one episode of three are seen, as they would be in one long one."""
+    parts = [[0.03] * 300, [0.03] * 90, [0.2] * 10]
+    figures = report(EVALUATION, [episode(part) for part in parts])
+    heap = 1e3 * np.concatenate(parts)
+    assert figures['latency_p50_ms'] == pytest.approx(np.percentile(heap, 50))
+    assert figures['latency_p99_ms'] == pytest.approx(np.percentile(heap, 99)) == 200.0
+    assert figures['latency_count'] == 400
+    assert figures['gate_rate_hz'] == 120.0
+
+
+def test_late_plans_are_added_up_before_they_are_divided():
+    """An episode that no diagnostics fell into has none of its own: the next one has them."""
+    figures = report(EVALUATION, [episode([0.03], 0, 0), episode([0.03], 30, 6),
+                                  episode([0.03], 10, 0)])
+    assert figures['late_share'] == pytest.approx(6 / 40)
+
+
+def test_figures_of_nothing_are_not_a_number():
+    figures = report(EVALUATION, [episode([], 0, 0)])
+    assert figures['latency_count'] == 0
+    assert np.isnan([figures['latency_p50_ms'], figures['latency_p99_ms'],
+                     figures['late_share']]).all()
+
+
+def status(**figures):
+    return serialize_message(convert.status_to_msg(
+        Status(Code.OK, 'latency', figures), 'safety_node'))
+
+
+def test_only_latencies_of_the_episode_are_kept():
+    """Of statuses that have one: the percentiles over the gate's window are none."""
+    client = SimpleNamespace(_statuses=None, _gate_heard=False)
+    with_one = status(plan_age=0.01, latency=0.0312, latency_p99_ms=80.0)
+    EpisodeClient._on_gate(client, with_one)
+    assert client._gate_heard and client._statuses is None
+    client._statuses = []
+    for data in (with_one, status(plan_age=0.01, latency_p50_ms=30.0), status(),
+                 status(latency=0.05), status(latency=float('inf'))):
+        EpisodeClient._on_gate(client, data)
+    np.testing.assert_allclose(latencies_of(client._statuses), [0.0312, 0.05])
+    assert latencies_of([]).shape == (0,)
+
+
+def test_the_way_of_the_arm_is_that_of_its_farthest_joint():
+    still = [[0.1, 0.2]] * 50
+    assert probe.way([]) == probe.way(still[:1]) == probe.way(still) == 0.0
+    swing = [[0.01 * np.sin(t), 0.02 * t] for t in np.arange(0.0, 10.0, 0.1)]
+    assert probe.way(swing) == pytest.approx(0.02 * 9.9, abs=1e-9)
+    # A scene that is drawn anew puts the arm elsewhere, which is no motion.
+    assert probe.way(still + [[1.0, -1.0]] * 50) == 0.0
+
+
+@pytest.mark.parametrize('live_share, lockstep, holds', [
+    (0.97, 1.0, True), (0.96, 0.99, True), (0.95, 0.98, True), (1.0, 0.97, True),
+    (0.96, 1.0, False), (0.93, 0.97, False)])
+def test_three_episodes_of_a_hundred_are_three_points(monkeypatch, live_share, lockstep, holds):
+    monkeypatch.setattr(bench, '_played', lambda request, title: {
+        'success_rate': live_share, 'real_time_factor': 1.0, 'time_to_goal_mean': 1.0})
+    monkeypatch.setattr(bench, 'evaluate', lambda *_: {'success_rate': lockstep})
+    found = {row.figure: row for row in bench.live()}
+    assert found['live_push_difference'].holds is found['live_reach_difference'].holds is holds
+
+
+def test_rates_show_how_many_plans_were_late(monkeypatch):
+    monkeypatch.setattr(bench, '_played', lambda request, title: report(
+        EVALUATION, [episode([0.03], 40, 10, real_time_factor=0.99)]))
+    found = {row.figure: row for row in bench.rates()}
+    assert found['late_share/run3'].value == 0.25 and not found['late_share/run3'].bar
+    assert found['latency_p99/run3'].value == 30.0
+
+
+@pytest.fixture
+def played(monkeypatch):
+    """Let ``tuning`` play with a graph of paper; yield what it does, to be changed."""
+    does = SimpleNamespace(way=1.5, error=None, closed=0)
+
+    class Probe:
+        """Accepts a horizon of 8 alone."""
+
+        def __init__(self, context, alive=lambda: None):
+            self.alive = alive
+
+        def plans_until(self, steps, since, timeout=10.0):
+            end = time.monotonic() + 5.0
+            while does.error is not None:   # no plan ever comes
+                self.alive()
+                if time.monotonic() > end:
+                    raise WmRosError('a plan did not come')
+            return 1
+
+        def change(self, name, value):
+            return value == 8, 'for a reason', 5
+
+        def watch(self, seconds):
+            return round(40 * seconds), does.way
+
+        def close(self):
+            does.closed += 1
+
+    class Client:
+        """Plays an episode in no time."""
+
+        def run(self, seed):
+            if does.error is not None:
+                raise does.error
+            return episode([0.03], seed=seed)
+
+    class Graph:
+        """Is up at once."""
+
+        context = None
+
+        def __init__(self, options, log):
+            pass
+
+        def __enter__(self):
+            return Client()
+
+        def __exit__(self, *_):
+            does.closed += 1
+
+    monkeypatch.setattr(live, 'LiveGraph', Graph)
+    monkeypatch.setattr(probe, 'PlannerProbe', Probe)
+    return does
+
+
+@pytest.mark.parametrize('way, moves', [(1.5, True), (0.01, False)])
+def test_plans_without_motion_are_not_enough(played, way, moves):
+    played.way = way
+    found = {row.figure: row for row in bench.tuning()}
+    assert found['plans_per_second_after'].holds
+    assert found['joint_way_after'].holds is moves
+    assert sum(name.startswith('horizon_refused/') for name in found) == 4
+    assert found['tuning_successes'].value >= 1
+    assert played.closed == 2
+
+
+def test_an_error_of_the_episodes_is_that_of_the_bench(played):
+    played.error = WmRosError('mpc_node was killed by SIGKILL during an episode')
+    with pytest.raises(WmRosError, match='killed by SIGKILL'):
+        bench.tuning()
+    assert played.closed == 2
