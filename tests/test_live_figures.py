@@ -73,6 +73,25 @@ def test_only_latencies_of_the_episode_are_kept():
     assert latencies_of([]).shape == (0,)
 
 
+def test_late_plans_are_of_those_seen_when_the_diagnostics_came():
+    """Plans that came since would make the share too small; other graphs count nothing."""
+    client = SimpleNamespace(
+        _ros=SimpleNamespace(node=SimpleNamespace(get_namespace=lambda: '/left')),
+        _figures={}, _planned=40, _counts=(0, 0))
+
+    def hear(name, **figures):
+        EpisodeClient._on_diagnostics(client, convert.diagnostics(
+            [convert.status_to_msg(Status(Code.OK, '', figures), name)], 1.0))
+
+    hear('left/mpc_node', late=6)
+    client._planned = 70
+    hear('left/safety_node', late=9)
+    hear('right/mpc_node', late=50)
+    assert client._counts == (40, 6)
+    hear('left/mpc_node', late=8)
+    assert client._counts == (70, 8)
+
+
 def test_the_way_of_the_arm_is_that_of_its_farthest_joint():
     still = [[0.1, 0.2]] * 50
     assert probe.way([]) == probe.way(still[:1]) == probe.way(still) == 0.0
