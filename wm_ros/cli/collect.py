@@ -20,7 +20,7 @@ def add_parser(subparsers):
     parser = subparsers.add_parser(
         'collect', help='record episodes', description=__doc__, epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--task', required=True, help='reach or push')
+    parser.add_argument('--task', required=True, help='such as reach or push')
     parser.add_argument('--output', required=True, metavar='DIR', help='folder to write to')
     parser.add_argument('--episodes', type=int, default=100, metavar='N')
     parser.add_argument('--source', choices=('noisy', 'script', 'random'), default='noisy',

@@ -26,7 +26,7 @@ def add_parser(subparsers):
     parser = subparsers.add_parser(
         'evaluate', help='measure success', description=__doc__, epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--task', required=True, help='reach or push')
+    parser.add_argument('--task', required=True, help='such as reach or push')
     parser.add_argument('--episodes', type=int, default=100, metavar='N')
     parser.add_argument('--seed', type=int, default=0, help='seed of the first episode')
     parser.add_argument('--planner', default='',

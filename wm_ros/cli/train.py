@@ -23,7 +23,7 @@ def add_parser(subparsers):
     parser = subparsers.add_parser(
         'train', help='train a world model', description=__doc__, epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--task', required=True, help='reach or push')
+    parser.add_argument('--task', required=True, help='such as reach or push')
     parser.add_argument('--output', default='', metavar='NAME',
                         help='checkpoint to write: NAME.safetensors and NAME.json '
                         '(default: <robot>_<task>)')

@@ -25,7 +25,7 @@ _ENVIRONMENT = {**ENVIRONMENT, DIE_WITH_PARENT: '1'}
 #: name: (default, what it is); '' as a default means: as the parameter files say.
 ARGUMENTS = {
     'namespace': ('', 'namespace of all nodes and relative topics'),
-    'task': ('', 'reach or push'),
+    'task': ('', 'such as reach or push'),
     'robot': ('', 'a name in config/robots, or the path of such a file'),
     'checkpoint': ('', 'world model; empty: the one shipped for robot and task'),
     'params_file': ('', 'ROS parameter file, read after the shipped ones'),

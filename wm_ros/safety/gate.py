@@ -156,11 +156,6 @@ class SafetyGate:
             self._new_settings = settings
 
     @property
-    def paused(self) -> bool:
-        """Whether the gate is paused, by request or after an emergency stop."""
-        return self._paused
-
-    @property
     def silent(self) -> bool:
         """Whether the gate is paused and at rest, so that the command need not be sent."""
         return self._silent
