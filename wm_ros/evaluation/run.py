@@ -1,9 +1,10 @@
 """Many closed-loop episodes, on several cores, into one report."""
 
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 import multiprocessing
 import signal
+import threading
 from typing import Callable, List, Optional, Tuple
 
 import numpy as np
@@ -90,7 +91,9 @@ class Evaluation:
                     progress(results)
             return results
         context = multiprocessing.get_context('spawn')
-        with context.Pool(request.jobs, _start_worker, (request.task, self.params)) as pool:
+        with _deaf_to_interrupts():
+            pool = context.Pool(request.jobs, _start_worker, (request.task, self.params))
+        with pool:
             for result in pool.imap_unordered(_run_one, request.seeds):
                 results.append(result)
                 progress(results)
@@ -132,13 +135,30 @@ def _loop(task, params) -> ClosedLoop:
     return ClosedLoop(robot, task, model, params)
 
 
+@contextmanager
+def _deaf_to_interrupts():
+    """
+    Ignore Ctrl-C for a moment, and for ever in the processes that the block starts.
+
+    They get it as well, even while they import: it is for the one that started them to end
+    them.  What is ignored is inherited; a mask would not be, as multiprocessing lifts it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield       # only the main thread may say what becomes of signals
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 _worker: Optional[ClosedLoop] = None
 
 
 def _start_worker(task, params):
     global _worker
-    # Ctrl-C reaches the workers as well: it is for the process that started them to end them.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)    # where another thread has started it
     _worker = _loop(task, params)
 
 
