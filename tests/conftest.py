@@ -62,3 +62,13 @@ def processes(peer):
     yield start
     for process in started:
         process.stop()
+
+
+@pytest.fixture
+def robot_node(peer, processes):
+    """Yield a function (**parameters) -> RobotProcess."""
+    from robot_node_testing import RobotProcess
+
+    def start(**parameters):
+        return RobotProcess(peer, processes, **parameters)
+    return start

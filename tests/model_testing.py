@@ -1,12 +1,13 @@
 """What the tests of models and planners share: small untrained models, observations."""
 
 import numpy as np
+import pytest
 import torch
 from wm_ros.robot.kinematics import Kinematics
 from wm_ros.robot.robot import load_robot
 from wm_ros.tasks import get_task
-from wm_ros.types import Episode, Observation
-from wm_ros.world_model import WorldModel
+from wm_ros.types import CheckpointError, Episode, Observation
+from wm_ros.world_model import load_checkpoint, WorldModel
 from wm_ros.world_model.dynamics import Dynamics, ModelConfig
 
 ROBOT = load_robot('panda')
@@ -70,3 +71,12 @@ def make_episode(task='reach', steps=12, seed=0, expert=True, scale=0.01):
         task=task, states=np.array(states), goal=GOAL, actions=actions,
         rewards=-rng.random(steps).astype(np.float32), success=bool(seed % 2), source='test',
         expert=0.5 * actions if expert else None)
+
+
+def refusal(path, robot=ROBOT, task=None) -> str:
+    """Return the one line with which a checkpoint is refused."""
+    with pytest.raises(CheckpointError) as caught:
+        load_checkpoint(str(path), robot, task or get_task('reach'))
+    text = str(caught.value)
+    assert '\n' not in text and len(text) < 600 + len(str(path))
+    return text

@@ -9,7 +9,7 @@ import re
 import resource
 import struct
 
-from model_testing import make_dynamics, make_model, ROBOT, SMALL
+from model_testing import make_dynamics, make_model, refusal, ROBOT, SMALL
 import numpy as np
 import pytest
 from safetensors.torch import save as save_tensors
@@ -40,15 +40,6 @@ def damage(path, weights=None, **meta):
         path.with_suffix('.safetensors').write_bytes(weights)
         data['weights_sha256'] = hashlib.sha256(weights).hexdigest()
     file.write_text(json.dumps({key: value for key, value in data.items() if value is not None}))
-
-
-def refusal(path, robot=ROBOT, task=REACH) -> str:
-    """Return the one line with which a checkpoint is refused."""
-    with pytest.raises(CheckpointError) as caught:
-        load_checkpoint(str(path), robot, task)
-    text = str(caught.value)
-    assert '\n' not in text and len(text) < 600 + len(str(path))
-    return text
 
 
 def tensors(**changes):

@@ -3,14 +3,13 @@
 from dataclasses import fields, replace
 import json
 
-from model_testing import make_dynamics, ROBOT
+from model_testing import make_dynamics, refusal, ROBOT
 import numpy as np
 import pytest
 from wm_ros.robot import motion
 from wm_ros.robot.motion import MotionRule
 from wm_ros.tasks import get_task
-from wm_ros.types import CheckpointError
-from wm_ros.world_model import load_checkpoint, save_checkpoint
+from wm_ros.world_model import save_checkpoint
 
 REACH = get_task('reach')
 
@@ -21,15 +20,6 @@ def saved(tmp_path):
     path = tmp_path / 'good'
     save_checkpoint(path, make_dynamics(), ROBOT, REACH, {}, 0.004)
     return path
-
-
-def refusal(path, robot=ROBOT, task=REACH) -> str:
-    """Return the one line with which a checkpoint is refused."""
-    with pytest.raises(CheckpointError) as caught:
-        load_checkpoint(str(path), robot, task)
-    text = str(caught.value)
-    assert '\n' not in text and len(text) < 600 + len(str(path))
-    return text
 
 
 def test_another_task(saved):

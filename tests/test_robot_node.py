@@ -2,7 +2,6 @@
 
 import json
 import signal
-import subprocess
 import time
 
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -10,70 +9,16 @@ from geometry_msgs.msg import PoseArray, PoseStamped, WrenchStamped
 import numpy as np
 import pytest
 from rclpy.duration import Duration
-from ros_testing import BEST_EFFORT, wait_until
+from robot_node_testing import by_name, ROBOT
+from ros_testing import wait_until
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from wm_ros.nodes import convert
 from wm_ros.nodes.qos import LATCHED
 from wm_ros.robot.kinematics import Kinematics
-from wm_ros.robot.robot import load_robot
 
 pytestmark = pytest.mark.slow
-ROBOT = load_robot('panda')
-ARM = 'arm_controller/joint_trajectory'
-
-
-class Node:
-    """A robot node in a process, and what a user of it has at hand."""
-
-    def __init__(self, peer, processes, **parameters):
-        arguments = [word for name, value in parameters.items()
-                     for word in ('-p', f'{name.replace("__", ".")}:={json.dumps(value)}')]
-        self.process = processes('sim.robot_node', '--ros-args', *arguments)
-        self.peer = peer
-        self.joints = peer.record(JointState, 'joint_states', BEST_EFFORT)
-        self.arm = peer.publisher(JointTrajectory, ARM, 1)
-        wait_until(
-            lambda: peer.node.count_subscribers(ARM) or self.process.process.poll(), 20.0,
-            'the robot node')
-
-    def reset(self):
-        """Return what ~/reset says."""
-        response = self.peer.trigger('robot_node/reset')
-        assert response.success
-        return json.loads(response.message)
-
-    def position(self):
-        """Return the next arm positions [N] rad, in the robot's order."""
-        msg = self.joints.next()
-        return by_name(msg, 'position')
-
-    def send(self, publisher, msg):
-        """Publish once the node is known to listen: what is sent before is lost."""
-        wait_until(publisher.get_subscription_count, 10.0, f'a listener of {publisher.topic}')
-        publisher.publish(msg)
-
-    def order(self, positions, names=ROBOT.joint_names, seconds=0.3):
-        """Send a trajectory of one point."""
-        point = JointTrajectoryPoint(positions=list(map(float, positions)))
-        point.time_from_start.nanosec = int(seconds * 1e9)
-        self.send(self.arm, JointTrajectory(joint_names=list(names), points=[point]))
-
-
-@pytest.fixture
-def start(peer, processes):
-    """Return a function that starts a robot node with these parameters."""
-    def make(**parameters):
-        return Node(peer, processes, **parameters)
-    return make
-
-
-def by_name(msg, quantity):
-    """Return position, velocity or effort [N] of the arm, in the robot's order."""
-    place = dict(zip(msg.name, getattr(msg, quantity)))
-    return np.array([place[name] for name in ROBOT.joint_names])
 
 
 def episode_of(msg):
@@ -81,9 +26,9 @@ def episode_of(msg):
     return {item.key: float(item.value) for item in msg.values}
 
 
-def test_joint_states_at_their_rate_with_honest_stamps(start):
+def test_joint_states_at_their_rate_with_honest_stamps(robot_node):
     """100 Hz, all joints by name, stamps even and fresh, whoever else is at work."""
-    node = start(task='push')
+    node = robot_node(task='push')
     node.joints.next()
     first = len(node.joints)
     wait_until(lambda: len(node.joints) >= first + 300, 30.0, '300 joint states')
@@ -102,9 +47,9 @@ def test_joint_states_at_their_rate_with_honest_stamps(start):
         assert np.isfinite(sample.positions).all() and len(sample.efforts) == 9
 
 
-def test_joint_states_are_in_no_ideal_order(start):
+def test_joint_states_are_in_no_ideal_order(robot_node):
     """As on hardware: fingers stand between the arm's joints, so only names will do."""
-    node = start(engine='mock')
+    node = robot_node(engine='mock')
     msg = node.joints.next()
     places = sorted(msg.name.index(name) for name in ROBOT.joint_names)
     assert places != list(range(places[0], places[0] + len(places)))
@@ -126,9 +71,9 @@ def test_joint_states_are_in_no_ideal_order(start):
     assert [place[name] for name in ROBOT.gripper_joint_names] == fingers
 
 
-def test_other_topics(start, peer):
+def test_other_topics(robot_node, peer):
     """Object poses, wrench and clock are there, in their frames."""
-    node = start(task='push')
+    node = robot_node(task='push')
     objects = peer.record(PoseArray, 'object_poses').next()
     assert objects.header.frame_id == ROBOT.base_frame and len(objects.poses) == 1
     assert objects.poses[0].position.z == pytest.approx(0.025, abs=0.003)
@@ -138,17 +83,17 @@ def test_other_topics(start, peer):
     assert convert.seconds(clock) == pytest.approx(convert.seconds(stamp), abs=0.5)
 
 
-def test_arm_obeys_by_name(start):
+def test_arm_obeys_by_name(robot_node):
     """A trajectory with the joints in another order moves the right ones."""
-    node = start()
+    node = robot_node()
     wanted = node.position() + np.linspace(0.05, 0.2, 7)
     node.order(wanted[::-1], ROBOT.joint_names[::-1])
     wait_until(lambda: np.abs(node.position() - wanted).max() < 0.01, 10.0, 'the arm there')
 
 
-def test_position_commands_and_gripper(start, peer):
+def test_position_commands_and_gripper(robot_node, peer):
     """The other command type, and both ways to move the gripper."""
-    node = start(command_timeout=5.0)
+    node = robot_node(command_timeout=5.0)
     arm = peer.publisher(Float64MultiArray, 'arm_controller/commands', 1)
     gripper = peer.publisher(Float64MultiArray, 'gripper_controller/commands', 1)
     fingers = peer.publisher(JointTrajectory, 'gripper_controller/joint_trajectory', 1)
@@ -167,9 +112,9 @@ def test_position_commands_and_gripper(start, peer):
     wait_until(lambda: abs(opened() - 0.01) < 0.003, 10.0, 'the gripper half closed')
 
 
-def test_bad_commands_are_refused_and_change_nothing(start):
+def test_bad_commands_are_refused_and_change_nothing(robot_node):
     """NaN, partial, doubled and unknown joints: a line in the log, and the arm stands."""
-    node = start(engine='mock')
+    node = robot_node(engine='mock')
     before = node.position()
 
     def refused(reason, *order):
@@ -188,9 +133,9 @@ def test_bad_commands_are_refused_and_change_nothing(start):
     assert 'Traceback' not in node.process.output()
 
 
-def test_commands_that_cease(start, peer):
+def test_commands_that_cease(robot_node, peer):
     """After command_timeout the arm stands where it is, and obeys the next command."""
-    node = start(command_timeout=0.2)
+    node = robot_node(command_timeout=0.2)
     wanted = node.position() + 0.1
     node.order(wanted, seconds=0.1)
     wait_until(lambda: np.abs(node.position() - wanted).max() < 0.02, 10.0, 'the arm there')
@@ -200,9 +145,9 @@ def test_commands_that_cease(start, peer):
     wait_until(lambda: np.abs(node.position() - wanted + 0.1).max() < 0.02, 10.0, 'and back')
 
 
-def test_episodes_follow_the_seed(start, peer):
+def test_episodes_follow_the_seed(robot_node, peer):
     """A seed that was set is used exactly, the next one counts up, and the same is the same."""
-    node = start(task='push', engine='mock', seed=3)
+    node = robot_node(task='push', engine='mock', seed=3)
     goals = peer.record(PoseStamped, 'robot_node/goal', LATCHED)
     wait_until(lambda: len(goals), 10.0, 'the first goal')
     assert goals.messages[0].header.frame_id == ROBOT.base_frame
@@ -222,9 +167,9 @@ def test_episodes_follow_the_seed(start, peer):
     assert not peer.set('robot_node', engine='pybullet').successful
 
 
-def test_episode_succeeds_when_the_arm_is_at_the_goal(start, peer):
+def test_episode_succeeds_when_the_arm_is_at_the_goal(robot_node, peer):
     """The truth is published, success is latched, and the time-out comes when it must."""
-    node = start(engine='mock')
+    node = robot_node(engine='mock')
     episodes = peer.record(DiagnosticStatus, 'robot_node/episode')
     scene = node.reset()
     running = episode_of(episodes.next(lambda msg: episode_of(msg)['elapsed'] < 2.0))
@@ -241,9 +186,9 @@ def test_episode_succeeds_when_the_arm_is_at_the_goal(start, peer):
     assert late.message == 'timeout' and episode_of(late)['elapsed'] >= 5.0
 
 
-def test_lockstep(start, peer):
+def test_lockstep(robot_node, peer):
     """Time stands still without ~/step, and the same steps give the same end."""
-    node = start(task='push', lockstep=True)
+    node = robot_node(task='push', lockstep=True)
     ends = []
     for _ in range(2):
         assert peer.set('robot_node', seed=5).successful
@@ -264,55 +209,16 @@ def test_lockstep(start, peer):
     assert ends[0] == ends[1]
 
 
-def test_step_is_for_lockstep(start, peer):
+def test_step_is_for_lockstep(robot_node, peer):
     """In real time it says how to get there."""
-    start(engine='mock')
+    robot_node(engine='mock')
     response = peer.trigger('robot_node/step')
     assert not response.success and 'lockstep' in response.message
 
 
-def children_of(pid):
-    """Return the command lines of a process's children."""
-    return subprocess.run(['ps', '--ppid', str(pid), '-o', 'args='], capture_output=True,
-                          text=True).stdout
-
-
-def test_camera_works_only_while_somebody_looks(start, peer):
-    """Pictures of the asked size; the camera's process comes and goes with the subscriber."""
-    node = start(task='push', camera__width=80, camera__height=60, camera__depth=True)
-    node.joints.next()
-    assert 'sim.camera' not in children_of(node.process.pid)
-    images = peer.record(Image, 'camera/image_raw', BEST_EFFORT)
-    depths = peer.record(Image, 'camera/depth/image_raw', BEST_EFFORT)
-    infos = peer.record(CameraInfo, 'camera/camera_info', BEST_EFFORT)
-    _, rgb = convert.image_from_msg(images.next())
-    assert rgb.shape == (60, 80, 3) and rgb.std() > 10
-    _, depth = convert.depth_from_msg(depths.next())
-    assert depth.shape == (60, 80) and 0.3 < depth[45, 40] < 3.0
-    assert infos.next().k[2] == 40.0
-    assert 'sim.camera' in children_of(node.process.pid)
-    for recorder in (images, depths, infos):
-        peer.node.destroy_subscription(recorder._subscription)
-    wait_until(lambda: 'sim.camera' not in children_of(node.process.pid), 10.0,
-               'the end of the camera process')
-
-
-def test_large_pictures_do_not_disturb_the_joint_states(start, peer):
-    """Rendering takes far longer than the time between joint states."""
-    node = start(task='push', camera__width=320, camera__height=240)
-    images = peer.record(Image, 'camera/image_raw', BEST_EFFORT)
-    images.next()
-    first, pictures = len(node.joints), len(images)
-    wait_until(lambda: len(node.joints) >= first + 300, 10.0, '300 joint states')
-    assert len(images) > pictures + 5
-    steps = np.diff([convert.seconds(msg.header.stamp)
-                     for msg in node.joints.messages[first:first + 300]])
-    assert np.isin(np.round(steps * 240), (2, 3)).mean() > 0.9
-
-
-def test_a_stopped_process_does_not_hurry_afterwards(start):
+def test_a_stopped_process_does_not_hurry_afterwards(robot_node):
     """Time that the machine took away is lost, not made up for in a burst."""
-    node = start(engine='mock')
+    node = robot_node(engine='mock')
     node.joints.next()
     node.process.signal(signal.SIGSTOP)
     time.sleep(1.0)

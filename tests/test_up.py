@@ -100,10 +100,10 @@ def test_up_and_down(up):
     children = running.children()
     assert sorted(children) == sorted(NODES)
     second = up('sim', domain=running.domain)
-    assert second.process.wait(DOWN) == 2
+    assert second.process.wait(DOWN) == 2, second.text()
     assert 'runs already' in second.text() and 'starting' not in second.text()
     assert len(second.text().strip().splitlines()) == 1
-    assert running.end() == 0
+    assert running.end() == 0, running.text()
     gone(children.values())
     assert 'Traceback' not in running.text()
 
@@ -115,7 +115,7 @@ def test_death_of_a_node_ends_all(up, victim):
     running = up('sim', '--use-mock-hardware').active()
     children = running.children()
     os.kill(children[victim], signal.SIGKILL)
-    assert running.process.wait(DOWN) == 1
+    assert running.process.wait(DOWN) == 1, running.text()
     last = running.text().strip().splitlines()[-1]
     assert last == (f'wm_ros: error: {victim} was killed by SIGKILL; '
                     'all others have been stopped')
@@ -139,7 +139,7 @@ def test_a_node_that_hangs_is_killed(up):
     running = up('sim', '--use-mock-hardware').active()
     children = running.children()
     os.kill(children['sensor_node'], signal.SIGSTOP)
-    assert running.end() == 0
+    assert running.end() == 0, running.text()
     gone(children.values())
 
 
@@ -150,7 +150,7 @@ def test_early_and_repeated_interrupts(up):
     wait_until(lambda: len(running.children()) == len(NODES), DOWN, 'the processes')
     children = running.children()
     running.process.send_signal(signal.SIGINT)
-    assert running.end(signal.SIGTERM) == 0
+    assert running.end(signal.SIGTERM) == 0, running.text()
     gone(children.values())
     assert 'Traceback' not in running.text()
 
@@ -161,7 +161,7 @@ def test_single_process_in_a_namespace(up):
     running = up('sim', '--single-process', '--namespace', 'left', '--use-mock-hardware').active()
     children = running.children()
     assert list(children) == ['graph_node']
-    assert running.end() == 0
+    assert running.end() == 0, running.text()
     gone(children.values())
 
 
@@ -171,7 +171,7 @@ def test_bad_checkpoint_is_said_in_one_line(up, tmp_path):
     checkpoint = tmp_path / 'model.safetensors'
     checkpoint.write_bytes(b'not a checkpoint')
     running = up('sim', '--use-mock-hardware', '--checkpoint', str(checkpoint))
-    assert running.process.wait(UP) == 2
+    assert running.process.wait(UP) == 2, running.text()
     last = running.text().strip().splitlines()[-1]
     assert last.startswith('wm_ros: error: world_model_node: could not configure: ')
     assert str(checkpoint) in last or 'model' in last
@@ -189,7 +189,7 @@ def test_bad_checkpoint_is_said_in_one_line(up, tmp_path):
 def test_what_cannot_be_is_refused_before_anything_starts(up, arguments, expected):
     """One line, exit code 2, no process."""
     running = up('sim', *arguments)
-    assert running.process.wait(DOWN) == 2
+    assert running.process.wait(DOWN) == 2, running.text()
     lines = running.text().strip().splitlines()
     assert len(lines) == 1, lines
     assert lines[0].startswith('wm_ros: error: ') and expected in lines[0]
