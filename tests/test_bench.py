@@ -103,11 +103,15 @@ def test_a_kill_while_storing_leaves_whole_files(record, suffix, kept):
 def test_the_table_holds_rows_with_a_bar_and_variants_as_one():
     rows = [row('reach_success', 0.991), shown('for_comparison', 3.0, 's', ''),
             at_most('minutes/0', 4.0, 10, 'min', ''), at_most('minutes/1', 12.0, 10, 'min', ''),
-            true('mistake/a', True, ''), true('mistake/b', False, '')]
+            true('mistake/a', True, ''), true('mistake/b', False, ''),
+            at_least('rate/0', 119.98, 100, 'Hz', ''), at_least('rate/1', 120.01, 100, 'Hz', ''),
+            at_least('success', 0.9994, 0.5, 'share', '')]
     lines = markdown(rows).splitlines()[2:]
     assert lines == ['| reach success | 0.991 m | >= 0.5 | holds |',
                      '| minutes | 4 to 12 min (2 runs) | <= 10 | missed |',
-                     '| mistake | 1 of 2 cases | yes | missed |']
+                     '| mistake | 1 of 2 cases | yes | missed |',
+                     '| rate | 120 Hz, 2 times | >= 100 | holds |',
+                     '| success | 0.999 | >= 0.5 | holds |']
 
 
 def test_only_what_is_between_the_marks_is_replaced():

@@ -11,8 +11,9 @@ BEGIN, END = '<!-- figures -->\n', '<!-- /figures -->'
 def show(rows: Sequence[Figure]):
     """Print all rows."""
     from rich.console import Console
-    from rich.table import Table
-    table = Table('figure', 'value', 'bar', 'holds', 'note')
+    from rich.table import Column, Table
+    # A name that is cut off does not say which figure it is.
+    table = Table(Column('figure', overflow='fold'), 'value', 'bar', 'holds', 'note')
     for row in rows:
         mark = '' if not row.bar else ('yes' if row.holds else '[red]no[/red]')
         table.add_row(row.figure, _value(row), row.bar, mark, row.note)
@@ -49,9 +50,9 @@ def _together(group):
     if group[0].unit == YES_NO:
         return f'{sum(row.holds for row in group)} of {len(group)} cases'
     least, most = (choose(group, key=lambda row: row.value) for choose in (min, max))
-    if least.value == most.value:
+    if _number(least) == _number(most):
         return f'{_value(least)}, {len(group)} times'
-    return f'{least.value:g} to {_value(most)} ({len(group)} runs)'
+    return f'{_number(least)} to {_value(most)} ({len(group)} runs)'
 
 
 def _value(row):
@@ -59,4 +60,8 @@ def _value(row):
         return row.value
     if row.unit == YES_NO:
         return 'yes' if row.value else 'no'
-    return f'{row.value:g} {row.unit}'.strip()
+    return _number(row) if row.unit == 'share' else f'{_number(row)} {row.unit}'.strip()
+
+
+def _number(row):
+    return f'{row.value:.3f}' if row.unit == 'share' else f'{row.value:.4g}'
