@@ -235,6 +235,16 @@ def test_supervisor_passes_environment_and_output(modules, tmp_path):
     assert 'it is blue' in (tmp_path / 'log').read_text()
 
 
+def test_a_crash_in_compiled_code_says_where(modules, tmp_path):
+    """The log of a node that the middleware brings down holds the stacks of its threads."""
+    text = 'import ctypes\ndef main():\n    ctypes.string_at(0)\n'
+    with open(tmp_path / 'log', 'w', encoding='utf-8') as log:
+        with Supervisor(modules(victim=text), log) as supervisor:
+            ended = wait_until(supervisor.ended, 10.0, 'the end of the victim')
+    assert ended == Ended('victim', -signal.SIGSEGV)
+    assert 'victim_module.py", line 3 in main' in (tmp_path / 'log').read_text()
+
+
 def test_words_for_ends():
     """Signals by name, codes by number."""
     assert Ended('x', -9).text() == 'x was killed by SIGKILL'

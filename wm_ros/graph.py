@@ -24,7 +24,8 @@ ROBOT_SPEED_SCALE = 0.1
 
 #: For all processes of the graph, where nothing else is set.  On a robot other things run
 #: as well, and networks as small as ours get slower, not faster, by threads that spin.
-ENVIRONMENT = {'OMP_NUM_THREADS': '1', 'OMP_WAIT_POLICY': 'PASSIVE'}
+#: A crash in compiled code, the middleware's included, says where every thread was.
+ENVIRONMENT = {'OMP_NUM_THREADS': '1', 'OMP_WAIT_POLICY': 'PASSIVE', 'PYTHONFAULTHANDLER': '1'}
 
 _SHARED = ('robot', 'task', 'checkpoint', 'base_frame', 'ee_frame')
 

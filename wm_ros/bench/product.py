@@ -69,11 +69,15 @@ def planning():
                     f'{EPISODES} paired episodes, a failure counts as the time limit'),
             shown(f'push_success_{name}', other['success_rate'], 'share', command),
             shown(f'push_time_{name}', other['time_to_goal_mean'], 's', command,
-                  f'width {best}, tuned over {widths}' if name == 'dither' else '')]
+                  f'width {best}, tuned over {_rounded(widths)}' if name == 'dither' else '')]
     random = evaluate('push', 200, planner='random')
     rows.append(shown('push_success_random', random['success_rate'], 'share',
                       'wm_ros evaluate --task push --episodes 200 --planner random'))
     return rows
+
+
+def _rounded(values):
+    return {key: round(value, 3) for key, value in values.items()}
 
 
 def prediction():
