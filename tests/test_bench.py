@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 import json
+import re
 import subprocess
 import sys
 from types import ModuleType
@@ -9,7 +10,7 @@ from types import ModuleType
 from killing import killed_at_rename
 import pytest
 from wm_ros.bench import BENCHES
-from wm_ros.bench.record import at_least, at_most, Figure, Record, shown, true
+from wm_ros.bench.record import at_least, at_most, Figure, load_note, Record, shown, true
 from wm_ros.bench.suite import Part
 from wm_ros.bench.table import BEGIN, END, markdown, replace
 from wm_ros.cli import INTERRUPTED, main
@@ -40,6 +41,12 @@ def test_figures_hold_up_to_their_bar():
     assert not at_least('f', 0.94999999, 0.95, '', '').holds
     assert true('f', True, '').holds and not true('f', False, '').holds
     assert shown('f', float('nan'), '', '').holds
+
+
+def test_timings_are_noted_with_load_and_speed_of_the_machine():
+    note = re.fullmatch(r'load [0-9.]+ \(1 min\), [0-9.]+ \(5 min\) on [0-9]+ cores, '
+                        r'a million additions in ([0-9]+) ms', load_note())
+    assert note and int(note[1]) > 0
 
 
 def test_what_was_stored_is_read_again(record):
