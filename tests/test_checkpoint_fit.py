@@ -7,6 +7,7 @@ from model_testing import make_dynamics, refusal, ROBOT
 import numpy as np
 import pytest
 from wm_ros.robot import motion
+from wm_ros.robot.fingerprint import fingerprint
 from wm_ros.robot.motion import MotionRule
 from wm_ros.tasks import get_task
 from wm_ros.world_model import save_checkpoint
@@ -58,7 +59,7 @@ def test_a_robot_file_that_was_edited(saved):
 def test_no_constant_of_the_motion_is_forgotten(saved, monkeypatch):
     """Whatever MotionRule gets to know in the robot has to be in the fingerprint."""
     rule = MotionRule.of(ROBOT)
-    said = json.dumps(ROBOT.fingerprint())
+    said = json.dumps(fingerprint(ROBOT))
     for item in fields(rule):
         for number in np.atleast_1d(getattr(rule, item.name)).tolist():
             assert str(number) in said, item.name

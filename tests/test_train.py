@@ -16,6 +16,7 @@ from wm_ros.data import write_episode
 from wm_ros.learning.collect import Collector
 from wm_ros.learning.recipe import get_recipe, Recipe, RECIPES
 from wm_ros.learning.train import _TRAIN_SEEDS, one_step_errors, Training
+from wm_ros.robot.fingerprint import fingerprint
 from wm_ros.tasks import get_task
 from wm_ros.types import WmRosError
 from wm_ros.world_model import load_checkpoint, save_checkpoint, WorldModel
@@ -65,7 +66,7 @@ def test_how_it_was_trained_is_written_beside_the_weights(trained):
     meta = json.loads((folder / 'model.json').read_text())
     assert meta['weights_sha256'].startswith(digest)
     assert meta['config'] == training.model_config.to_dict()
-    assert meta['fingerprint'] == ROBOT.fingerprint()
+    assert meta['fingerprint'] == fingerprint(ROBOT)
     how = meta['training']
     assert how['seed'] == 0 and how['recipe'] == TINY.to_dict() and how['planner'] == QUICK
     assert how['trainer'] == training.trainer_config.to_dict()

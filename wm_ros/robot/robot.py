@@ -1,7 +1,6 @@
 """A robot: URDF + one YAML file that says what a URDF cannot."""
 
 from dataclasses import dataclass
-import hashlib
 from pathlib import Path
 from typing import Tuple
 
@@ -9,7 +8,7 @@ import numpy as np
 from wm_ros import paths
 from wm_ros.robot import urdf
 from wm_ros.robot.limits import JointLimits
-from wm_ros.types import ACTION_NAMES, WmRosError
+from wm_ros.types import WmRosError
 import yaml
 
 
@@ -55,40 +54,6 @@ class Robot:
             raise ValueError('workspace_low: expected less than workspace_high on each axis')
         if np.any(self.home < self.limits.lower) or np.any(self.home > self.limits.upper):
             raise ValueError('home: expected positions inside the joint limits')
-
-    def fingerprint(self) -> dict:
-        """
-        Return what a checkpoint must agree with, as plain data.
-
-        That is all that the motion it was trained on depends on: names, limits, the home
-        posture, and every constant of the motion rule.
-        """
-        # Late, as motion is built on this module.
-        from wm_ros.robot.motion import GRIPPER_STEP, MotionRule
-        rule = MotionRule.of(self)
-        return {
-            'joint_names': list(self.joint_names),
-            'base_frame': self.base_frame,
-            'ee_frame': self.ee_frame,
-            'lower': np.round(self.limits.lower, 6).tolist(),
-            'upper': np.round(self.limits.upper, 6).tolist(),
-            'velocity': np.round(self.limits.velocity, 6).tolist(),
-            'acceleration': np.round(self.limits.acceleration, 6).tolist(),
-            'home': self.home.tolist(),
-            'gripper_joint_names': list(self.gripper_joint_names),
-            'gripper_range': [self.gripper_min, self.gripper_max],
-            'action_names': list(ACTION_NAMES),
-            'gripper_step': GRIPPER_STEP,
-            'dt': self.dt,
-            'max_linear_speed': self.max_linear_speed,
-            'max_linear_acceleration': self.max_linear_acceleration,
-            'max_yaw_rate': self.max_yaw_rate,
-            'max_yaw_acceleration': self.max_yaw_acceleration,
-            'workspace_low': self.workspace_low.tolist(),
-            'workspace_high': self.workspace_high.tolist(),
-            'yaw_range': [float(rule.low[3]), float(rule.high[3])],
-            'urdf_sha256': hashlib.sha256(self.urdf.read_bytes()).hexdigest(),
-        }
 
 
 def load_robot(name: str = 'panda') -> Robot:

@@ -16,6 +16,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 import torch
 from wm_ros import paths
+from wm_ros.robot.fingerprint import fingerprint
 from wm_ros.robot.robot import Robot
 from wm_ros.tasks import TaskSpec
 from wm_ros.types import CheckpointError, ParameterError
@@ -37,7 +38,7 @@ def save_checkpoint(path: Path, dynamics: Dynamics, robot: Robot, task: TaskSpec
     digest = hashlib.sha256(weights).hexdigest()
     meta = {
         'format': FORMAT, 'task': task.name, 'robot': robot.name,
-        'config': dynamics.config.to_dict(), 'fingerprint': robot.fingerprint(),
+        'config': dynamics.config.to_dict(), 'fingerprint': fingerprint(robot),
         'object_names': list(task.object_names), 'expected_innovation': expected_innovation,
         'training': training, 'weights_sha256': digest,
     }
@@ -159,7 +160,7 @@ def _check_embodiment(path, meta, robot, task):
         raise CheckpointError(f'checkpoint {path}: made for the objects '
                               f'{_shown(meta["object_names"])}, expected '
                               f'{list(task.object_names)}')
-    ours = robot.fingerprint()
+    ours = fingerprint(robot)
     for key, value in ours.items():
         if meta['fingerprint'].get(key) != value:
             raise CheckpointError(
