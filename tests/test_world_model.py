@@ -37,8 +37,7 @@ def tensors(belief):
 def setpoint_of(model, state):
     layout = model.layout
     state = np.asarray(state, dtype=float)
-    return (np.append(state[..., layout.setpoint], state[..., [layout.yaw]], -1),
-            np.append(state[..., layout.setpoint_velocity], state[..., [layout.yaw_rate]], -1))
+    return state[..., layout.setpoint_pose], state[..., layout.setpoint_twist]
 
 
 def test_a_belief_tells_where_it_comes_from(model):

@@ -188,8 +188,7 @@ def one_step_errors(model: WorldModel, states: np.ndarray) -> np.ndarray:
     latent = dynamics.encode(rows[:1], dynamics.initial_latent(rows[:1]))[0]
     nothing, errors = np.zeros(0), []
     for state, row, now in zip(states, states[1:], rows[1:]):
-        known = Setpoint(np.append(row[layout.setpoint], row[layout.yaw]),
-                         np.append(row[layout.setpoint_velocity], row[layout.yaw_rate]))
+        known = Setpoint(row[layout.setpoint_pose].numpy(), row[layout.setpoint_twist].numpy())
         belief = Belief(0.0, state, latent.cpu().numpy(), nothing, nothing, nothing)
         after, latent = model.propagate(belief, lambda time, known=known: known, dt)
         errors.append(max(float((after[place] - now[place]).norm()) for place in places))

@@ -9,6 +9,7 @@ only what is left (contacts, objects) is the networks' part.
 
 from dataclasses import asdict, dataclass
 
+import numpy as np
 import torch
 from torch import nn
 from wm_ros.robot.motion import MotionRule
@@ -68,9 +69,7 @@ class Dynamics(nn.Module):
         self.register_buffer('lag', torch.zeros(4, 2))
         self.register_buffer('scale', torch.ones(outputs))
         self.register_buffer('active', torch.tensor(task.active, dtype=torch.float32))
-        for name in ('speed', 'acceleration', 'low', 'high'):
-            value = torch.as_tensor(getattr(self.rule, name), dtype=torch.float32)
-            self.register_buffer(f'rule_{name}', value, persistent=False)
+        self._register_rule()
         width = config.ensemble_hidden
         self.ensemble = EnsembleMLP(config.members, (contact + d, width, width, outputs))
         self.encoder = nn.Sequential(mlp((context + d, h, d)), SimNorm())
@@ -79,6 +78,16 @@ class Dynamics(nn.Module):
         self.value_heads = nn.ModuleList(
             mlp((intent + d, h, h, 1)) for _ in range(config.values))
         self.policy_head = mlp((intent + d, 2 * h, 2 * h, len(ACTION_NAMES)))
+
+    def _register_rule(self):
+        """Hold what is known of the motion as tensors, on whatever device the model is."""
+        rule = self.rule
+        for name, value in (
+                ('rule_speed', rule.speed), ('rule_change', rule.acceleration * rule.dt),
+                ('rule_walls', np.stack([rule.low, rule.high])), ('outward', [[-1.0], [1.0]]),
+                ('places', [1.0] * 3 + [0.0] * 3), ('poses', [[1.0], [0.0]])):
+            self.register_buffer(name, torch.tensor(np.asarray(value), dtype=torch.float32),
+                                 persistent=False)
 
     def initial_latent(self, like):
         """Return the latent [..., D] before anything was seen."""
@@ -91,41 +100,32 @@ class Dynamics(nn.Module):
     def move_setpoint(self, state, action):
         """Return ``state`` with the setpoint of the next step; exact."""
         layout, dt = self.layout, self.rule.dt
-        position = torch.cat([state[..., layout.setpoint],
-                              state[..., layout.yaw:layout.yaw + 1]], -1)
-        velocity = torch.cat([state[..., layout.setpoint_velocity],
-                              state[..., layout.yaw_rate:layout.yaw_rate + 1]], -1)
-        change = self.rule_acceleration * dt
-        wanted = self.rule_speed * action[..., :4].clamp(-1, 1)
-        reached = velocity + torch.minimum(torch.maximum(wanted - velocity, -change), change)
-        upper = self._brake(self.rule_high - position, velocity)
-        lower = -self._brake(position - self.rule_low, -velocity)
-        slowest, fastest = velocity - change, velocity + change
-        reached = torch.minimum(
-            torch.maximum(reached, lower), torch.minimum(torch.maximum(upper, slowest), fastest))
-        moved = position + 0.5 * dt * (velocity + reached)
+        position, velocity = state[..., layout.setpoint_pose], state[..., layout.setpoint_twist]
+        slowest, fastest = velocity - self.rule_change, velocity + self.rule_change
+        reached = (self.rule_speed * action[..., :4].clamp(-1, 1)).clamp(slowest, fastest)
+        lower, upper = self._brake(position, velocity).unbind(-2)
+        reached = torch.minimum(torch.maximum(reached, lower), upper.clamp(slowest, fastest))
+        moved = torch.add(position, velocity + reached, alpha=0.5 * dt)
         return self.with_setpoint(state, moved, reached)
 
-    def _brake(self, room, velocity):
-        change, dt = self.rule_acceleration * self.rule.dt, self.rule.dt
-        left = room - 0.5 * dt * velocity
-        steps = ((0.25 + (2.0 / dt) * left.clamp(min=0) / change).sqrt() - 0.5).floor()
-        towards = left / (dt * (steps + 1.0)) + 0.5 * change * steps
-        return torch.maximum(towards, -0.5 * change)
+    def _brake(self, position, velocity):
+        """Return between which velocities [..., 2, 4] the arm can still stop at its walls."""
+        change, dt = self.rule_change, self.rule.dt
+        coasting = torch.add(position, velocity, alpha=0.5 * dt)
+        left = self.outward * (self.rule_walls - coasting[..., None, :])
+        steps = ((0.25 + left.clamp(min=0) * (2.0 / dt / change)).sqrt() - 0.5).floor()
+        towards = torch.addcmul(left / (dt * steps + dt), steps, 0.5 * change)
+        return self.outward * torch.maximum(towards, -0.5 * change)
 
-    @staticmethod
-    def with_setpoint(state, position, velocity):
+    def with_setpoint(self, state, position, velocity):
         """Return ``state`` with another setpoint: position and yaw [..., 4], velocity."""
-        return torch.cat([
-            state[..., :6], position[..., :3], velocity[..., :3], position[..., 3:],
-            velocity[..., 3:], state[..., 14:]], -1)
+        return torch.cat([state[..., :6], position, velocity, state[..., 14:]], -1)
 
     def follow(self, state, following):
         """Return ``following`` with the end effector that the fitted lag predicts."""
-        inputs = self.lag_inputs(state, following)
-        moved = torch.einsum('...ai,io->...ao', inputs, self.lag)
-        ee = state[..., self.layout.ee] + moved[..., 0]
-        return torch.cat([ee, moved[..., 1], following[..., 6:]], -1)
+        moved = (self.lag_inputs(state, following) @ self.lag).transpose(-1, -2)
+        ee = torch.addcmul(moved.flatten(-2), state[..., :6], self.places)
+        return torch.cat([ee, following[..., 6:]], -1)
 
     def lag_inputs(self, state, following):
         """Return what the lag is fitted on, per axis [..., 3, 4]."""
@@ -142,39 +142,38 @@ class Dynamics(nn.Module):
 
     def apply_residual(self, state, following, residual):
         """Return the next state [..., X] that ``residual`` [..., O] makes."""
-        parts = [following[..., :6] + residual[..., :6], following[..., 6:15]]
-        for index in range(self.layout.objects):
-            thing = state[..., self.layout.object_slots(index)]
-            out = residual[..., 6 + 8 * index:14 + 8 * index]
-            yaw = thing[..., 3]
-            parts += [thing[..., :3] + rotate(out[..., :3], yaw), thing[..., 3:4] + out[..., 3:4],
-                      rotate(out[..., 4:7], yaw), out[..., 7:8]]
-        return torch.cat(parts, -1)
+        layout = self.layout
+        robot = [following[..., :6] + residual[..., :6], following[..., 6:15]]
+        if not layout.objects:
+            return torch.cat(robot, -1)
+        things, moved = layout.things(state), residual[..., 6:].unflatten(-1, (-1, 2, 4))
+        # Poses move by what is predicted, velocities become it.
+        moved = torch.addcmul(rotate(moved, things[..., 3]), things.unflatten(-1, (2, 4)),
+                              self.poses)
+        return torch.cat([*robot, moved.flatten(-3)], -1)
 
     def target_residual(self, state, following, reached):
         """Return the residual [..., O] that leads from ``state`` to ``reached``."""
-        parts = [reached[..., :6] - following[..., :6]]
-        for index in range(self.layout.objects):
-            where = self.layout.object_slots(index)
-            old, new = state[..., where], reached[..., where]
-            yaw = old[..., 3]
-            parts += [rotate(new[..., :3] - old[..., :3], -yaw), new[..., 3:4] - old[..., 3:4],
-                      rotate(new[..., 4:7], -yaw), new[..., 7:8]]
-        return torch.cat(parts, -1)
+        layout = self.layout
+        robot = reached[..., :6] - following[..., :6]
+        if not layout.objects:
+            return robot
+        old, new = layout.things(state), layout.things(reached).unflatten(-1, (2, 4))
+        moved = rotate(new - self.poses * old.unflatten(-1, (2, 4)), -old[..., 3])
+        return torch.cat([robot, moved.flatten(-3)], -1)
 
     def step(self, state, latent, action):
         """Return next state, next latent, disagreement [...] m, all after ``action``."""
         following = self.follow(state, self.move_setpoint(state, action))
         contact, members = self.residuals(state, latent, following)
-        residual = members.mean(0)
-        after = self.apply_residual(state, following, residual)
+        after = self.apply_residual(state, following, members.mean(0))
         latent = self.transition(torch.cat([contact, latent, action], -1))
         if self.layout.objects:
             places = members[..., 6:].unflatten(-1, (-1, 8))[..., :3]
         else:
             places = members[..., None, :3]
-        disagreement = (places - places.mean(0)).square().sum(-1).mean(0).sqrt().sum(-1)
-        return after, latent, disagreement
+        spread = places.var(0, correction=0).sum(-1).sqrt().sum(-1)
+        return after, latent, spread
 
     def reward(self, state, latent, goal):
         """Return the reward [...] of being in ``state``."""

@@ -1,87 +1,101 @@
 """What the networks see of an explicit state: relative, in the object's frame, precise."""
 
 import torch
+from torch import nn
 from wm_ros.tasks import TaskSpec
 from wm_ros.world_model.state import StateLayout
 
-
-def rotate(vector, yaw):
-    """Return ``vector`` [..., 3] turned by ``yaw`` [...] rad about z."""
-    c, s = torch.cos(yaw), torch.sin(yaw)
-    x, y, z = vector.unbind(-1)
-    return torch.stack([c * x - s * y, s * x + c * y, z], -1)
+_CENTRE = (0.5, 0.0, 0.2)       # [m], about the middle of a table-top workspace
+_TABLE = (0.5, 0.0, 0.0)
+_QUARTER = 4                    # boxes look the same after a quarter turn
 
 
-class Features:
+def rotate(vectors, yaw):
+    """Return ``vectors`` [..., V, N], whose first two are x and y, turned by ``yaw`` [...] rad."""
+    yaw = yaw[..., None, None]
+    planar, sine = vectors[..., :2], torch.sin(yaw)
+    across = torch.cat([-sine, sine], -1) * planar.flip(-1)
+    return torch.cat([torch.addcmul(across, planar, torch.cos(yaw)), vectors[..., 2:]], -1)
+
+
+class Features(nn.Module):
     """
     Fixed feature maps of states [..., X].
 
     ``contact`` is for the dynamics: where the tool is and goes, seen from each object;
     ``context`` is for the encoder, free of the goal; ``intent`` adds the goal for the
-    heads, with tanh at two scales, so that millimetres near the goal count.
+    heads, with tanh at two scales, so that millimetres near the goal count.  Written for few
+    operations: networks as small as these take less time than what is around them.
     """
 
     def __init__(self, layout: StateLayout, task: TaskSpec):
+        super().__init__()
         self.layout, self.task = layout, task
         # A task that never moves the gripper has never seen it at another width either.
-        self._gripper = 20.0 if task.active[4] else 0.0
+        gripper = 20.0 if task.active[4] else 0.0
         objects = layout.objects
         self.contact_width = 15 + 17 * objects
         self.context_width = 13 + 15 * objects
         self.intent_width = self.context_width + 9 * (1 + objects)
+        for name, values in (
+                ('robot_scale', [20.0] * 3 + [2.5] * 9 + [40.0] * 3),
+                ('object_scale', [4.0] * 6 + [40.0] * 3 + [2.5] * 3 + [0.2, 1.0, 1.0, 10.0, 1.0]),
+                ('object_shift', [0.0] * 15 + [-0.25, 0.0]),
+                ('context_scale', [4.0] * 3 + [2.5] * 3 + [20.0] * 3 + [2.5] * 3 + [gripper]),
+                ('thing_scale', [4.0] * 3 + [1.0] * 3 + [4.0] * 3 + [2.5] * 3 + [0.2, 1.0, 1.0]),
+                ('centre', _CENTRE), ('table', _TABLE), ('way_scale', [[4.0], [30.0], [120.0]])):
+            self.register_buffer(name, torch.tensor(values), persistent=False)
 
     def contact(self, state, following):
         """Return [..., contact_width] of ``state`` and the robot's part of ``following``."""
         layout = self.layout
-        ee, velocity = state[..., layout.ee], state[..., layout.ee_velocity]
-        lag = state[..., layout.setpoint] - ee
-        ahead = following[..., layout.ee] - ee
-        parts = [20 * lag, 2.5 * velocity, 2.5 * state[..., layout.setpoint_velocity],
-                 2.5 * following[..., layout.setpoint_velocity], 40 * ahead]
-        for index in range(layout.objects):
-            thing = state[..., layout.object_slots(index)]
-            yaw = thing[..., 3]
-            offset = rotate(ee - thing[..., :3], -yaw)
-            after = rotate(following[..., layout.ee] - thing[..., :3], -yaw)
-            parts += [
-                _near(offset), _near(after), 40 * (after - offset),
-                2.5 * rotate(thing[..., 4:7], -yaw), 0.2 * thing[..., 7:8],
-                torch.tanh(20 * (offset[..., :2].abs().amax(-1, keepdim=True) - 0.03)),
-                torch.tanh(20 * (after[..., :2].abs().amax(-1, keepdim=True) - 0.03)),
-                10 * thing[..., 2:3] - 0.25,
-                torch.tanh(30 * (after[..., 2:3] - 0.05))]
-        return torch.cat(parts, -1)
+        ee, ahead = state[..., layout.ee], following[..., layout.ee]
+        robot = torch.cat([
+            state[..., layout.setpoint] - ee, state[..., layout.ee_velocity],
+            state[..., layout.setpoint_velocity], following[..., layout.setpoint_velocity],
+            ahead - ee], -1) * self.robot_scale
+        if not layout.objects:
+            return robot
+        return torch.cat([robot, self._touch(layout.things(state), ee, ahead).flatten(-2)], -1)
+
+    def _touch(self, things, ee, ahead):
+        """Return the tool's way from ``ee`` to ``ahead`` as ``things`` [..., M, 8] see it."""
+        place = things[..., :3]
+        seen = rotate(torch.stack([ee[..., None, :] - place, ahead[..., None, :] - place,
+                                   things[..., 4:7]], -2), -things[..., 3])
+        ways = seen[..., :2, :]
+        rim = ways[..., :2].abs().amax(-1)
+        # Distances saturate away from where contact happens: the rim and the top of a block.
+        near = torch.tanh(torch.cat([
+            5 * ways.flatten(-2), 20 * rim - 0.6, 30 * ways[..., 1, 2:] - 1.5], -1))
+        return torch.addcmul(self.object_shift, torch.cat([
+            near[..., :6], ways[..., 1, :] - ways[..., 0, :], seen[..., 2, :], things[..., 7:],
+            near[..., 6:8], things[..., 2:3], near[..., 8:]], -1), self.object_scale)
 
     def context(self, state):
         """Return [..., context_width]: the state without its goal."""
         layout = self.layout
         ee = state[..., layout.ee]
-        parts = [4 * (ee - ee.new_tensor([0.5, 0.0, 0.2])), 2.5 * state[..., layout.ee_velocity],
-                 20 * (state[..., layout.setpoint] - ee),
-                 2.5 * state[..., layout.setpoint_velocity],
-                 self._gripper * state[..., layout.gripper:layout.gripper + 1]]
-        for index in range(layout.objects):
-            thing = state[..., layout.object_slots(index)]
-            offset = thing[..., :3] - ee
-            yaw = 4 * thing[..., 3:4]       # boxes look the same after a quarter turn
-            parts += [4 * offset, torch.tanh(30 * offset),
-                      4 * (thing[..., :3] - ee.new_tensor([0.5, 0.0, 0.0])),
-                      2.5 * thing[..., 4:7], 0.2 * thing[..., 7:8], torch.sin(yaw),
-                      torch.cos(yaw)]
-        return torch.cat(parts, -1)
+        robot = torch.cat([
+            ee - self.centre, state[..., layout.ee_velocity], state[..., layout.setpoint] - ee,
+            state[..., layout.setpoint_velocity], state[..., layout.gripper:layout.gripper + 1]],
+            -1) * self.context_scale
+        if not layout.objects:
+            return robot
+        things = layout.things(state)
+        place, yaw = things[..., :3], _QUARTER * things[..., 3:4]
+        offset = place - ee[..., None, :]
+        things = torch.cat([
+            offset, torch.tanh(30 * offset), place - self.table, things[..., 4:], torch.sin(yaw),
+            torch.cos(yaw)], -1) * self.thing_scale
+        return torch.cat([robot, things.flatten(-2)], -1)
 
     def intent(self, state, goal):
         """Return [..., intent_width] of ``state`` and ``goal`` [..., 3] (position)."""
         layout = self.layout
-        points = [state[..., layout.ee]]
-        points += [state[..., layout.object_position(i)] for i in range(layout.objects)]
-        parts = [self.context(state)]
-        for point in points:
-            way = goal - point
-            parts += [4 * way, torch.tanh(30 * way), torch.tanh(120 * way)]
-        return torch.cat(parts, -1)
-
-
-def _near(offset):
-    """Return an offset [..., 3] m scaled to where contact happens, saturating beyond."""
-    return 4 * torch.tanh(5 * offset)
+        points = state[..., None, layout.ee]
+        if layout.objects:
+            points = torch.cat([points, layout.things(state)[..., :3]], -2)
+        ways = (goal[..., None, :] - points)[..., None, :] * self.way_scale
+        near = torch.cat([ways[..., :1, :], torch.tanh(ways[..., 1:, :])], -2)
+        return torch.cat([self.context(state), near.flatten(-3)], -1)

@@ -89,8 +89,7 @@ class WorldModel:
     def _predict(self, previous, state, elapsed):
         """Return the predicted latent [1, D] and how surprising ``state`` [X] is."""
         layout = self.layout
-        setpoint = Setpoint(np.append(state[layout.setpoint], state[layout.yaw]),
-                            np.append(state[layout.setpoint_velocity], state[layout.yaw_rate]))
+        setpoint = Setpoint(state[layout.setpoint_pose], state[layout.setpoint_twist])
         before = self._tensor(previous.state)[None]
         after, latent, share = self._toward(before, self._tensor(previous.latent)[None],
                                             setpoint, elapsed)
@@ -110,12 +109,11 @@ class WorldModel:
         """
         layout, dt = self.layout, self.dynamics.rule.dt
         share = min(1.0, max(elapsed / dt, 1e-3))
-        velocity = torch.cat([state[:, layout.setpoint_velocity],
-                              state[:, layout.yaw_rate:layout.yaw_rate + 1]], 1)
+        velocity = state[:, layout.setpoint_twist]
         reached = self._tensor(np.concatenate([setpoint.position, setpoint.velocity]))[None]
         faster = velocity + (reached[:, 4:] - velocity) / share
-        change = self.dynamics.rule_acceleration * dt
-        faster = torch.minimum(torch.maximum(faster, velocity - change), velocity + change)
+        change = self.dynamics.rule_change
+        faster = faster.clamp(velocity - change, velocity + change)
         following = self._run.follow(
             state, self.dynamics.with_setpoint(state, reached[:, :4], faster))
         contact, members = self._run.residuals(state, latent, following)

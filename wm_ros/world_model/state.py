@@ -19,8 +19,8 @@ class StateLayout:
     """
     Where things stand in an explicit state [X]; X = 15 + 8 M.
 
-    End effector: position (3), velocity (3); setpoint: position (3), velocity (3), yaw,
-    yaw rate; gripper width.  Then per object: position (3), yaw, velocity (3), yaw rate.
+    End effector: position (3), velocity (3); setpoint: position (3), yaw, velocity (3), yaw
+    rate; gripper width.  Then per object: position (3), yaw, velocity (3), yaw rate.
     Metres, radians, seconds, base frame.
     """
 
@@ -29,10 +29,13 @@ class StateLayout:
     ee = slice(0, 3)
     ee_velocity = slice(3, 6)
     setpoint = slice(6, 9)
-    setpoint_velocity = slice(9, 12)
-    yaw = 12
+    yaw = 9
+    setpoint_velocity = slice(10, 13)
     yaw_rate = 13
+    setpoint_pose = slice(6, 10)        # position and yaw
+    setpoint_twist = slice(10, 14)      # their rates
     gripper = 14
+    robot = slice(0, _ROBOT_WIDTH)
 
     @cached_property
     def width(self) -> int:
@@ -48,6 +51,10 @@ class StateLayout:
         """Return where the position of object ``index`` stands."""
         start = _ROBOT_WIDTH + _OBJECT_WIDTH * index
         return slice(start, start + 3)
+
+    def things(self, states):
+        """Return the objects [..., M, 8] of ``states`` [..., X], a tensor; M > 0."""
+        return states[..., _ROBOT_WIDTH:].unflatten(-1, (self.objects, _OBJECT_WIDTH))
 
     def subject(self, task: TaskSpec) -> slice:
         """Return where the position of what ``task``'s goal refers to stands."""
