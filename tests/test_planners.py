@@ -27,8 +27,8 @@ class BrokenModel(WorldModel):
 
     broken, kind = (), 'state'
 
-    def imagine_with(self, *args):
-        dream = super().imagine_with(*args)
+    def imagine(self, *args, **kwargs):
+        dream = super().imagine(*args, **kwargs)
         rows = [row for row in self.broken if row < len(dream.actions)]
         with torch.inference_mode():
             if self.kind == 'state':

@@ -173,6 +173,19 @@ def test_a_dream_is_step_after_step(model):
         torch.testing.assert_close(dream.disagreement[:, t], doubt)
 
 
+def test_guided_futures_follow_the_prior(model):
+    state, latent = tensors(first_belief(model))
+    offsets, goal = 0.8 * torch.randn(5, 4, 5), torch.tensor([0.5, 0.1, 0.1])
+    dream = model.imagine(state, latent, offsets, goal, guided=3)
+    for t in range(4):
+        prior = model.policy(dream.states[:, t], dream.latents[:, t], goal.expand(5, 3))
+        wanted = (offsets[:, t] + prior).clamp(-1, 1)
+        torch.testing.assert_close(dream.actions[:3, t], wanted[:3])
+        torch.testing.assert_close(dream.actions[3:, t], offsets[3:, t].clamp(-1, 1))
+    again = model.imagine(state, latent, dream.actions)
+    torch.testing.assert_close(again.states, dream.states)
+
+
 def test_the_setpoint_of_a_dream_is_exact(model):
     state, latent = tensors(first_belief(model, rates=0.2 * np.ones(7)))
     rng = np.random.default_rng(0)

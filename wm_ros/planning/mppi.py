@@ -7,6 +7,7 @@ what the ensemble disagrees on costs.  Rows that are not finite are dropped and 
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Optional
 
 import numpy as np
@@ -55,33 +56,29 @@ def _roll(problem, sampling):
     settings, active = problem.settings, problem.model.dynamics.active
     count, guided = settings.num_samples, sampling.guided
     noise = correlated_noise(count, settings.horizon, len(active), settings, problem.rng)
-    noise = noise.to(problem.goal.device) * active * sampling.width
+    actions = noise.to(problem.goal.device) * active * sampling.width
     if guided:
-        noise[0] = 0.0          # the prior itself is always a candidate
+        actions[0] = 0.0        # the prior itself is always a candidate
     if guided < count:
-        noise[-1] = 0.0         # and so is the mean
-    goals = problem.goal.expand(guided, 3)
-
-    def act(t, x, z):
-        parts = []
-        if guided:
-            parts.append(problem.model.policy(x[:guided], z[:guided], goals))
-        if guided < count:
-            parts.append(sampling.mean[t].expand(count - guided, -1))
-        return (torch.cat(parts) + noise[:, t]).clamp(-1, 1)
-
-    return problem.model.imagine_with(problem.state, problem.latent, count, settings.horizon,
-                                      act)
+        actions[-1] = 0.0       # and so is the mean
+        actions[guided:] += sampling.mean
+    return problem.model.imagine(problem.state, problem.latent, actions, problem.goal, guided)
 
 
 def correlated_noise(count, horizon, width, settings, rng):
     """Return noise [K, H, A] of unit width, correlated along the horizon."""
     white = torch.randn(count, horizon, width, generator=rng)
-    keep = settings.noise_correlation
-    out = [white[:, 0]]
-    for t in range(1, horizon):
-        out.append(keep * out[-1] + (1 - keep * keep) ** 0.5 * white[:, t])
-    return torch.stack(out, 1)
+    return _correlation(horizon, settings.noise_correlation) @ white
+
+
+@lru_cache(maxsize=8)
+def _correlation(horizon, keep):
+    """Return the matrix [H, H] that makes AR(1) noise of unit width from white noise."""
+    steps = torch.arange(horizon, dtype=torch.float64)
+    apart = steps[:, None] - steps
+    matrix = torch.where(apart < 0, 0.0, keep ** apart.clamp(min=0))
+    matrix[:, 1:] *= (1.0 - keep * keep) ** 0.5
+    return matrix.float()
 
 
 def finite_elites(scores, dream, settings):

@@ -5,7 +5,8 @@ from typing import Callable, Dict, Mapping
 
 import torch
 from wm_ros.tasks import TaskSpec
-from wm_ros.world_model.model import Imagination, WorldModel
+from wm_ros.world_model.model import WorldModel
+from wm_ros.world_model.rollout import Imagination
 
 _UNIT = 0.1         # [m], distances count in units of it
 _INSIDE = 0.8       # share of the tolerance that a dream aims to be inside of

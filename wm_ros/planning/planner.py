@@ -8,7 +8,8 @@ import torch
 from wm_ros.planning.objective import Objective
 from wm_ros.planning.settings import PlannerSettings
 from wm_ros.types import NoValidPlan
-from wm_ros.world_model.model import Imagination, WorldModel
+from wm_ros.world_model.model import WorldModel
+from wm_ros.world_model.rollout import Imagination
 
 
 @dataclass(frozen=True)
@@ -67,10 +68,9 @@ class CorrelatedNoise:
 
 def policy_rollout(problem: Problem) -> Imagination:
     """Return the dream [1, H] of the policy prior acting alone."""
-    model, goal = problem.model, problem.goal[None]
-    return model.imagine_with(
-        problem.state, problem.latent, 1, problem.settings.horizon,
-        lambda t, x, z: model.policy(x, z, goal))
+    model = problem.model
+    nothing = problem.goal.new_zeros(1, problem.settings.horizon, len(model.dynamics.active))
+    return model.imagine(problem.state, problem.latent, nothing, problem.goal, guided=1)
 
 
 def _unsearched(problem, dream, actions):

@@ -1,6 +1,7 @@
 """The latent world model: belief, dynamics, heads, checkpoints."""
 
 from wm_ros.world_model.checkpoint import load_checkpoint, save_checkpoint
-from wm_ros.world_model.model import Imagination, WorldModel
+from wm_ros.world_model.model import WorldModel
+from wm_ros.world_model.rollout import Imagination
 
 __all__ = ['Imagination', 'WorldModel', 'load_checkpoint', 'save_checkpoint']

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional
 from wm_ros.robot.motion import MotionRule
 from wm_ros.robot.robot import Robot
 from wm_ros.tasks import TaskSpec
@@ -174,6 +175,27 @@ class Dynamics(nn.Module):
             places = members[..., None, :3]
         spread = places.var(0, correction=0).sum(-1).sqrt().sum(-1)
         return after, latent, spread
+
+    def partial_step(self, state, latent, setpoint, share):
+        """
+        Return the state and latent after ``share`` [..., 1] of a step that ends at ``setpoint``.
+
+        ``setpoint`` [..., 8] is position, yaw and their rates, as layout.setpoint_pose and
+        .setpoint_twist.  The networks know whole steps only: the setpoint's change of
+        velocity is extended to a whole step, and that share of the step's effect is taken.
+        """
+        pose, twist = setpoint[..., :4], setpoint[..., 4:]
+        velocity = state[..., self.layout.setpoint_twist]
+        faster = (velocity + (twist - velocity) / share).clamp(
+            velocity - self.rule_change, velocity + self.rule_change)
+        following = self.follow(state, self.with_setpoint(state, pose, faster))
+        contact, members = self.residuals(state, latent, following)
+        whole = self.apply_residual(state, following, members.mean(0))
+        action = functional.pad((faster / self.rule_speed).clamp(-1, 1),
+                                (0, len(ACTION_NAMES) - 4))
+        reached = self.transition(torch.cat([contact, latent, action], -1))
+        after = self.with_setpoint(torch.lerp(state, whole, share), pose, twist)
+        return after, torch.lerp(latent, reached, share)
 
     def reward(self, state, latent, goal):
         """Return the reward [...] of being in ``state``."""

@@ -1,25 +1,17 @@
 """The world model as the graph uses it: observe, propagate, imagine."""
 
 from dataclasses import dataclass
-from typing import NamedTuple, Optional
+from typing import Optional
 
 import numpy as np
 import torch
 from wm_ros.robot.robot import Robot
 from wm_ros.tasks import TaskSpec
 from wm_ros.types import Belief, Dream, Observation
+from wm_ros.world_model.compilation import compile_dynamics
 from wm_ros.world_model.dynamics import Dynamics
+from wm_ros.world_model.rollout import Imagination, Rollout
 from wm_ros.world_model.state import StateEstimator
-from wm_ros.world_model.tracing import traced
-
-
-class Imagination(NamedTuple):
-    """A dream as tensors: see ``Dream`` for the shapes."""
-
-    actions: torch.Tensor       # [K, H, A]
-    states: torch.Tensor        # [K, H + 1, X]
-    latents: torch.Tensor       # [K, H + 1, D]
-    disagreement: torch.Tensor  # [K, H]
 
 
 @dataclass(frozen=True)
@@ -48,7 +40,8 @@ class WorldModel:
         self.layout, self.latent_width = dynamics.layout, dynamics.config.latent
         self.expected_innovation = expected_innovation
         self._estimator = StateEstimator(robot, task)
-        self._run = traced(self.dynamics) if compiled else self.dynamics
+        self._run, self._rollout = (compile_dynamics(self.dynamics) if compiled
+                                    else (self.dynamics, Rollout(self.dynamics)))
 
     @torch.inference_mode()
     def observe(self, previous: Optional[Belief], observation: Observation) -> Belief:
@@ -90,39 +83,19 @@ class WorldModel:
         """Return the predicted latent [1, D] and how surprising ``state`` [X] is."""
         layout = self.layout
         setpoint = Setpoint(state[layout.setpoint_pose], state[layout.setpoint_twist])
-        before = self._tensor(previous.state)[None]
-        after, latent, share = self._toward(before, self._tensor(previous.latent)[None],
-                                            setpoint, elapsed)
+        after, latent = self._toward(self._tensor(previous.state)[None],
+                                     self._tensor(previous.latent)[None], setpoint, elapsed)
+        miss = after[0].cpu().numpy() - state
         places = [layout.ee] + [layout.object_position(i) for i in range(layout.objects)]
-        now = self._tensor(state)
-        miss = max(float((after[0, where] - now[where]).norm()) for where in places)
-        kept = self._tensor(previous.latent)[None]
-        latent = kept + share * (latent - kept)
-        return latent, miss / self.expected_innovation
+        worst = max(float(np.linalg.norm(miss[where])) for where in places)
+        return latent, worst / self.expected_innovation
 
     def _toward(self, state, latent, setpoint, elapsed):
-        """
-        Advance ``state`` [1, X] by ``elapsed`` [s] up to one step, the setpoint being given.
-
-        The dynamics know whole steps only: the setpoint's change of velocity is extended to
-        a whole step, and that share of the step's effect is taken.
-        """
-        layout, dt = self.layout, self.dynamics.rule.dt
-        share = min(1.0, max(elapsed / dt, 1e-3))
-        velocity = state[:, layout.setpoint_twist]
-        reached = self._tensor(np.concatenate([setpoint.position, setpoint.velocity]))[None]
-        faster = velocity + (reached[:, 4:] - velocity) / share
-        change = self.dynamics.rule_change
-        faster = faster.clamp(velocity - change, velocity + change)
-        following = self._run.follow(
-            state, self.dynamics.with_setpoint(state, reached[:, :4], faster))
-        contact, members = self._run.residuals(state, latent, following)
-        whole = self._run.apply_residual(state, following, members.mean(0))
-        after = state + share * (whole - state)
-        after = self.dynamics.with_setpoint(after, reached[:, :4], reached[:, 4:])
-        idle = state.new_zeros(1, len(self.dynamics.active))
-        idle[:, :4] = (faster / self.dynamics.rule_speed).clamp(-1, 1)
-        return after, self.dynamics.transition(torch.cat([contact, latent, idle], -1)), share
+        """Advance ``state`` [1, X] and its latent by ``elapsed`` [s] up to one step."""
+        share = min(1.0, max(elapsed / self.dynamics.rule.dt, 1e-3))
+        reached = np.concatenate([setpoint.position, setpoint.velocity, [share]])
+        reached = self._tensor(reached)[None]
+        return self._run.partial_step(state, latent, reached[:, :8], reached[:, 8:])
 
     @torch.inference_mode()
     def propagate(self, belief: Belief, setpoint_at, until: float):
@@ -137,33 +110,25 @@ class WorldModel:
         while until - time > 1e-3:
             elapsed = min(dt, until - time)
             time += elapsed
-            state, new, share = self._toward(state, latent, setpoint_at(time), elapsed)
-            latent = latent + share * (new - latent)
+            state, latent = self._toward(state, latent, setpoint_at(time), elapsed)
         last = setpoint_at(until)
         state = self.dynamics.with_setpoint(
             state, self._tensor(last.position)[None], self._tensor(last.velocity)[None])
         return state[0], latent[0]
 
-    def imagine(self, state, latent, actions) -> Imagination:
-        """Roll ``actions`` [K, H, A] from one state [X] and latent [D] (all tensors)."""
-        return self.imagine_with(state, latent, actions.shape[0], actions.shape[1],
-                                 lambda t, s, z: actions[:, t])
-
     @torch.inference_mode()
-    def imagine_with(self, state, latent, candidates, horizon, act) -> Imagination:
-        """Roll ``candidates`` futures whose actions are ``act(t, states, latents)`` [K, A]."""
-        x = state.expand(candidates, -1)
-        z = latent.expand(candidates, -1)
-        states, latents, actions, doubts = [x], [z], [], []
-        for t in range(horizon):
-            action = act(t, x, z)
-            x, z, doubt = self._run.step(x, z, action)
-            states.append(x)
-            latents.append(z)
-            actions.append(action)
-            doubts.append(doubt)
-        return Imagination(torch.stack(actions, 1), torch.stack(states, 1),
-                           torch.stack(latents, 1), torch.stack(doubts, 1))
+    def imagine(self, state, latent, actions, goal=None, guided: int = 0) -> Imagination:
+        """
+        Roll ``actions`` [K, H, A] from one state [X] and latent [D] (all tensors).
+
+        The first ``guided`` futures follow the policy prior to ``goal`` [3], with their
+        actions added to its own; the others take them as they are.  Clipped to [-1, 1].
+        """
+        if goal is None:
+            if guided:
+                raise ValueError(f'guided: got {guided} futures without a goal to guide them to')
+            goal = state[:3]
+        return Imagination(*self._rollout(state, latent, actions, goal, guided))
 
     @torch.inference_mode()
     def policy(self, states, latents, goals):

@@ -26,6 +26,18 @@ def test_compiled_is_the_same_to_the_bit(task, rows):
             assert torch.equal(got, expected)
 
 
+@pytest.mark.parametrize('guided', [0, 1, 5])
+def test_compiled_dreams_are_the_same_to_the_bit(guided):
+    model = load_checkpoint('', ROBOT, get_task('push'))
+    plain = WorldModel(model.dynamics, ROBOT, get_task('push'))
+    state = 0.3 * torch.randn(model.layout.width)
+    latent, actions = torch.rand(model.latent_width), torch.randn(5, 12, 5)
+    goal = torch.tensor([0.5, 0.1, 0.02])
+    for got, expected in zip(model.imagine(state, latent, actions, goal, guided),
+                             plain.imagine(state, latent, actions, goal, guided)):
+        assert torch.equal(got, expected)
+
+
 def test_compiled_follows_the_weights():
     """Training plays with the planner between its updates."""
     dynamics = make_dynamics()
