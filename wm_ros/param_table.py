@@ -63,7 +63,7 @@ _PLANNER = (
               dynamic=True),
     ParamSpec('planner.dt', 'double', 0.05, "The model's step; must equal the checkpoint's.",
               (MPC,), 's', 0.005, 1),
-    ParamSpec('planner.num_samples', 'int', 64, 'Candidates imagined per iteration.', (MPC,),
+    ParamSpec('planner.num_samples', 'int', 32, 'Candidates imagined per iteration.', (MPC,),
               '', 2, 65536, dynamic=True),
     ParamSpec('planner.num_elites', 'int', 8, 'Best candidates that shape the next '
               'distribution.', (MPC,), '', 1, 65536, dynamic=True),
@@ -71,7 +71,7 @@ _PLANNER = (
               (MPC,), '', 1, 100, dynamic=True),
     ParamSpec('planner.temperature', 'double', 0.5, 'Softness of the weights of the elites.',
               (MPC,), '', 1e-6, 1e6, dynamic=True),
-    ParamSpec('planner.num_policy_samples', 'int', 64, 'Candidates rolled from the policy '
+    ParamSpec('planner.num_policy_samples', 'int', 32, 'Candidates rolled from the policy '
               'prior.', (MPC,), '', 0, 65536, dynamic=True),
     ParamSpec('planner.noise_std', 'double', 0.3, 'Width of the sampling distribution, and '
               'of the noise of the dither.', (MPC,), 'of full action', 0, 2, dynamic=True),
