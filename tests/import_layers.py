@@ -6,12 +6,13 @@ from typing import Iterator, List, Optional, Tuple
 
 #: Modules and subpackages of wm_ros. Each may import its own layer and those before it.
 LAYERS = (
-    ('__init__', 'types', 'params', 'param_table', 'param_layers', 'param_docs', 'tasks', 'paths',
-     'graph'),
+    ('__init__', 'types', 'params', 'param_table', 'param_layers', 'param_docs', 'tasks', 'seeds',
+     'paths', 'workers', 'graph'),
     ('robot', 'safety', 'sensing'),
     ('world_model',),
     ('planning',),
-    ('data', 'learning', 'evaluation'),
+    ('data', 'evaluation'),
+    ('learning',),
     ('nodes', 'cli', 'bench', 'demo', 'console', '__main__'),
 )
 #: What sim may import from wm_ros, and what its ROS node may in addition.

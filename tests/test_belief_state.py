@@ -106,6 +106,18 @@ def test_noise_of_poses_is_damped(estimator):
     assert np.std(rows[20:, 4]) < 0.65 * raw
 
 
+def test_an_object_that_comes_back_has_not_leapt(estimator):
+    """It was hidden all the while it went there."""
+    state, step, hidden = None, 0.025, range(10, 22)
+    for k in range(24):
+        seen = k not in hidden
+        unseen = step * (k - hidden.start) if hidden.start < k <= hidden.stop else 0.0
+        place = block(0.4 + 0.1 * step * k) if seen else None
+        state = estimator.update(state, step * (k - 1), observe_at(step * k, poses=place), unseen)
+        if seen and k > 5:
+            assert state[LAYOUT.object_slots(0)][4] == pytest.approx(0.1, abs=0.02)
+
+
 def test_the_low_pass_counts_time_not_observations(estimator):
     rows = {period: track(estimator, [block(0.4 + 0.2 * period * k) for k in range(steps)],
                           period)

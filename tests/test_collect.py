@@ -5,11 +5,11 @@ import json
 from model_testing import ROBOT
 import numpy as np
 import pytest
+from wm_ros import seeds
 from wm_ros.bench.product import EPISODES
 from wm_ros.cli import main
 from wm_ros.data import read_episodes
-from wm_ros.learning.collect import _HELD_OUT, Collector, Noise, record, RECORDED
-from wm_ros.learning.train import _SEEDS, _TRAIN_SEEDS
+from wm_ros.learning.collect import Collector, Noise, record
 
 
 @pytest.fixture(scope='module')
@@ -72,8 +72,9 @@ def test_noise_comes_in_bursts_and_stays_within_reach():
 
 def test_seeds_of_recording_training_and_evaluation_are_apart():
     """So that no figure is measured on an episode that was trained on."""
-    trained_last = _TRAIN_SEEDS * (_SEEDS + 1)
-    assert EPISODES < _TRAIN_SEEDS < trained_last < RECORDED < RECORDED + 20_000_000 < _HELD_OUT
+    assert EPISODES < seeds.CALIBRATION < seeds.TRAINING
+    assert seeds.TRAINING * (seeds.RUNS + 1) < seeds.RECORDED
+    assert seeds.RECORDED + 20_000_000 < seeds.HELD_OUT
 
 
 def test_the_command_records_what_it_says(tmp_path, capsys):

@@ -21,7 +21,7 @@ def test_compiled_is_the_same_to_the_bit(task, rows):
     with torch.inference_mode():
         for got, expected in (
                 *zip(model._run.step(state, latent, action), dynamics.step(state, latent, action)),
-                (model.policy(state, latent, goal), dynamics.policy(state, latent, goal)),
+                (model._run.policy(state, latent, goal), dynamics.policy(state, latent, goal)),
                 (model.values(state, latent, goal), dynamics.values(state, latent, goal))):
             assert torch.equal(got, expected)
 
@@ -31,7 +31,7 @@ def test_compiled_dreams_are_the_same_to_the_bit(guided):
     model = load_checkpoint('', ROBOT, get_task('push'))
     plain = WorldModel(model.dynamics, ROBOT, get_task('push'))
     state = 0.3 * torch.randn(model.layout.width)
-    latent, actions = torch.rand(model.latent_width), torch.randn(5, 12, 5)
+    latent, actions = torch.rand(model.dynamics.config.latent), torch.randn(5, 12, 5)
     goal = torch.tensor([0.5, 0.1, 0.02])
     for got, expected in zip(model.imagine(state, latent, actions, goal, guided),
                              plain.imagine(state, latent, actions, goal, guided)):
@@ -44,11 +44,11 @@ def test_compiled_follows_the_weights():
     model = WorldModel(dynamics, ROBOT, get_task('reach'), compiled=True)
     state, goal = torch.zeros(3, dynamics.layout.width), torch.ones(3, 3)
     latent = dynamics.initial_latent(state)
-    before = model.policy(state, latent, goal)
+    before = model._run.policy(state, latent, goal)
     with torch.no_grad():
         for parameter in dynamics.parameters():
             parameter.add_(0.1)
-    after = model.policy(state, latent, goal)
+    after = model._run.policy(state, latent, goal)
     assert not torch.equal(before, after)
     with torch.no_grad():
         assert torch.equal(after, dynamics.policy(state, latent, goal))

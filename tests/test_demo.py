@@ -16,7 +16,7 @@ from rich.console import Console
 from ros_testing import Domain
 from std_msgs.msg import Header
 from wm_ros.demo import film, plot
-from wm_ros.demo.play import Row, summary, trimmed
+from wm_ros.demo.play import Row, showable, summary
 from wm_ros.demo.show import print_summary, Show
 from wm_ros.nodes import convert
 from wm_ros.nodes.episode_client import LiveEpisode
@@ -102,7 +102,7 @@ def test_summary_holds_each_task_to_its_bar():
     assert not found['reach']['met'] and not found['push']['met']
     assert found['push']['successes'] == 7
     assert not summary([row(factor=0.9)])['reach']['real_time']
-    assert summary([row(success=False)])['reach']['time_to_goal_mean'] is None
+    assert summary([row(success=False)])['reach']['time_of_successes_mean'] is None
 
 
 def test_latencies_of_a_row_are_those_of_its_episode():
@@ -194,8 +194,8 @@ def test_errors_of_the_imagination():
     """What was imagined exactly has none; a drift of 1 cm a step is found as such."""
     own = episode()
     real = plot.real_paths(own, KINEMATICS)
-    imagined = plot.imagined_paths(own, KINEMATICS, 0.05)
-    exact = plot.errors(imagined['end effector'], real['end effector'])
+    imagined = plot.imagined_paths(own, 0.05)
+    exact = plot.errors(imagined['end_effector'], real['end_effector'])
     assert max(max(values) for values in exact.values()) < 1e-4
     drift = plot.errors(imagined['block'], real['block'])
     for lookahead, values in drift.items():
@@ -212,7 +212,7 @@ def test_plot_is_written(tmp_path):
 
 def test_recordings_that_are_too_short_are_left_out():
     """Nothing can be shown of them."""
-    assert trimmed(episode().recording) and not trimmed(Recording(ROBOT))
+    assert showable(episode().recording) and not showable(Recording(ROBOT))
 
 
 @pytest.mark.slow

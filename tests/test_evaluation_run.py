@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 
+from model_testing import make_dynamics
 import pytest
 from wm_ros.cli import main
 from wm_ros.evaluation.closed_loop import Result
@@ -15,7 +16,7 @@ from wm_ros.evaluation.statistics import wilson
 from wm_ros.robot.robot import load_robot
 from wm_ros.tasks import get_task
 from wm_ros.types import WmRosError
-from wm_ros.world_model.checkpoint import read_meta
+from wm_ros.world_model import load_checkpoint, save_checkpoint
 
 #: What a reader of the figures may count on.
 PROMISED = {
@@ -74,8 +75,8 @@ def test_numbers_that_are_too_small_are_refused(numbers):
 
 
 def result(seed, success, time, plan_ms, **kwargs):
-    return Result(seed, success, time, kwargs.get('total', -1.0), plan_ms,
-                  kwargs.get('limited', 0), kwargs.get('held', 0), 0.1)
+    return Result(seed, success, time, kwargs.get('total', -1.0), plan_ms, round(120 * time),
+                  kwargs.get('limited', 0), kwargs.get('held', 0), kwargs.get('surprises', []))
 
 
 def test_report_of_known_results():
@@ -95,6 +96,26 @@ def test_report_of_known_results():
     # Of 8 s at the gate's 120 Hz.
     assert figures['held_share'] == pytest.approx(12 / 960)
     assert figures['limited_share'] == pytest.approx(60 / 960)
+
+
+def test_a_checkpoint_that_changes_under_way_ends_the_evaluation(tmp_path):
+    """Episodes of other weights under the first one's hash would be a lie."""
+    robot, task = load_robot('panda'), get_task('reach')
+    for seed in (0, 1):
+        save_checkpoint(tmp_path / f'seed{seed}', make_dynamics(seed=seed), robot, task, {}, 0.01)
+    evaluation = Evaluation(Request('reach', 2, planner='prior', jobs=2,
+                                    checkpoint=str(tmp_path / 'seed0')))
+    for ending in ('safetensors', 'json'):
+        os.replace(tmp_path / f'seed1.{ending}', tmp_path / f'seed0.{ending}')
+    with pytest.raises(WmRosError, match='the checkpoint has changed since'):
+        evaluation.run()
+
+
+@pytest.mark.parametrize('seed, episodes', [(1_000_000, 1), (998_999, 2), (10 ** 9, 1)])
+def test_seeds_of_training_are_not_evaluated_on(seed, episodes):
+    with pytest.raises(WmRosError, match=f'--seed: got {seed} for {episodes} episodes, expected '
+                       'seeds below 999000'):
+        Request('reach', episodes, seed=seed)
 
 
 def test_files_that_change_under_way_do_not_matter(tmp_path):
@@ -119,8 +140,8 @@ def test_the_command_writes_what_was_promised(tmp_path, capsys):
     assert low <= figures['success_rate'] <= high
     assert 0.0 < figures['plan_ms_p50'] <= figures['plan_ms_p99']
     assert figures['return_mean'] < 0.0
-    meta = read_meta('', load_robot('panda'), get_task('reach'))
-    assert figures['checkpoint'] == meta['weights_sha256'][:12]
+    model = load_checkpoint('', load_robot('panda'), get_task('reach'))
+    assert figures['checkpoint'] == model.checkpoint
     shown = capsys.readouterr().out
     assert f'checkpoint {figures["checkpoint"]}' in shown and shown.count('\n') == 1
     assert list(tmp_path.iterdir()) == [file]

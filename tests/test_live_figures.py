@@ -25,8 +25,9 @@ def episode(latencies, planned=10, late=0, seed=7, rolling=999.0, **kwargs):
         'seed': seed, 'task': 'reach', 'goal': np.zeros(7), 'success': True, 'elapsed': 1.0,
         'distance': 0.01, 'total_reward': -1.0, 'real_time_factor': 1.0, 'plan_rate': 40.0,
         'latencies': np.array(latencies), 'planned': planned, 'late': late,
-        'figures': {SAFETY: {'latency_p50_ms': rolling, 'latency_p99_ms': rolling,
-                             'gate_rate_hz': 120.0}}, **kwargs})
+        'figures': {MPC: {'horizon': 10.0}, SAFETY: {
+            'latency_p50_ms': rolling, 'latency_p99_ms': rolling, 'gate_rate_hz': 120.0}},
+        **kwargs})
 
 
 def test_latencies_of_all_episodes_are_one_heap():

@@ -169,7 +169,7 @@ def test_beliefs_that_cannot_be_planned_from_are_refused(peer, arm):
     def send(**changes):
         fields = {
             'stamp': time.time(), 'state': np.zeros(model.layout.width, np.float32),
-            'latent': np.zeros(model.latent_width, np.float32),
+            'latent': np.zeros(model.dynamics.config.latent, np.float32),
             'joint_positions': arm.robot.home, 'commanded_positions': arm.robot.home,
             'commanded_velocities': np.zeros(n), 'checkpoint': model.checkpoint}
         fields.update(changes)

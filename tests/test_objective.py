@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 from wm_ros.planning.objective import Objective
-from wm_ros.world_model.rollout import Imagination
+from wm_ros.world_model.rollout import Dream
 
 HORIZON = 4
 SCALE = SMALL.discount ** np.arange(HORIZON)
@@ -18,7 +18,7 @@ def make(task):
 
 
 def dream_of(model, subject=None, ee=None, actions=None, disagreement=None):
-    """Return an Imagination [K, H]; places are [K, H, 3] relative to the goal."""
+    """Return an Dream [K, H]; places are [K, H, 3] relative to the goal."""
     given = [x for x in (subject, ee, actions, disagreement) if x is not None]
     count = len(given[0])
     states = torch.zeros(count, HORIZON + 1, model.layout.width)
@@ -32,8 +32,8 @@ def dream_of(model, subject=None, ee=None, actions=None, disagreement=None):
     if disagreement is None:
         disagreement = torch.zeros(count, HORIZON)
     latents = torch.full((count, HORIZON + 1, SMALL.latent), 1 / 8)
-    return Imagination(torch.as_tensor(actions, dtype=torch.float32), states, latents,
-                       torch.as_tensor(disagreement, dtype=torch.float32))
+    return Dream(torch.as_tensor(actions, dtype=torch.float32), states, latents,
+                 torch.as_tensor(disagreement, dtype=torch.float32))
 
 
 def score(objective, dream, **weights):

@@ -6,7 +6,7 @@ import math
 from model_testing import make_episode, make_model
 import numpy as np
 import pytest
-from wm_ros.evaluation.open_loop import open_loop
+from wm_ros.learning.open_loop import open_loop
 
 
 def ideal(task):

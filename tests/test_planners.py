@@ -213,10 +213,19 @@ def test_the_prior_acts_on_what_it_imagines():
 
 
 def test_the_dither_is_the_prior_with_one_noise_for_all_steps():
-    solution = planners.dither(problem(), time=1.0)
-    off = solution.actions - planners.prior(problem()).actions
+    given = problem()
+    solution = planners.dither(given, time=1.0)
+    dream = solution.dream
+    prior = given.model.dynamics.policy(dream.states[0, :-1], dream.latents[0, :-1],
+                                        given.goal.expand(5, 3))
+    off = solution.actions - prior.detach().numpy()
     np.testing.assert_allclose(off, np.tile(off[0], (5, 1)), atol=1e-6)
     assert np.abs(off[0, :3]).min() > 1e-3 and not off[:, 3:].any()
+
+
+def test_the_dither_foretells_what_it_does():
+    solution = planners.dither(problem(), time=1.0)
+    np.testing.assert_array_equal(solution.dream.actions[0], solution.actions)
 
 
 def series(period, seconds=400.0, correlation=0.7):

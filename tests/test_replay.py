@@ -25,7 +25,6 @@ def test_rows_are_those_of_the_episodes(replay):
         np.testing.assert_array_equal(arrays['action'][rows], episode.actions)
         np.testing.assert_array_equal(arrays['reward'][rows], episode.rewards)
         np.testing.assert_allclose(arrays['goal'][rows], np.tile(GOAL[:3], (steps, 1)))
-        assert (arrays['success'][rows] == episode.success).all()
         if episode.expert is None:
             assert not arrays['labelled'][rows].any()
         else:

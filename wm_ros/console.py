@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 import json
+import math
 import os
 from pathlib import Path
 import sys
@@ -71,10 +72,23 @@ def prepare_json(path: Optional[str]):
 
 
 def write_json(path: Optional[str], figures):
-    """Write ``figures`` to ``path``, whole or not at all; None writes nothing."""
+    """
+    Write ``figures`` to ``path``, whole or not at all; None writes nothing.
+
+    Numbers that are not finite become null: JSON knows none.
+    """
     if not path:
         return
     target = Path(path)
     partial = target.with_name(f'{target.name}.partial')
-    partial.write_text(json.dumps(figures, indent=1) + '\n', encoding='utf-8')
+    text = json.dumps(_finite(figures), indent=1, allow_nan=False)
+    partial.write_text(text + '\n', encoding='utf-8')
     os.replace(partial, target)
+
+
+def _finite(value):
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

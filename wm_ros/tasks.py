@@ -6,7 +6,7 @@ what the running graph needs to know as well.
 """
 
 from dataclasses import dataclass
-from typing import Tuple
+from typing import Optional, Tuple
 
 from wm_ros.types import WmRosError
 
@@ -26,6 +26,11 @@ class TaskSpec:
     goal_low: Tuple[float, float, float]    # [m] box that goals are drawn from
     goal_high: Tuple[float, float, float]   # [m]
     min_start_distance: float       # [m] between start and goal
+
+    @property
+    def subject(self) -> Optional[int]:
+        """Return which object the goal refers to, None where it is the end effector."""
+        return None if self.goal_of == 'end_effector' else self.object_names.index(self.goal_of)
 
 
 TASKS = {

@@ -2,10 +2,11 @@
 The nouns: everything that crosses a module border is one of these.
 
 ``sensor message -> Observation -> Belief -> Dream -> Plan -> Command``.  All are
-frozen dataclasses whose arrays are read-only, SI units and REP-103 axes
-throughout.  Letters in the shapes: ``N`` arm joints, ``M`` objects, ``X`` width of
-the explicit state, ``D`` width of the learned latent, ``A`` action width,
-``K`` candidates, ``H`` horizon, ``T`` steps of an episode.
+frozen dataclasses whose arrays are read-only, SI units and REP-103 axes throughout;
+but the Dream is tensors (``wm_ros.world_model.rollout``).  Letters in the shapes:
+``N`` arm joints, ``M`` objects, ``X`` width of the explicit state, ``D`` width of the
+learned latent, ``A`` action width, ``K`` candidates, ``H`` horizon, ``T`` steps of an
+episode.
 """
 
 from dataclasses import dataclass, field, fields
@@ -79,19 +80,6 @@ class Belief(_Frozen):
     commanded_gripper: float = 0.0      # [m]
     unseen: float = 0.0         # [s] since the objects were last seen; 0 without objects
     checkpoint: str = ''        # hash of the checkpoint that made it
-
-
-@dataclass(frozen=True)
-class Dream(_Frozen):
-    """K imagined futures of H steps, rolled from one belief."""
-
-    actions: np.ndarray         # [K, H, A]
-    states: np.ndarray          # [K, H + 1, X] explicit states, the start first
-    latents: np.ndarray         # [K, H + 1, D]
-    rewards: np.ndarray         # [K, H]
-    values: np.ndarray          # [K] value of the last state
-    disagreement: np.ndarray    # [K, H] ensemble spread [m]
-    dt: float                   # [s]
 
 
 @dataclass(frozen=True)

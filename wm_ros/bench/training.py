@@ -13,7 +13,7 @@ from wm_ros.bench.record import at_least, at_most, load_note, shown
 from wm_ros.types import WmRosError
 
 SEEDS = (0, 1, 2)
-_EPISODES = 200
+_EPISODES, _JUDGED = 200, 100_000       # episodes that each run is judged by, and their seed
 
 
 def train(task, seed, folder, extra=()) -> dict:
@@ -27,16 +27,18 @@ def train(task, seed, folder, extra=()) -> dict:
     return {**json.loads(figures.read_text(encoding='utf-8')), 'output': str(output)}
 
 
-def _seeds(task, success_bar, minutes_bar=None, extra=(), seeds=SEEDS, settings=()):
+def _seeds(task, success_bar, minutes_bar=None, extra=(), seeds=SEEDS):
     rows = []
     name = f'train_{task}' + ('_alone' if extra else '')
-    command = f'wm_ros train --task {task} --seed SEED {" ".join(extra)}'.rstrip()
+    command = ' '.join(['wm_ros', 'train', '--task', task, '--seed', 'SEED', *extra, '--output',
+                        'FILE'])
+    judging = (f'{command}; wm_ros evaluate --task {task} --episodes {_EPISODES} --seed {_JUDGED} '
+               '--checkpoint FILE')
     minutes, successes = [], []
     with tempfile.TemporaryDirectory() as folder:
         for seed in seeds:
             run = train(task, seed, folder, extra)
-            judged = evaluate(task, _EPISODES, 100_000, checkpoint=run['output'],
-                              settings=settings)
+            judged = evaluate(task, _EPISODES, _JUDGED, checkpoint=run['output'])
             minutes.append(run['seconds'] / 60)
             successes.append(judged['success_rate'])
             note = (f'{run["environment_steps"]} environment steps, '
@@ -44,15 +46,15 @@ def _seeds(task, success_bar, minutes_bar=None, extra=(), seeds=SEEDS, settings=
                     f'{load_note()}')
             if success_bar:
                 rows.append(at_least(f'{name}_success/seed{seed}', successes[-1], success_bar,
-                                     'share', command, note))
+                                     'share', judging, note))
             else:
-                rows.append(shown(f'{name}_success/seed{seed}', successes[-1], 'share', command,
+                rows.append(shown(f'{name}_success/seed{seed}', successes[-1], 'share', judging,
                                   note))
     spread = f'{min(minutes):.1f} to {max(minutes):.1f}; {load_note()}'
     worst = max(minutes)
     rows.append(at_most(f'{name}_minutes_max', worst, minutes_bar, 'min', command, spread)
                 if minutes_bar else shown(f'{name}_minutes_max', worst, 'min', command, spread))
-    rows.append(shown(f'{name}_success_spread', float(np.ptp(successes)), 'share', command))
+    rows.append(shown(f'{name}_success_spread', float(np.ptp(successes)), 'share', judging))
     return rows
 
 

@@ -35,9 +35,10 @@ def add_parser(subparsers):
 def run(arguments) -> int:
     """Record the episodes."""
     import numpy as np
+    from wm_ros import seeds
     from wm_ros.console import prepare_json, progress_bar, write_json
     from wm_ros.data import write_episode
-    from wm_ros.learning.collect import Collector, record, RECORDED
+    from wm_ros.learning.collect import Collector, record
     from wm_ros.robot.robot import load_robot
     from wm_ros.tasks import get_task
     prepare_json(arguments.json)
@@ -49,7 +50,7 @@ def run(arguments) -> int:
     with progress_bar(arguments.task, arguments.episodes) as advance:
         for number in range(arguments.episodes):
             episode = record(collector, arguments.source,
-                             RECORDED + arguments.seed + number, rng)
+                             seeds.RECORDED + arguments.seed + number, rng)
             write_episode(arguments.output, number, episode)
             steps += len(episode.actions)
             successes += episode.success

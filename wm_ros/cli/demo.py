@@ -106,11 +106,11 @@ def _folder(name) -> Path:
 def _film(episodes, output, console):
     from wm_ros.console import progress_bar
     from wm_ros.demo import film, plot
-    from wm_ros.demo.play import trimmed
+    from wm_ros.demo.play import showable
     from wm_ros.robot.kinematics import Kinematics
     from wm_ros.robot.robot import load_robot
     robot = load_robot()
-    shown = [episode for episode in episodes if trimmed(episode.recording)]
+    shown = [episode for episode in episodes if showable(episode.recording)]
     if not shown:
         console.print('no episode was long enough for the video')
         return

@@ -1,7 +1,7 @@
 """A video of recorded episodes, with the imagined paths drawn in."""
 
 from dataclasses import dataclass
-import multiprocessing
+import io
 import os
 from pathlib import Path
 from typing import Callable, Iterator, List, Optional, Sequence, Tuple
@@ -15,6 +15,9 @@ from sim.view import View
 from wm_ros.nodes.episode_client import LiveEpisode
 from wm_ros.nodes.recording import Line
 from wm_ros.robot.robot import load_robot
+from wm_ros.tasks import get_task
+from wm_ros.types import WmRosError
+from wm_ros.workers import spread
 
 SIZE = (640, 480)           # px of the video
 RATE = 20                   # [Hz] frames, in real time
@@ -49,14 +52,15 @@ def shots(episode: LiveEpisode, kinematics) -> Iterator[Shot]:
     begin, end = r.times[0], r.times[0] + episode.elapsed
     path = np.array([kinematics.forward(q)[0] for q in r.joints])
     moments = np.arange(begin, min(end, r.times[-1]) + 0.5 / RATE, 1.0 / RATE)
-    last = len(moments) - 1
+    last, subject = len(moments) - 1, get_task(episode.task).subject
     for i, moment in enumerate(np.append(moments, [moments[-1]] * round(_PAUSE * RATE))):
         k = _newest(r.times, moment)
         j = _newest(r.object_times, moment) if r.objects else None
         dream = _newest([time for time, _ in r.imagined], moment)
         objects = r.objects[j] if r.objects else np.zeros((0, 7))
-        trail = np.array([poses[0, :3] for poses in r.objects[:j + 1]]) if r.objects else (
-            path[:k + 1])
+        trail = path[:k + 1]
+        if subject is not None and r.objects:
+            trail = np.array([poses[subject, :3] for poses in r.objects[:j + 1]])
         verdict = '' if i < last else 'reached' if episode.success else 'not reached'
         yield Shot(
             task=episode.task, joints=r.joints[k], gripper=r.gripper[k], objects=objects,
@@ -154,43 +158,58 @@ def _make(shot):
 def pictures(all_shots: Sequence[Shot], robot: str, progress: Callable[[int], None]
              ) -> List[np.ndarray]:
     """Return the pictures of all shots, made on all cores."""
-    context = multiprocessing.get_context('spawn')
     made = []
-    with context.Pool(os.cpu_count() or 1, _start_worker, (robot,)) as pool:
-        for picture in pool.imap(_make, all_shots, chunksize=4):
-            made.append(picture)
-            progress(len(made))
+    for picture in spread(_make, all_shots, os.cpu_count() or 1, _start_worker, (robot,),
+                          ordered=True):
+        made.append(picture)
+        progress(len(made))
     return made
 
 
 def write_mp4(path: Path, frames: Sequence[np.ndarray]):
-    """Write an H.264 video that browsers play."""
+    """Write an H.264 video that browsers play, whole or not at all."""
+    partial = path.with_name(f'{path.stem}.partial{path.suffix}')
     writer = imageio_ffmpeg.write_frames(
-        str(path), SIZE, fps=RATE, codec='libx264', pix_fmt_in='rgb24', pix_fmt_out='yuv420p',
+        str(partial), SIZE, fps=RATE, codec='libx264', pix_fmt_in='rgb24', pix_fmt_out='yuv420p',
         quality=None, bitrate=None, macro_block_size=2,
         output_params=['-crf', '20', '-preset', 'medium', '-movflags', '+faststart'])
     writer.send(None)
     for frame in frames:
         writer.send(np.ascontiguousarray(frame))
     writer.close()
+    os.replace(partial, path)
 
 
 def write_gif(path: Path, frames: Sequence[np.ndarray], limit: int = _GIF_LIMIT) -> int:
-    """Write a GIF of at most ``limit`` bytes, as good as that allows; return its size."""
-    for width, rate, colours in _GIFS:
-        step = RATE / rate
-        chosen = [frames[int(i * step)] for i in range(int(len(frames) / step))]
-        height = round(width * SIZE[1] / SIZE[0])
-        small = [Image.fromarray(frame).resize((width, height), Image.LANCZOS)
-                 for frame in chosen]
-        # One palette for all, taken of pictures from all over: no flicker, small differences.
-        sheet = Image.new('RGB', (width, height * min(8, len(small))))
-        for i in range(sheet.height // height):
-            sheet.paste(small[i * len(small) // (sheet.height // height)], (0, i * height))
-        palette = sheet.quantize(colours)
-        flat = [image.quantize(palette=palette, dither=0) for image in small]
-        flat[0].save(path, save_all=True, append_images=flat[1:], duration=round(1000 / rate),
-                     loop=0, optimize=True)
-        if path.stat().st_size <= limit:
-            break
-    return path.stat().st_size
+    """
+    Write a GIF of at most ``limit`` bytes, as good as that allows; return its size.
+
+    Raises WmRosError where even a picture in two seconds is too much.
+    """
+    width, rate, colours = _GIFS[-1]
+    for form in [*_GIFS, *((width, rate / 2 ** i, colours) for i in range(1, 5))]:
+        data = _gif(frames, *form)
+        if len(data) <= limit:
+            partial = path.with_name(f'{path.name}.partial')
+            partial.write_bytes(data)
+            os.replace(partial, path)
+            return len(data)
+    raise WmRosError(f'{path}: {len(frames)} frames do not fit into {limit} bytes; record fewer '
+                     'episodes')
+
+
+def _gif(frames, width, rate, colours) -> bytes:
+    step = RATE / rate
+    chosen = [frames[int(i * step)] for i in range(max(1, int(len(frames) / step)))]
+    height = round(width * SIZE[1] / SIZE[0])
+    small = [Image.fromarray(frame).resize((width, height), Image.LANCZOS) for frame in chosen]
+    # One palette for all, taken of pictures from all over: no flicker, small differences.
+    sheet = Image.new('RGB', (width, height * min(8, len(small))))
+    for i in range(sheet.height // height):
+        sheet.paste(small[i * len(small) // (sheet.height // height)], (0, i * height))
+    palette = sheet.quantize(colours)
+    flat = [image.quantize(palette=palette, dither=0) for image in small]
+    file = io.BytesIO()
+    flat[0].save(file, 'GIF', save_all=True, append_images=flat[1:],
+                 duration=round(1000 / rate), loop=0, optimize=True)
+    return file.getvalue()

@@ -10,7 +10,6 @@ from wm_ros.graph import GraphOptions
 from wm_ros.nodes.episode_client import LiveEpisode
 from wm_ros.nodes.live import LiveGraph
 from wm_ros.nodes.recording import Recording
-from wm_ros.param_table import MODEL
 
 #: Share of successes below which the demo has failed.
 BARS = {'reach': 0.9, 'push': 0.8}
@@ -30,7 +29,7 @@ class Row:
     plan_rate: float            # [Hz]
     latency_p50: float          # [ms] joint state to command, in this episode
     latency_p99: float          # [ms]
-    surprise: float
+    surprise: float             # median of the episode
     real_time_factor: float
     latencies: Tuple[float, ...] = ()       # [ms] all of them, for those of a whole task
 
@@ -43,7 +42,7 @@ class Row:
             task=episode.task, seed=episode.seed, success=episode.success,
             time=episode.elapsed, distance=episode.distance, plan_rate=episode.plan_rate,
             latency_p50=latency_p50, latency_p99=latency_p99,
-            surprise=episode.figures.get(MODEL, {}).get('surprise', np.nan),
+            surprise=percentiles(episode.surprises, (50,))[0],
             real_time_factor=episode.real_time_factor,
             latencies=tuple(latencies.round(3).tolist()))
 
@@ -81,7 +80,7 @@ def summary(rows: List[Row]) -> Dict[str, dict]:
         found[task] = {
             'episodes': len(own), 'successes': int(sum(row.success for row in own)),
             'success_rate': rate, 'bar': BARS.get(task, 0.8), 'met': rate >= BARS.get(task, 0.8),
-            'time_to_goal_mean': _mean(row.time for row in own if row.success),
+            'time_of_successes_mean': _mean(row.time for row in own if row.success),
             'plan_rate_hz_median': _median(row.plan_rate for row in own),
             'latency_ms_p50': p50, 'latency_ms_p99': p99,
             'real_time_factor_min': min(row.real_time_factor for row in own),
@@ -99,6 +98,6 @@ def _median(values):
     return float(np.median(finite)) if finite else None
 
 
-def trimmed(recording: Recording) -> bool:
+def showable(recording: Recording) -> bool:
     """Return whether a recording has enough in it to be shown."""
     return len(recording.times) > 5 and len(recording.imagined) > 1

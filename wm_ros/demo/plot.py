@@ -11,37 +11,32 @@ from wm_ros.tasks import get_task
 _STEP = 0.05        # [s] of the lookaheads that errors are gathered at
 
 
-def imagined_paths(episode: LiveEpisode, kinematics: Kinematics, dt: float
+def imagined_paths(episode: LiveEpisode, dt: float
                    ) -> Dict[str, List[Tuple[np.ndarray, np.ndarray]]]:
     """
     Return {subject: [(times [L], points [L, 3])]}, of what was imagined on the way.
 
-    The end effector's are those of the plans; an object's are the best candidates'.
+    They are the candidates with the best return, as the world model has dreamed them.
     """
-    found = {'end effector': [
-        (plan.stamp + plan.dt * np.arange(len(plan.positions)),
-         np.array([kinematics.forward(q)[0] for q in plan.positions]))
-        for plan in episode.recording.plans[::3]]}
-    subject = get_task(episode.task).goal_of
-    if subject != 'end_effector':
-        # The first line of a subject is that of the candidate with the best return.
-        found[subject] = []
-        for time, lines in episode.recording.imagined:
+    found: Dict[str, List[Tuple[np.ndarray, np.ndarray]]] = {}
+    for time, lines in episode.recording.imagined:
+        for subject in dict.fromkeys(('end_effector', get_task(episode.task).goal_of)):
+            # The first line of a subject is that of the candidate with the best return.
             points = next((line.points for line in lines
                            if line.name == f'imagined_{subject}'), None)
             if points is not None:
-                found[subject].append((time + dt * np.arange(len(points)), points))
+                found.setdefault(subject, []).append((time + dt * np.arange(len(points)), points))
     return found
 
 
 def real_paths(episode: LiveEpisode, kinematics: Kinematics):
     """Return {subject: (times [T], points [T, 3])} of what came."""
-    r = episode.recording
-    found = {'end effector': (
+    r, task = episode.recording, get_task(episode.task)
+    found = {'end_effector': (
         np.array(r.times), np.array([kinematics.forward(q)[0] for q in r.joints]))}
-    if r.objects:
-        subject = get_task(episode.task).goal_of
-        found[subject] = (np.array(r.object_times), np.array([p[0, :3] for p in r.objects]))
+    if task.subject is not None and r.objects:
+        found[task.goal_of] = (np.array(r.object_times),
+                               np.array([poses[task.subject, :3] for poses in r.objects]))
     return found
 
 
@@ -75,16 +70,20 @@ def draw(episodes: Sequence[LiveEpisode], robot, path: Path):
     pyplot.close(figure)
 
 
+def _words(subject):
+    return subject.replace('_', ' ')
+
+
 def _draw_paths(axes, episode, kinematics, dt):
-    colours = {'end effector': ('tab:blue', 'tab:orange')}
+    colours = {'end_effector': ('tab:blue', 'tab:orange')}
     real = real_paths(episode, kinematics)
-    for subject, paths in imagined_paths(episode, kinematics, dt).items():
+    for subject, paths in imagined_paths(episode, dt).items():
         dark, light = colours.get(subject, ('tab:red', 'tab:green'))
         for i, (_, points) in enumerate(paths):
             axes.plot(points[:, 1], points[:, 0], color=light, linewidth=0.8, alpha=0.6,
-                      label=f'{subject}, imagined' if i == 0 else None)
+                      label=f'{_words(subject)}, imagined' if i == 0 else None)
         axes.plot(real[subject][1][:, 1], real[subject][1][:, 0], color=dark, linewidth=2.2,
-                  label=f'{subject}, real')
+                  label=f'{_words(subject)}, real')
     axes.plot(episode.goal[1], episode.goal[0], '*', markersize=15, color='black', label='goal')
     axes.set(title=f'{episode.task}, seed {episode.seed}, from above', xlabel='y [m]',
              ylabel='x [m]', aspect='equal')
@@ -97,16 +96,17 @@ def _draw_errors(axes, episodes, kinematics, dt):
     gathered: Dict[str, Dict[float, List[float]]] = {}
     for episode in episodes:
         real = real_paths(episode, kinematics)
-        for subject, paths in imagined_paths(episode, kinematics, dt).items():
+        for subject, paths in imagined_paths(episode, dt).items():
             for lookahead, values in errors(paths, real[subject]).items():
                 gathered.setdefault(subject, {}).setdefault(lookahead, []).extend(values)
     for subject, table in gathered.items():
         ahead = np.array(sorted(table))
         middle, worse = (1e2 * np.array([np.quantile(table[a], q) for a in ahead])
                          for q in (0.5, 0.9))
-        line, = axes.plot(ahead, middle, marker='o', markersize=3, label=f'{subject}, median')
+        line, = axes.plot(ahead, middle, marker='o', markersize=3,
+                          label=f'{_words(subject)}, median')
         axes.fill_between(ahead, middle, worse, color=line.get_color(), alpha=0.15,
-                          label=f'{subject}, up to 90 %')
+                          label=f'{_words(subject)}, up to 90 %')
     axes.set(title=f'imagined against real, {len(episodes)} episodes',
              xlabel='time imagined ahead [s]', ylabel='distance [cm]')
     axes.set_ylim(bottom=0)

@@ -73,7 +73,7 @@ def print_summary(console: Console, figures: dict):
         console.print(
             f'{task}: {found["successes"]} of {found["episodes"]} '
             f'(bar {found["bar"]:.0%}: {mark}), '
-            f'{shown(found["time_to_goal_mean"], ".2f")} s to the goal, '
+            f'{shown(found["time_of_successes_mean"], ".2f")} s to the goal, '
             f'{shown(found["plan_rate_hz_median"], ".1f")} plans a second, '
             f'latency {shown(found["latency_ms_p50"], ".1f")} ms p50, '
             f'{shown(found["latency_ms_p99"], ".1f")} ms p99, '

@@ -7,19 +7,21 @@ is based on.  Deterministic for a seed.
 """
 
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Deque, List, Mapping, Optional, Tuple
 
 import numpy as np
 from sim.engines import make_scene
 from sim.scene import SUBSTEP
+from sim.world import Schedule
 from wm_ros.param_table import MPC, SAFETY, SENSOR
 from wm_ros.planning import Mpc, PlannerSettings
 from wm_ros.robot.limits import JointLimits
 from wm_ros.robot.robot import Robot
 from wm_ros.safety import GateSettings, Measured, SafetyGate
 from wm_ros.tasks import get_task
-from wm_ros.types import Belief, NoValidPlan, Observation, Plan
+from wm_ros.types import Belief, Command, NoValidPlan, Observation, Plan, WmRosError
 from wm_ros.world_model import WorldModel
 
 
@@ -32,9 +34,41 @@ class Result:
     time: float                 # [s] until the goal was held; the time limit on failure
     total_reward: float         # sum of the task's reward at the model's rate
     plan_ms: List[float]
-    limited: int                # gate cycles that reshaped the command
-    held: int                   # gate cycles that held
-    moved: float                # [m] way of the subject
+    cycles: int                 # of the gate
+    limited: int                # of them, that reshaped the command
+    held: int                   # of them, that held
+    surprises: List[float]      # of all observations but the first
+
+
+@dataclass
+class _Episode:
+    """What the nodes of the graph hold, and what is counted."""
+
+    belief: Optional[Belief] = None
+    newest: Optional[Plan] = None
+    in_force: Optional[Plan] = None
+    under_way: Deque[Tuple[int, Plan]] = field(default_factory=deque)   # to the gate
+    commands: Deque[Command] = field(default_factory=partial(deque, maxlen=8))
+    plan_ms: List[float] = field(default_factory=list)
+    surprises: List[float] = field(default_factory=list)
+    cycles: int = 0
+    limited: int = 0
+    held: int = 0
+
+    def observed(self, belief):
+        """Take the belief that an observation has led to."""
+        if self.belief is not None:
+            self.surprises.append(belief.surprise)
+        self.belief = belief
+
+    def deliver(self, substeps):
+        """Let the plans arrive whose time it is."""
+        while self.under_way and substeps >= self.under_way[0][0]:
+            self.in_force = self.under_way.popleft()[1]
+
+    def command_for(self, time) -> Optional[Command]:
+        """Return the command whose moment is nearest to ``time`` [s], as the sensors do."""
+        return min(self.commands, key=lambda command: abs(command.stamp - time), default=None)
 
 
 class ClosedLoop:
@@ -51,84 +85,77 @@ class ClosedLoop:
             {name: value for name, value in params[SAFETY].items()
              if name.startswith('safety.')})
         self._limits = gate_limits(robot, params[SAFETY])
-        rate = min(params[SENSOR]['observation_rate'], self.settings.rate)
-        self._plan_every = max(1, round(1 / (rate * SUBSTEP)))
-        self._gate_every = max(1, round(self._gate_settings.period / SUBSTEP))
+        rates = params[SENSOR]['observation_rate'], 1.0 / self._gate_settings.period
+        if max(rates) * SUBSTEP > 1.0 + 1e-9:
+            raise WmRosError(f'observation_rate {rates[0]:g} Hz, safety.rate {rates[1]:g} Hz: '
+                             f'expected at most {1 / SUBSTEP:g} Hz, at which the physics steps')
+        self._observing, self._gating = (Schedule(rate) for rate in rates)
+        self._planning = Schedule(self.settings.rate)       # at observations, as live
         self._lag = round(self.settings.action_delay / SUBSTEP)
-        self._step = round(robot.dt / SUBSTEP)
 
     def run(self, seed: int, watch=None) -> Result:
         """Return the result of the episode ``seed``; ``watch(scene, belief, plan)`` sees all."""
-        scene = self.scene
+        scene, episode = self.scene, _Episode()
         scene.reset(seed)
         mpc = Mpc(self.model, self.robot, self.task, self._settings_of(seed))
         gate = SafetyGate(self._limits, self._gate_settings,
                           (self.robot.gripper_min, self.robot.gripper_max))
         gate.reset(scene.arm.joint_positions, scene.arm.gripper_width)
-        belief: Optional[Belief] = None
-        newest: Optional[Plan] = None
-        in_force: Optional[Plan] = None
-        under_way: Deque[Tuple[int, Plan]] = deque()     # plans on their way to the gate
-        sent = current = None
-        figures = {'limited': 0, 'held': 0, 'moved': 0.0}
-        plan_ms: List[float] = []
-        place = scene.task.subject(scene.situation())[0]
+        for schedule in (self._observing, self._planning, self._gating):
+            schedule.restart(0)
         while not scene.done:
-            n = scene.substeps
-            if n % self._plan_every == 0:
-                belief = self.model.observe(belief, self._observe(current))
-                newest = self._plan(mpc, belief, newest)
-                if newest is not None:
-                    under_way.append((n + self._lag, newest))
-                    plan_ms.append(newest.solve_time * 1e3)
-                    if watch is not None:
-                        watch(scene, belief, newest)
-            while under_way and n >= under_way[0][0]:
-                in_force = under_way.popleft()[1]
-            if n % self._gate_every == 0:
-                current, sent = sent, self._gate(gate, in_force, figures)
+            now = scene.substeps
+            if self._observing.due(now):
+                episode.observed(self.model.observe(episode.belief, self._observe(episode)))
+                if self._planning.due(now):
+                    self._plan(mpc, episode, now, watch)
+            episode.deliver(now)
+            if self._gating.due(now):
+                self._gate(gate, episode)
             scene.substep()
-            if scene.substeps % self._step == 0:
-                there = scene.task.subject(scene.situation())[0]
-                figures['moved'] += float(np.linalg.norm(there - place))
-                place = there
         elapsed = scene.time if scene.success else self.task.time_limit
-        return Result(seed, scene.success, elapsed, scene.total_reward, plan_ms,
-                      figures['limited'], figures['held'], figures['moved'])
+        return Result(seed, scene.success, elapsed, scene.total_reward, episode.plan_ms,
+                      episode.cycles, episode.limited, episode.held, episode.surprises)
 
     def _settings_of(self, seed) -> PlannerSettings:
         """Return the planner's settings with noise of the episode's own: episodes differ."""
         own = np.random.SeedSequence([self.settings.seed, seed]).generate_state(1)
         return replace(self.settings, seed=int(own[0]))
 
-    def _plan(self, mpc, belief, previous) -> Optional[Plan]:
-        """Return a plan, or None as the mpc node sends none: the gate then holds."""
-        act_at = belief.stamp + self._lag * SUBSTEP
+    def _plan(self, mpc, episode, now, watch):
+        """Send a plan on its way, or none as the mpc node sends none: the gate then holds."""
+        act_at = episode.belief.stamp + self._lag * SUBSTEP
         try:
-            return mpc.plan(belief, self.scene.goal, previous, act_at)
+            episode.newest = mpc.plan(episode.belief, self.scene.goal, episode.newest, act_at)
         except NoValidPlan:
-            return None
+            episode.newest = None
+            return
+        episode.under_way.append((now + self._lag, episode.newest))
+        episode.plan_ms.append(episode.newest.solve_time * 1e3)
+        if watch is not None:
+            watch(self.scene, episode.belief, episode.newest)
 
-    def _observe(self, current) -> Observation:
-        arm = self.scene.arm
+    def _observe(self, episode) -> Observation:
+        arm, command = self.scene.arm, episode.command_for(self.scene.time)
         return Observation(
             stamp=self.scene.time, joint_positions=arm.joint_positions,
             joint_velocities=arm.joint_velocities, joint_efforts=arm.joint_efforts,
             gripper_width=arm.gripper_width,
-            commanded_positions=arm.joint_positions if current is None else current.positions,
+            commanded_positions=arm.joint_positions if command is None else command.positions,
             commanded_velocities=np.zeros(len(self.robot.joint_names))
-            if current is None else current.velocities,
-            commanded_gripper=None if current is None else current.gripper,
+            if command is None else command.velocities,
+            commanded_gripper=None if command is None else command.gripper,
             object_poses=self.scene.object_poses)
 
-    def _gate(self, gate, plan, figures):
+    def _gate(self, gate, episode):
         arm = self.scene.arm
-        command, status = gate.step(self.scene.time, plan, Measured(
+        command, status = gate.step(self.scene.time, episode.in_force, Measured(
             self.scene.time, arm.joint_positions, arm.joint_velocities))
-        figures['limited'] += status.code.name == 'LIMITED'
-        figures['held'] += command.hold
+        episode.cycles += 1
+        episode.limited += status.code.name == 'LIMITED'
+        episode.held += command.hold
+        episode.commands.append(command)
         arm.set_target(command.positions, command.velocities, command.gripper)
-        return command
 
     def close(self):
         """End the physics."""

@@ -1,20 +1,19 @@
 """Many closed-loop episodes, on several cores, into one report."""
 
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
-import multiprocessing
-import signal
-import threading
 from typing import Callable, List, Optional, Tuple
 
 import numpy as np
+from wm_ros import seeds
 from wm_ros.evaluation.closed_loop import ClosedLoop, Result
-from wm_ros.evaluation.statistics import wilson
+from wm_ros.evaluation.statistics import percentiles, wilson
 from wm_ros.graph import graph, GraphOptions
 from wm_ros.param_table import MPC, SAFETY, SENSOR, TABLE
 from wm_ros.robot.robot import load_robot
 from wm_ros.tasks import get_task
 from wm_ros.types import WmRosError
+from wm_ros.workers import spread
 from wm_ros.world_model import load_checkpoint
 
 _NODES = (SENSOR, MPC, SAFETY)
@@ -25,7 +24,7 @@ class Request:
     """
     What to evaluate: episodes of seeds ``seed`` ... ``seed + episodes - 1``.
 
-    Raises WmRosError for numbers that are too small.
+    Raises WmRosError for numbers that are too small, and for seeds that are not evaluation's.
     """
 
     task: str
@@ -42,6 +41,9 @@ class Request:
         for name, least in (('episodes', 1), ('seed', 0), ('jobs', 1)):
             if getattr(self, name) < least:
                 raise WmRosError(f'--{name}: got {getattr(self, name)}, expected at least {least}')
+        if self.seeds[-1] >= seeds.CALIBRATION:
+            raise WmRosError(f'--seed: got {self.seed} for {self.episodes} episodes, expected '
+                             f'seeds below {seeds.CALIBRATION}: models are trained on others')
 
     @property
     def seeds(self) -> range:
@@ -69,10 +71,10 @@ def parameters(request: Request) -> dict:
 
 class Evaluation:
     """
-    A request whose parameters and checkpoint have been read: once, before anything starts.
+    A request whose parameters have been read: once, before anything starts.
 
-    Raises WmRosError for an unknown task, robot, checkpoint or parameter.  What happens to
-    the files while the episodes are played does not matter to the figures.
+    Raises WmRosError for an unknown task, robot, checkpoint or parameter.  Parameter files
+    may change while the episodes are played; a checkpoint that does ends the evaluation.
     """
 
     def __init__(self, request: Request):
@@ -85,18 +87,17 @@ class Evaluation:
         """Return results in the order of their seeds; ``progress`` hears of those so far."""
         request, results = self.request, []
         if request.jobs == 1:
-            with closing(_loop(request.task, self.params)) as loop:
-                for seed in request.seeds:
-                    results.append(loop.run(seed))
-                    progress(results)
-            return results
-        context = multiprocessing.get_context('spawn')
-        with _deaf_to_interrupts():
-            pool = context.Pool(request.jobs, _start_worker, (request.task, self.params))
-        with pool:
-            for result in pool.imap_unordered(_run_one, request.seeds):
+            _prepare(request.task, self.params, self.checkpoint)
+            found = map(_run_one, request.seeds)
+        else:
+            found = spread(_run_one, request.seeds, request.jobs, _prepare,
+                           (request.task, self.params, self.checkpoint))
+        try:
+            for result in found:
                 results.append(result)
                 progress(results)
+        finally:
+            _finish()
         return sorted(results, key=lambda result: result.seed)
 
     def report(self, results: List[Result]) -> dict:
@@ -104,7 +105,9 @@ class Evaluation:
         planner = self.params[MPC]
         successes = sum(result.success for result in results)
         times = np.array([result.time for result in results])
-        cycles = max(1.0, float(times.sum()) * self.params[SAFETY]['safety.rate'])
+        cycles = max(1, sum(result.cycles for result in results))
+        surprise_p50, surprise_p99 = percentiles(
+            [surprise for result in results for surprise in result.surprises])
         plan_ms = np.concatenate([result.plan_ms or [np.nan] for result in results])
         return {
             'task': self.request.task, 'episodes': len(results), 'seed': self.request.seed,
@@ -117,8 +120,9 @@ class Evaluation:
             'plan_ms_p99': float(np.nanquantile(plan_ms, 0.99)),
             'checkpoint': self.checkpoint, 'engine': 'pybullet', 'robot': self.robot,
             'ros': False,
-            'limited_share': float(sum(result.limited for result in results) / cycles),
-            'held_share': float(sum(result.held for result in results) / cycles),
+            'limited_share': sum(result.limited for result in results) / cycles,
+            'held_share': sum(result.held for result in results) / cycles,
+            'surprise_p50': surprise_p50, 'surprise_p99': surprise_p99,
             'failed_seeds': [result.seed for result in results if not result.success],
             'times': [round(float(result.time), 4) for result in results],
             'parameters': {name: value for name, value in planner.items()
@@ -135,32 +139,25 @@ def _loop(task, params) -> ClosedLoop:
     return ClosedLoop(robot, task, model, params)
 
 
-@contextmanager
-def _deaf_to_interrupts():
-    """
-    Ignore Ctrl-C for a moment, and for ever in the processes that the block starts.
-
-    They get it as well, even while they import: it is for the one that started them to end
-    them.  What is ignored is inherited; a mask would not be, as multiprocessing lifts it.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield       # only the main thread may say what becomes of signals
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+_loop_here: Optional[ClosedLoop] = None     # of this process
+_expected = ''                              # the checkpoint that it has to have
 
 
-_worker: Optional[ClosedLoop] = None
+def _prepare(task, params, checkpoint):
+    global _loop_here, _expected
+    _loop_here, _expected = _loop(task, params), checkpoint
 
 
-def _start_worker(task, params):
-    global _worker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)    # where another thread has started it
-    _worker = _loop(task, params)
+def _finish():
+    global _loop_here
+    if _loop_here is not None:
+        _loop_here.close()
+        _loop_here = None
 
 
 def _run_one(seed) -> Result:
-    return _worker.run(seed)
+    got = _loop_here.model.checkpoint
+    if got != _expected:
+        raise WmRosError(f'the checkpoint has changed since the evaluation began: got {got}, '
+                         f'expected {_expected}; evaluate again')
+    return _loop_here.run(seed)

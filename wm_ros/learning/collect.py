@@ -5,13 +5,11 @@ from typing import Callable, List, Optional
 import numpy as np
 from sim.engines import make_scene
 from sim.stepper import Stepper
+from wm_ros import seeds
 from wm_ros.robot.robot import Robot
 from wm_ros.tasks import get_task
 from wm_ros.types import ACTION_NAMES, Episode
 from wm_ros.world_model.state import StateEstimator
-
-RECORDED = 850_000_000      # seeds of `wm_ros collect`: nobody is evaluated on these
-_HELD_OUT = 900_000_000     # seeds of episodes that nothing is trained on begin here
 
 
 class Noise:
@@ -46,10 +44,10 @@ class Noise:
 class Collector:
     """Runs episodes of ``task`` and records them; one physics world, reused."""
 
-    def __init__(self, robot: Robot, task: str, delay: float = 0.0):
+    def __init__(self, robot: Robot, task: str):
         self.task = get_task(task)
         self.scene = make_scene('pybullet', robot, task)
-        self.stepper = Stepper(self.scene, delay)
+        self.stepper = Stepper(self.scene)
         self.estimator = StateEstimator(robot, self.task)
         self.mask = np.array(self.task.active, dtype=float)
 
@@ -108,8 +106,8 @@ def record(collector: Collector, source: str, seed: int, rng) -> Episode:
 
 def held_out(robot: Robot, task: str, episodes: int) -> List[Episode]:
     """Return episodes of the script, every other one disturbed, on seeds never trained on."""
-    collector, rng = Collector(robot, task), np.random.default_rng(_HELD_OUT)
-    recorded = [record(collector, 'noisy' if i % 2 else 'script', _HELD_OUT + i, rng)
+    collector, rng = Collector(robot, task), np.random.default_rng(seeds.HELD_OUT)
+    recorded = [record(collector, 'noisy' if i % 2 else 'script', seeds.HELD_OUT + i, rng)
                 for i in range(episodes)]
     collector.close()
     return recorded

@@ -8,8 +8,7 @@ class Replay:
     """
     Rows of all episodes one after another; the last row of each has no action.
 
-    ``sample(batch, length, rng)`` gives starts whose ``length`` following rows belong to
-    the same episode.
+    ``starts(length)`` gives the rows whose ``length`` following rows are of the same episode.
     """
 
     def __init__(self):
@@ -33,15 +32,14 @@ class Replay:
 
     @property
     def arrays(self):
-        """Flat arrays: state, action, expert, labelled, reward, goal, left, success."""
+        """Flat arrays: state, action, expert, labelled, reward, goal, left."""
         if self._arrays is None:
             self._arrays = self._flatten()
         return self._arrays
 
     def _flatten(self):
         columns = {name: [] for name in
-                   ('state', 'action', 'expert', 'labelled', 'reward', 'goal', 'left',
-                    'success')}
+                   ('state', 'action', 'expert', 'labelled', 'reward', 'goal', 'left')}
         for e in self._episodes:
             steps = len(e.actions)
             idle = np.zeros((1, e.actions.shape[1]), np.float32)
@@ -55,7 +53,6 @@ class Replay:
             columns['reward'].append(np.append(e.rewards, 0.0))
             columns['goal'].append(np.tile(e.goal[:3], (steps + 1, 1)))
             columns['left'].append(np.arange(steps, -1, -1))
-            columns['success'].append(np.full(steps + 1, e.success, np.float32))
         return {name: np.concatenate(parts).astype(np.int64 if name == 'left' else np.float32)
                 for name, parts in columns.items()}
 

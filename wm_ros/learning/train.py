@@ -1,5 +1,6 @@
 """Training from nothing: scripted and noisy data first, then online with its own planner."""
 
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 import time
@@ -7,21 +8,21 @@ from typing import Callable, Optional
 
 import numpy as np
 import torch
+from wm_ros import seeds
+from wm_ros.evaluation.closed_loop import ClosedLoop
 from wm_ros.learning.collect import Collector, Noise, record
 from wm_ros.learning.recipe import Recipe
 from wm_ros.learning.replay import Replay
 from wm_ros.learning.trainer import Trainer, TrainerConfig
+from wm_ros.param_table import MPC, SAFETY, SENSOR, TABLE
 from wm_ros.planning import Mpc, PlannerSettings
 from wm_ros.robot.robot import Robot
-from wm_ros.types import Belief, WmRosError
+from wm_ros.types import WmRosError
 from wm_ros.world_model import save_checkpoint, WorldModel
 from wm_ros.world_model.checkpoint import check_device
 from wm_ros.world_model.dynamics import Dynamics, ModelConfig
-from wm_ros.world_model.model import Setpoint
 
-_TRAIN_SEEDS = 1_000_000        # seeds of training episodes begin here, evaluation's at 0
 _CALIBRATION = 5                # episodes that the expected surprise is measured on
-_SEEDS = 800                    # seeds of runs; each has _TRAIN_SEEDS episodes of its own
 
 
 class Training:
@@ -33,23 +34,25 @@ class Training:
 
     def __init__(self, robot: Robot, task: str, recipe: Recipe, seed: int, planner: dict,
                  device: str = 'cpu', report: Optional[Callable] = None):
-        if not 0 <= seed < _SEEDS:
-            raise WmRosError(f'--seed: got {seed}, expected from 0 to {_SEEDS - 1}')
+        if not 0 <= seed < seeds.RUNS:
+            raise WmRosError(f'--seed: got {seed}, expected from 0 to {seeds.RUNS - 1}')
         check_device(device)
         torch.manual_seed(seed)
-        self.rng = np.random.default_rng(seed)
+        own, batches = np.random.SeedSequence(seed).spawn(2)
+        self.rng = np.random.default_rng(own)
         self.robot, self.recipe, self.seed = robot, recipe, seed
         self.report = report or (lambda stage, done, total, figures: None)
         self.collector = Collector(robot, task)
         self.task = self.collector.task
         self.model_config, self.trainer_config = ModelConfig(), TrainerConfig()
         self.dynamics = Dynamics(robot, self.task, self.model_config)
-        self.trainer = Trainer(self.dynamics, self.trainer_config, seed, recipe.updates, device)
+        self.trainer = Trainer(self.dynamics, self.trainer_config, batches, recipe.updates,
+                               device)
         self.replay = Replay()
         self.settings = PlannerSettings.from_params(planner)
         self.planner_params, self.device = dict(planner), device
         self._model: Optional[WorldModel] = None
-        self._episode = _TRAIN_SEEDS * (1 + seed)
+        self._episode = seeds.TRAINING * (1 + seed)
 
     def add(self, episodes):
         """Begin with recorded ``episodes`` instead of collecting the first ones."""
@@ -136,7 +139,7 @@ class Training:
         if not self.recipe.demonstrations:
             # What the planner wanted is the label; what was executed may be disturbed.
             wanted = np.array(pilot.wanted, np.float32)
-            episode = replace(episode, expert=wanted, randomisation=dict(episode.randomisation))
+            episode = replace(episode, expert=wanted)
         return episode
 
     def _updates(self, stage, count):
@@ -149,51 +152,26 @@ class Training:
                 self.report(f'{stage}: updates', i + 1, count, figures)
                 if not all(np.isfinite(list(figures.values()))):
                     raise WmRosError(f'training diverged at update {i + 1} of stage {stage}: '
-                                     f'{figures}; lower the learning rate')
+                                     f'{figures}; another --seed may not')
 
     def _expected_innovation(self):
         """
-        Return the 95th percentile of one-step errors [m], and the steps that were made for it.
+        Return the 95th percentile of innovations [m], and the steps that were made for it.
 
-        They are of new episodes of the script.  Who does without the script does without it
-        here too: then they are of the run's own last episodes, and no step is made.
+        They are of new episodes of the policy prior in the whole loop, gate and delay
+        included: what the running graph calls a surprise of 1.
         """
+        params = {node: TABLE.resolve(node, {}) for node in (SENSOR, SAFETY, MPC)}
+        params[MPC].update({**self.planner_params, 'planner.type': 'prior'})
         model = WorldModel(self.dynamics, self.robot, self.task, device=self.device,
-                           expected_innovation=1.0)
-        if not self.recipe.demonstrations:
-            misses = [one_step_errors(model, episode.states)
-                      for episode in self.replay.episodes[-_CALIBRATION:]]
-            return float(np.quantile(np.concatenate(misses), 0.95)), 0
-        stepper, misses = self.collector.stepper, []
-        for i in range(_CALIBRATION):
-            observation, belief = stepper.reset(_TRAIN_SEEDS - 1 - i), None
-            while not stepper.scene.done:
-                belief = model.observe(belief, observation)
-                misses.append(belief.surprise)
-                observation = stepper.step(stepper.expert())
-        return float(np.quantile(misses, 0.95)), len(misses)
-
-
-@torch.inference_mode()
-def one_step_errors(model: WorldModel, states: np.ndarray) -> np.ndarray:
-    """
-    Return how far off [T] m the model is at each step of recorded ``states`` [T + 1, X].
-
-    It is what ``WorldModel.observe`` calls a surprise of 1 / expected_innovation: the setpoint
-    is known, end effector and objects are predicted.
-    """
-    dynamics, layout, dt = model.dynamics, model.layout, model.dynamics.rule.dt
-    places = [layout.ee] + [layout.object_position(i) for i in range(layout.objects)]
-    rows = torch.tensor(states, dtype=torch.float32, device=model.device)
-    latent = dynamics.encode(rows[:1], dynamics.initial_latent(rows[:1]))[0]
-    nothing, errors = np.zeros(0), []
-    for state, row, now in zip(states, states[1:], rows[1:]):
-        known = Setpoint(row[layout.setpoint_pose].numpy(), row[layout.setpoint_twist].numpy())
-        belief = Belief(0.0, state, latent.cpu().numpy(), nothing, nothing, nothing)
-        after, latent = model.propagate(belief, lambda time, known=known: known, dt)
-        errors.append(max(float((after[place] - now[place]).norm()) for place in places))
-        latent = dynamics.encode(now[None], latent[None])[0]
-    return np.array(errors)
+                           expected_innovation=1.0, compiled=True)
+        misses, seconds = [], 0.0
+        with closing(ClosedLoop(self.robot, self.task.name, model, params)) as loop:
+            for i in range(_CALIBRATION):
+                result = loop.run(seeds.CALIBRATION + i)
+                misses += result.surprises
+                seconds += result.time
+        return float(np.quantile(misses, 0.95)), round(seconds / self.robot.dt)
 
 
 class Pilot:

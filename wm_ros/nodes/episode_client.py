@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 import json
 import time
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 from rcl_interfaces.srv import SetParameters
@@ -45,6 +45,7 @@ class LiveEpisode:
     planned: int
     late: int
     figures: Mapping[str, Mapping[str, float]]      # newest diagnostics by node
+    surprises: Tuple[float, ...] = ()               # of all observations
     recording: Optional[Recording] = None
 
 
@@ -66,6 +67,7 @@ class EpisodeClient:
         self._planned = 0                       # plans on the wire, so far
         self._counts = self._counted = (0, 0)   # planned and late: newest, and those given out
         self._gate_heard = False
+        self._surprises: List[float] = []
         self._statuses: Optional[List[bytes]] = None    # of the gate, while an episode runs
         self._recording: Optional[Recording] = None
         self._recorders: List[Any] = []
@@ -79,6 +81,9 @@ class EpisodeClient:
         # would cost time that the graph needs.
         self._ros.node.create_subscription(
             convert.DiagnosticStatus, f'{SAFETY}/status', self._on_gate, EACH, raw=True)
+        self._ros.node.create_subscription(
+            convert.Float32, f'{MODEL}/surprise',
+            lambda msg: self._surprises.append(msg.data), EACH)
 
     def close(self):
         """Leave the graph."""
@@ -126,7 +131,7 @@ class EpisodeClient:
                              f'to seed {end["seed"]:.0f}')
         recording, self._recording = self._recording, None
         statuses, self._statuses = self._statuses, None
-        times = list(self._plan_times)
+        times, surprises = list(self._plan_times), list(self._surprises)
         (planned, late), before = self._counts, self._counted
         self._counted = (planned, late)
         self._ros.call(SetBool, f'{SAFETY}/pause', data=True)
@@ -138,7 +143,7 @@ class EpisodeClient:
             latencies=latencies_of(statuses), planned=planned - before[0],
             late=late - before[1],
             figures={name: dict(figures) for name, figures in self._figures.items()},
-            recording=recording)
+            surprises=tuple(surprises), recording=recording)
 
     def _begin(self, seed):
         """Hold the arm, draw the scene, make everybody forget the last one, set the goal."""
@@ -153,7 +158,7 @@ class EpisodeClient:
             self._ros.wait(answer, ANSWER, f'the answer of {service}')
         self._episode = {}
         self._recording = Recording(self._robot) if self._recorders else None
-        self._plan_times = []
+        self._plan_times, self._surprises = [], []
         self._statuses = []
         self._send_goal(scene['goal'])
         self._ros.call(SetBool, f'{SAFETY}/pause', data=False)

@@ -1,13 +1,14 @@
 """Model predictive control: belief and goal in, a timed joint-space plan out."""
 
 import time
+from typing import Dict
 
 import numpy as np
 import torch
 from wm_ros.planning import planner as planners
 from wm_ros.planning.mppi import mppi
 from wm_ros.planning.objective import Objective
-from wm_ros.planning.planner import CorrelatedNoise, Problem
+from wm_ros.planning.planner import CorrelatedNoise, Planner, Problem
 from wm_ros.planning.settings import PlannerSettings
 from wm_ros.robot.kinematics import Kinematics
 from wm_ros.robot.motion import GRIPPER_STEP, hermite, MotionRule
@@ -22,8 +23,8 @@ _FOLLOWED, _LAG = 0.015, 0.05
 _BEND = 2.0             # [rad/s^2], and what is not known of the way to its first knot
 _COASTING = 0.05        # [s], longest time that commands of no known plan are extended by
 
-PLANNERS = {'mppi': mppi, 'prior': planners.prior, 'dither': planners.dither,
-            'random': planners.random}
+PLANNERS: Dict[str, Planner] = {
+    'mppi': mppi, 'prior': planners.prior, 'dither': planners.dither, 'random': planners.random}
 
 
 class Mpc:

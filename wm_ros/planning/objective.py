@@ -6,7 +6,7 @@ from typing import Callable, Dict, Mapping
 import torch
 from wm_ros.tasks import TaskSpec
 from wm_ros.world_model.model import WorldModel
-from wm_ros.world_model.rollout import Imagination
+from wm_ros.world_model.rollout import Dream
 
 _UNIT = 0.1         # [m], distances count in units of it
 _INSIDE = 0.8       # share of the tolerance that a dream aims to be inside of
@@ -33,7 +33,7 @@ class Objective:
             'smoothness': self._smoothness, 'effort': self._effort}
 
     @torch.inference_mode()
-    def shares(self, dream: Imagination, goal, weights: Mapping[str, float]):
+    def shares(self, dream: Dream, goal, weights: Mapping[str, float]):
         """Return each weighted term's part of the score, {name: [K]}; ``goal`` [3] tensor."""
         horizon = dream.actions.shape[1]
         discount = self._model.dynamics.config.discount
@@ -46,7 +46,7 @@ class Objective:
                                         else term * discount ** horizon)
         return parts
 
-    def score(self, dream: Imagination, goal, weights: Mapping[str, float]):
+    def score(self, dream: Dream, goal, weights: Mapping[str, float]):
         """Return the score [K] of each candidate."""
         parts = self.shares(dream, goal, weights)
         if not parts:

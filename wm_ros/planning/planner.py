@@ -9,7 +9,7 @@ from wm_ros.planning.objective import Objective
 from wm_ros.planning.settings import PlannerSettings
 from wm_ros.types import NoValidPlan
 from wm_ros.world_model.model import WorldModel
-from wm_ros.world_model.rollout import Imagination
+from wm_ros.world_model.rollout import Dream
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Solution(NamedTuple):
     disagreement: float             # [m], mean over the horizon
     iterations: int
     dropped: int
-    dream: Optional[Imagination]    # the candidates of the last iteration
+    dream: Optional[Dream]    # the candidates of the last iteration
 
 
 class Planner(Protocol):
@@ -66,7 +66,7 @@ class CorrelatedNoise:
         return std * self._value
 
 
-def policy_rollout(problem: Problem) -> Imagination:
+def policy_rollout(problem: Problem) -> Dream:
     """Return the dream [1, H] of the policy prior acting alone."""
     model = problem.model
     nothing = problem.goal.new_zeros(1, problem.settings.horizon, len(model.dynamics.active))
@@ -82,7 +82,7 @@ def _unsearched(problem, dream, actions):
                     float(dream.disagreement.mean()), 0, 0, dream)
 
 
-def all_finite(scores, dream: Imagination):
+def all_finite(scores, dream: Dream):
     """Return which candidates [K] are finite in all that counts."""
     return (torch.isfinite(scores) & torch.isfinite(dream.actions).flatten(1).all(1)
             & torch.isfinite(dream.states).flatten(1).all(1)
@@ -97,12 +97,14 @@ def prior(problem: Problem) -> Solution:
 
 def dither(problem: Problem, time: float = 0.0) -> Solution:
     """Return the policy prior with correlated noise on the action, without planning."""
-    settings = problem.settings
-    dream = policy_rollout(problem)
+    settings, device = problem.settings, problem.goal.device
     noise = problem.noise.at(time, settings.noise_std, settings.noise_correlation, settings.dt)
-    active = problem.model.dynamics.active.cpu().numpy()
-    actions = np.clip(dream.actions[0].cpu().numpy() + noise * active, -1, 1)
-    return _unsearched(problem, dream, actions)
+    active = problem.model.dynamics.active
+    offsets = torch.as_tensor(noise, dtype=torch.float32, device=device) * active
+    dream = problem.model.imagine(
+        problem.state, problem.latent, offsets.expand(1, settings.horizon, -1), problem.goal,
+        guided=1)
+    return _unsearched(problem, dream, dream.actions[0].cpu().numpy())
 
 
 def random(problem: Problem) -> Solution:

@@ -2,6 +2,6 @@
 
 from wm_ros.world_model.checkpoint import load_checkpoint, save_checkpoint
 from wm_ros.world_model.model import WorldModel
-from wm_ros.world_model.rollout import Imagination
+from wm_ros.world_model.rollout import Dream
 
-__all__ = ['Imagination', 'WorldModel', 'load_checkpoint', 'save_checkpoint']
+__all__ = ['Dream', 'WorldModel', 'load_checkpoint', 'save_checkpoint']

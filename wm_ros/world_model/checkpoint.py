@@ -105,11 +105,6 @@ def load_checkpoint(reference: str, robot: Robot, task: TaskSpec,
                       compiled=True)
 
 
-def read_meta(reference: str, robot: Robot, task: TaskSpec) -> dict:
-    """Return the JSON part of a checkpoint."""
-    return _read_meta(find_checkpoint(reference, robot, task).with_suffix('.json'))
-
-
 def check_device(device: str):
     """Raise ParameterError unless torch can use ``device``."""
     try:

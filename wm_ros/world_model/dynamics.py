@@ -52,10 +52,11 @@ class ModelConfig:
 
 class Dynamics(nn.Module):
     """
-    z' = f(z, a) and x' = f(x, z, a) with their heads; all inputs batched [..., *].
+    z' = f(z, a) and x' = f(x, z, a) with their heads.
 
-    ``state`` [..., X] explicit, ``latent`` [..., D], ``action`` [..., A] in [-1, 1],
-    ``goal`` [..., 3] m.
+    Inputs are batched: ``state`` [..., X] explicit, ``latent`` [..., D], ``action`` [..., A]
+    in [-1, 1], ``goal`` [..., 3] m.  [K, *] where the ensemble takes part: of three
+    dimensions it takes the first for its members.
     """
 
     def __init__(self, robot: Robot, task: TaskSpec, config: ModelConfig):
@@ -63,7 +64,6 @@ class Dynamics(nn.Module):
         self.config, self.layout = config, StateLayout(len(task.object_names))
         self.features = Features(self.layout, task)
         self.rule = MotionRule.of(robot)
-        self.subject = self.layout.subject(task)
         outputs = 6 + 8 * self.layout.objects
         contact, context = self.features.contact_width, self.features.context_width
         intent, d, h = self.features.intent_width, config.latent, config.hidden

@@ -30,7 +30,7 @@ class Features(nn.Module):
 
     def __init__(self, layout: StateLayout, task: TaskSpec):
         super().__init__()
-        self.layout, self.task = layout, task
+        self.layout = layout
         # A task that never moves the gripper has never seen it at another width either.
         gripper = 20.0 if task.active[4] else 0.0
         objects = layout.objects

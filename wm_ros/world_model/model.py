@@ -5,12 +5,13 @@ from typing import Optional
 
 import numpy as np
 import torch
+from wm_ros.robot.motion import hermite
 from wm_ros.robot.robot import Robot
 from wm_ros.tasks import TaskSpec
-from wm_ros.types import Belief, Dream, Observation
+from wm_ros.types import Belief, Observation
 from wm_ros.world_model.compilation import compile_dynamics
 from wm_ros.world_model.dynamics import Dynamics
-from wm_ros.world_model.rollout import Imagination, Rollout
+from wm_ros.world_model.rollout import Dream, Rollout
 from wm_ros.world_model.state import StateEstimator
 
 
@@ -37,7 +38,7 @@ class WorldModel:
         self.dynamics = dynamics.to(device).eval().requires_grad_(False)
         self.robot, self.task = robot, task
         self.checkpoint, self.device = checkpoint, device
-        self.layout, self.latent_width = dynamics.layout, dynamics.config.latent
+        self.layout = dynamics.layout
         self.expected_innovation = expected_innovation
         self._estimator = StateEstimator(robot, task)
         self._run, self._rollout = (compile_dynamics(self.dynamics) if compiled
@@ -51,7 +52,8 @@ class WorldModel:
         Raises WmRosError when a modality that the task needs has never been seen.
         """
         old, stamp = (None, 0.0) if previous is None else (previous.state, previous.stamp)
-        state = self._estimator.update(old, stamp, observation)
+        unseen = 0.0 if previous is None else previous.unseen
+        state = self._estimator.update(old, stamp, observation, unseen)
         elapsed = 0.0 if previous is None else observation.stamp - previous.stamp
         fresh = previous is None or not 0.0 <= elapsed < 0.5
         now = self._tensor(state)[None]
@@ -81,21 +83,21 @@ class WorldModel:
 
     def _predict(self, previous, state, elapsed):
         """Return the predicted latent [1, D] and how surprising ``state`` [X] is."""
-        layout = self.layout
-        setpoint = Setpoint(state[layout.setpoint_pose], state[layout.setpoint_twist])
-        after, latent = self._toward(self._tensor(previous.state)[None],
-                                     self._tensor(previous.latent)[None], setpoint, elapsed)
+        layout, before = self.layout, previous.state
+        pose, twist = layout.setpoint_pose, layout.setpoint_twist
+
+        def between(moment):
+            if elapsed <= 0.0:
+                return Setpoint(state[pose], state[twist])
+            path, rates = hermite(before[pose], before[twist], state[pose], state[twist], elapsed,
+                                  [moment - previous.stamp])
+            return Setpoint(path[0], rates[0])
+
+        after, latent = self._advance(previous, between, previous.stamp + elapsed)
         miss = after[0].cpu().numpy() - state
         places = [layout.ee] + [layout.object_position(i) for i in range(layout.objects)]
         worst = max(float(np.linalg.norm(miss[where])) for where in places)
         return latent, worst / self.expected_innovation
-
-    def _toward(self, state, latent, setpoint, elapsed):
-        """Advance ``state`` [1, X] and its latent by ``elapsed`` [s] up to one step."""
-        share = min(1.0, max(elapsed / self.dynamics.rule.dt, 1e-3))
-        reached = np.concatenate([setpoint.position, setpoint.velocity, [share]])
-        reached = self._tensor(reached)[None]
-        return self._run.partial_step(state, latent, reached[:, :8], reached[:, 8:])
 
     @torch.inference_mode()
     def propagate(self, belief: Belief, setpoint_at, until: float):
@@ -104,20 +106,27 @@ class WorldModel:
 
         ``setpoint_at(time)`` gives the Setpoint that the commands already sent mean.
         """
-        state = self._tensor(belief.state)[None]
-        latent = self._tensor(belief.latent)[None]
-        time, dt = belief.stamp, self.dynamics.rule.dt
-        while until - time > 1e-3:
-            elapsed = min(dt, until - time)
-            time += elapsed
-            state, latent = self._toward(state, latent, setpoint_at(time), elapsed)
+        state, latent = self._advance(belief, setpoint_at, until)
         last = setpoint_at(until)
         state = self.dynamics.with_setpoint(
             state, self._tensor(last.position)[None], self._tensor(last.velocity)[None])
         return state[0], latent[0]
 
+    def _advance(self, belief, setpoint_at, until):
+        """Return state [1, X] and latent [1, D] at ``until`` [s], in steps of the model's."""
+        state, latent = self._tensor(belief.state)[None], self._tensor(belief.latent)[None]
+        time, dt = belief.stamp, self.dynamics.rule.dt
+        while until - time > 1e-3:
+            elapsed = min(dt, until - time)
+            time += elapsed
+            known = setpoint_at(time)
+            reached = self._tensor(np.concatenate(
+                [known.position, known.velocity, [elapsed / dt]]))[None]
+            state, latent = self._run.partial_step(state, latent, reached[:, :8], reached[:, 8:])
+        return state, latent
+
     @torch.inference_mode()
-    def imagine(self, state, latent, actions, goal=None, guided: int = 0) -> Imagination:
+    def imagine(self, state, latent, actions, goal=None, guided: int = 0) -> Dream:
         """
         Roll ``actions`` [K, H, A] from one state [X] and latent [D] (all tensors).
 
@@ -128,31 +137,12 @@ class WorldModel:
             if guided:
                 raise ValueError(f'guided: got {guided} futures without a goal to guide them to')
             goal = state[:3]
-        return Imagination(*self._rollout(state, latent, actions, goal, guided))
-
-    @torch.inference_mode()
-    def policy(self, states, latents, goals):
-        """Return the policy prior's actions [K, A]; all arguments are tensors [K, *]."""
-        return self._run.policy(states, latents, goals)
+        return Dream(*self._rollout(state, latent, actions, goal, guided))
 
     @torch.inference_mode()
     def values(self, states, latents, goals):
         """Return each value head's estimates [V, K]; all arguments are tensors [K, *]."""
         return self._run.values(states, latents, goals)
-
-    @torch.inference_mode()
-    def to_dream(self, imagination: Imagination, goal) -> Dream:
-        """Return the noun of an imagination, with the learned rewards and values."""
-        goal = self._tensor(np.asarray(goal[:3]))
-        after, latents = imagination.states[:, 1:], imagination.latents[:, 1:]
-        goals = goal.expand(*after.shape[:2], 3)
-        rewards = self.dynamics.reward(after, latents, goals)
-        values = self.dynamics.values(after[:, -1], latents[:, -1], goals[:, -1]).mean(0)
-        return Dream(
-            actions=imagination.actions.cpu().numpy(), states=imagination.states.cpu().numpy(),
-            latents=imagination.latents.cpu().numpy(), rewards=rewards.cpu().numpy(),
-            values=values.cpu().numpy(), disagreement=imagination.disagreement.cpu().numpy(),
-            dt=self.dynamics.rule.dt)
 
     def _tensor(self, array):
         # The nouns' arrays are read-only, which torch cannot express: copy.

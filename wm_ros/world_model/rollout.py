@@ -6,13 +6,13 @@ import torch
 from torch import nn
 
 
-class Imagination(NamedTuple):
-    """A dream as tensors: see ``wm_ros.types.Dream`` for the shapes."""
+class Dream(NamedTuple):
+    """K imagined futures of H steps, rolled from one belief; tensors on the model's device."""
 
     actions: torch.Tensor       # [K, H, A]
-    states: torch.Tensor        # [K, H + 1, X]
+    states: torch.Tensor        # [K, H + 1, X] explicit states, the start first
     latents: torch.Tensor       # [K, H + 1, D]
-    disagreement: torch.Tensor  # [K, H]
+    disagreement: torch.Tensor  # [K, H] ensemble spread [m]
 
 
 class Rollout(nn.Module):
@@ -28,7 +28,7 @@ class Rollout(nn.Module):
 
     def forward(self, state, latent, actions, goal, guided: int):
         """
-        Return the four tensors of an Imagination.
+        Return the four tensors of an Dream.
 
         ``state`` [X], ``latent`` [D], ``actions`` [K, H, A], ``goal`` [3].  The first
         ``guided`` futures follow the policy prior, with their actions added to its own.

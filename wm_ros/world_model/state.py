@@ -11,6 +11,7 @@ from wm_ros.types import Observation, WmRosError
 
 _ROBOT_WIDTH = 15
 _OBJECT_WIDTH = 8
+_MEMORY = 1.0               # [s] after which a pose says nothing of the velocity
 _VELOCITY_TIME = 0.03       # [s], low pass of object velocities found by difference
 
 
@@ -35,7 +36,6 @@ class StateLayout:
     setpoint_pose = slice(6, 10)        # position and yaw
     setpoint_twist = slice(10, 14)      # their rates
     gripper = 14
-    robot = slice(0, _ROBOT_WIDTH)
 
     @cached_property
     def width(self) -> int:
@@ -58,9 +58,7 @@ class StateLayout:
 
     def subject(self, task: TaskSpec) -> slice:
         """Return where the position of what ``task``'s goal refers to stands."""
-        if task.goal_of == 'end_effector':
-            return self.ee
-        return self.object_position(task.object_names.index(task.goal_of))
+        return self.ee if task.subject is None else self.object_position(task.subject)
 
 
 def quaternion_yaw(quaternion) -> float:
@@ -80,14 +78,15 @@ class StateEstimator:
         self.layout = StateLayout(len(task.object_names))
         self._kinematics = Kinematics(robot)
 
-    def update(self, state, stamp, observation: Observation) -> np.ndarray:
+    def update(self, state, stamp, observation: Observation, unseen: float = 0.0
+               ) -> np.ndarray:
         """
         Return the explicit state [X] float32 at ``observation``.
 
         ``state`` [X] and ``stamp`` [s] are the estimate before it, or None; it counts for a
-        second.  Objects that are not seen stay where they were believed to be; raises
-        WmRosError when an object was not seen since, or not every object of the task is in
-        ``object_poses``.
+        second.  By then the objects had not been seen for ``unseen`` [s].  Objects that are
+        not seen stay where they were believed to be; raises WmRosError when an object was
+        not seen since, or not every object of the task is in ``object_poses``.
         """
         self._check(observation.object_poses)
         new = np.zeros(self.layout.width)
@@ -100,7 +99,8 @@ class StateEstimator:
             where = self.layout.object_slots(index)
             old = None if state is None else state[where]
             if seen:
-                new[where] = _track(old, elapsed, observation.object_poses[index])
+                new[where] = _track(old, None if old is None else elapsed + unseen,
+                                    observation.object_poses[index])
             elif old is not None:
                 new[where][:4], new[where][4:] = old[:4], 0.0
             else:
@@ -128,10 +128,10 @@ class StateEstimator:
 
 
 def _track(old, elapsed, pose):
-    """Return position, yaw, velocity, yaw rate [8] of one object."""
+    """Return position, yaw, velocity, yaw rate [8] of one object, seen ``elapsed`` [s] ago."""
     new = np.zeros(_OBJECT_WIDTH)
     new[:3], new[3] = pose[:3], quaternion_yaw(pose[3:])
-    if old is None:
+    if old is None or elapsed > _MEMORY:
         return new
     turn = (new[3] - old[3] + np.pi) % (2 * np.pi) - np.pi
     new[3] = old[3] + turn      # unwrapped, so that its rate has no jumps

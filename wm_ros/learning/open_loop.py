@@ -2,7 +2,6 @@
 
 from typing import Sequence
 
-import numpy as np
 import torch
 from wm_ros.learning.losses import filter_replay
 from wm_ros.learning.replay import Replay
@@ -19,7 +18,8 @@ def open_loop(model: WorldModel, episodes: Sequence[Episode], horizons=(5, 10),
 
     For every start in ``episodes`` from which the subject moves by ``moved`` within h
     steps: mean distance of the imagined subject from the recorded one, beside that of
-    'it stays where it is'; the end effector's error over the same starts.
+    'it stays where it is'; the end effector's error over the same starts; the ensemble's
+    disagreement, mean over the h steps.
     """
     replay = Replay()
     for episode in episodes:
@@ -34,7 +34,7 @@ def open_loop(model: WorldModel, episodes: Sequence[Episode], horizons=(5, 10),
 
 @torch.inference_mode()
 def _at(model, replay, states, actions, predicted, subject, horizon, moved):
-    rows = torch.as_tensor(replay.starts(horizon))
+    rows = torch.as_tensor(replay.starts(horizon), device=states.device)
     way = (states[rows + horizon] - states[rows])[:, subject].norm(dim=-1)
     rows = rows[way >= moved]
     if not len(rows):
@@ -52,4 +52,4 @@ def _at(model, replay, states, actions, predicted, subject, horizon, moved):
         'error': float((state - truth)[:, subject].norm(dim=-1).mean()),
         'stays': float((states[rows] - truth)[:, subject].norm(dim=-1).mean()),
         'end_effector': float((state - truth)[:, ee].norm(dim=-1).mean()),
-        'disagreement': float(np.asarray(doubt.mean().cpu())), 'count': int(len(rows))}
+        'disagreement': float(doubt.mean()) / horizon, 'count': int(len(rows))}

@@ -1,0 +1,62 @@
+"""The same work on many things, in processes that neither Ctrl-C nor a death leaves hanging."""
+
+from concurrent.futures import as_completed, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+import multiprocessing
+import signal
+import threading
+from typing import Any, Callable, Iterable, Iterator, Tuple
+
+from wm_ros.types import WmRosError
+
+
+def spread(work: Callable, items: Iterable, jobs: int, prepare: Callable,
+           arguments: Tuple = (), ordered: bool = False) -> Iterator[Any]:
+    """
+    Yield ``work(item)`` of all ``items``, as they end or in order, from ``jobs`` processes.
+
+    Each process calls ``prepare(*arguments)`` first; ``work`` and ``prepare`` are functions
+    of modules.  What ``work`` raises is raised here; WmRosError when a process dies.  The
+    processes end with the iteration, whatever ends it.
+    """
+    before = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context('spawn'), _start,
+                               (prepare, arguments))
+    try:
+        with _deaf_to_interrupts():
+            futures = [pool.submit(work, item) for item in items]
+        for future in futures if ordered else as_completed(futures):
+            yield future.result()
+    except BrokenProcessPool as error:
+        raise WmRosError('a process that shared the work has died: is memory short?') from error
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        own = set(multiprocessing.active_children()) - before
+        for child in own:
+            child.terminate()
+        for child in own:
+            child.join()
+
+
+def _start(prepare, arguments):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)    # where another thread has started it
+    prepare(*arguments)
+
+
+@contextmanager
+def _deaf_to_interrupts():
+    """
+    Ignore Ctrl-C for a moment, and for ever in the processes that the block starts.
+
+    They get it as well, even while they import: it is for the one that started them to end
+    them.  What is ignored is inherited; a mask would not be, as multiprocessing lifts it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield       # only the main thread may say what becomes of signals
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
