@@ -70,7 +70,8 @@ def episode(task='push'):
     return LiveEpisode(
         seed=7, task=task, goal=np.array([0.5, 0.1, 0.025, 0, 0, 0, 1.0]), success=True,
         elapsed=1.0, distance=0.01, total_reward=-1.0, real_time_factor=1.0, plan_rate=40.0,
-        latencies=np.array([0.03, 0.05, 0.04]), planned=3, late=1,
+        latencies=np.array([0.03, 0.05, 0.04]), surprises=np.array([0.2, 0.9, 0.4]),
+        planned=3, late=1,
         figures={SAFETY: {'latency_p50_ms': 1.0, 'latency_p99_ms': 2.0}}, recording=recording)
 
 
@@ -110,6 +111,7 @@ def test_latencies_of_a_row_are_those_of_its_episode():
     found = Row.of(episode())
     assert found.latencies == (30.0, 50.0, 40.0)
     assert (found.latency_p50, found.latency_p99) == pytest.approx((40.0, 49.8))
+    assert found.surprise == 0.4
     silent = Row.of(replace(episode(), latencies=np.array([])))
     assert np.isnan(silent.latency_p50) and np.isnan(silent.latency_p99)
     json.dumps([asdict(found), asdict(silent)])

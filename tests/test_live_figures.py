@@ -5,12 +5,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from rclpy.serialization import serialize_message
 from wm_ros.bench import live as bench
 from wm_ros.evaluation.live import report
 from wm_ros.evaluation.run import Request
 from wm_ros.nodes import convert, live, probe
-from wm_ros.nodes.episode_client import EpisodeClient, latencies_of, LiveEpisode
+from wm_ros.nodes.episode_client import EpisodeClient, LiveEpisode
 from wm_ros.param_table import MPC, SAFETY
 from wm_ros.types import Code, Status, WmRosError
 
@@ -24,7 +23,8 @@ def episode(latencies, planned=10, late=0, seed=7, rolling=999.0, **kwargs):
     return LiveEpisode(**{
         'seed': seed, 'task': 'reach', 'goal': np.zeros(7), 'success': True, 'elapsed': 1.0,
         'distance': 0.01, 'total_reward': -1.0, 'real_time_factor': 1.0, 'plan_rate': 40.0,
-        'latencies': np.array(latencies), 'planned': planned, 'late': late,
+        'latencies': np.array(latencies), 'surprises': np.array([0.5]),
+        'planned': planned, 'late': late,
         'figures': {MPC: {'horizon': 10.0}, SAFETY: {
             'latency_p50_ms': rolling, 'latency_p99_ms': rolling, 'gate_rate_hz': 120.0}},
         **kwargs})
@@ -53,25 +53,6 @@ def test_figures_of_nothing_are_not_a_number():
     assert figures['latency_count'] == 0
     assert np.isnan([figures['latency_p50_ms'], figures['latency_p99_ms'],
                      figures['late_share']]).all()
-
-
-def status(**figures):
-    return serialize_message(convert.status_to_msg(
-        Status(Code.OK, 'latency', figures), 'safety_node'))
-
-
-def test_only_latencies_of_the_episode_are_kept():
-    """Of statuses that have one: the percentiles over the gate's window are none."""
-    client = SimpleNamespace(_statuses=None, _gate_heard=False)
-    with_one = status(plan_age=0.01, latency=0.0312, latency_p99_ms=80.0)
-    EpisodeClient._on_gate(client, with_one)
-    assert client._gate_heard and client._statuses is None
-    client._statuses = []
-    for data in (with_one, status(plan_age=0.01, latency_p50_ms=30.0), status(),
-                 status(latency=0.05), status(latency=float('inf'))):
-        EpisodeClient._on_gate(client, data)
-    np.testing.assert_allclose(latencies_of(client._statuses), [0.0312, 0.05])
-    assert latencies_of([]).shape == (0,)
 
 
 def test_late_plans_are_of_those_seen_when_the_diagnostics_came():

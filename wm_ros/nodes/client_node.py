@@ -5,7 +5,6 @@ import time
 from typing import Any, Callable, Dict
 
 import rclpy
-from rclpy.qos import QoSProfile
 from wm_ros.nodes import runtime
 from wm_ros.nodes.qos import EACH
 from wm_ros.types import WmRosError
@@ -42,13 +41,23 @@ class ClientNode:
         self._thread.join(5.0)
         self.node.destroy_node()
 
-    def listen(self, kind, topic: str, callback: Callable, qos: QoSProfile = EACH, raw=False):
+    def gather(self, kind, topic: str, raw=False) -> list:
+        """
+        Return the list that messages are added to, with ``raw`` as bytes; nobody waits for them.
+
+        To wake somebody 100 times a second would cost time that the graph needs.
+        """
+        gathered = []
+        self.node.create_subscription(kind, topic, gathered.append, EACH, raw=raw)
+        return gathered
+
+    def listen(self, kind, topic: str, callback: Callable, raw=False):
         """Return a subscription; with ``raw``, ``callback`` gets each message as bytes."""
         def receive(msg):
             with self._news:
                 callback(msg)
                 self._news.notify_all()
-        return self.node.create_subscription(kind, topic, receive, qos, raw=raw)
+        return self.node.create_subscription(kind, topic, receive, EACH, raw=raw)
 
     def wait(self, condition: Callable, timeout: float, what: str):
         """Return what ``condition`` returns once it is true; WmRosError after ``timeout`` [s]."""

@@ -3,17 +3,15 @@
 from dataclasses import dataclass
 import json
 import time
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional
 
 import numpy as np
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
-from rclpy.serialization import deserialize_message
 from std_srvs.srv import SetBool, Trigger
 from wm_ros.nodes import convert
 from wm_ros.nodes.client_node import ANSWER, ClientNode
-from wm_ros.nodes.qos import EACH
 from wm_ros.nodes.recording import Recording
 from wm_ros.param_table import MODEL, MPC, ROBOT, SAFETY, SENSOR
 from wm_ros.robot.robot import Robot
@@ -23,7 +21,6 @@ _DRAWS = 3              # times that a scene is asked for
 _STILL = 0.02           # [rad/s] below which the arm stands
 _SETTLE = 5.0           # [s] that it may take to come to rest
 _GRACE = 10.0           # [s] beyond the time limit before an episode is given up
-_LATENCY = b'latency\0'  # the figure's key, as it stands in a serialised status
 
 
 @dataclass(frozen=True)
@@ -40,12 +37,12 @@ class LiveEpisode:
     real_time_factor: float
     plan_rate: float            # [Hz] of plans on the wire, from the first to the last
     latencies: np.ndarray       # [s] joint state to command, one for each plan that was followed
+    surprises: np.ndarray       # one for each observation
     # Of ``planned`` plans ``late`` were sent after they should have acted.  Counted from one
     # newest diagnostics to the next, which come once a second: add up before dividing.
     planned: int
     late: int
     figures: Mapping[str, Mapping[str, float]]      # newest diagnostics by node
-    surprises: Tuple[float, ...] = ()               # of all observations
     recording: Optional[Recording] = None
 
 
@@ -66,9 +63,6 @@ class EpisodeClient:
         self._plan_times: List[float] = []
         self._planned = 0                       # plans on the wire, so far
         self._counts = self._counted = (0, 0)   # planned and late: newest, and those given out
-        self._gate_heard = False
-        self._surprises: List[float] = []
-        self._statuses: Optional[List[bytes]] = None    # of the gate, while an episode runs
         self._recording: Optional[Recording] = None
         self._recorders: List[Any] = []
         self._goal = self._ros.node.create_publisher(
@@ -77,13 +71,8 @@ class EpisodeClient:
         self._ros.listen(convert.DiagnosticArray, '/diagnostics', self._on_diagnostics)
         # Bytes will do for counting; they are read only where an episode is recorded.
         self._ros.listen(convert.JointTrajectory, f'{MPC}/plan', self._on_plan, raw=True)
-        # Not through listen: nobody waits for them, and waking somebody 120 times a second
-        # would cost time that the graph needs.
-        self._ros.node.create_subscription(
-            convert.DiagnosticStatus, f'{SAFETY}/status', self._on_gate, EACH, raw=True)
-        self._ros.node.create_subscription(
-            convert.Float32, f'{MODEL}/surprise',
-            lambda msg: self._surprises.append(msg.data), EACH)
+        self._latencies = self._ros.gather(convert.Float32, f'{SAFETY}/latency')
+        self._surprises = self._ros.gather(convert.Float32, f'{MODEL}/surprise')
 
     def close(self):
         """Leave the graph."""
@@ -97,7 +86,9 @@ class EpisodeClient:
             self._ros.wait(client.service_is_ready, timeout, f'service {service}')
         self._ros.wait(self._goal.get_subscription_count, timeout, f'a subscriber of {MPC}/goal')
         self._ros.wait(lambda: self._episode, timeout, f'{ROBOT}/episode')
-        self._ros.wait(lambda: self._gate_heard, timeout, f'{SAFETY}/status')
+        for topic in (f'{SAFETY}/latency', f'{MODEL}/surprise'):
+            self._ros.wait(lambda topic=topic: self._ros.node.count_publishers(topic), timeout,
+                           topic)
         self._ros.wait(lambda: 'late' in self._figures.get(MPC, {}), timeout,
                        f'diagnostics of {MPC}')
         self._counted = self._counts
@@ -130,8 +121,9 @@ class EpisodeClient:
             raise WmRosError(f'seed {seed}: {ROBOT} was reset by somebody else, '
                              f'to seed {end["seed"]:.0f}')
         recording, self._recording = self._recording, None
-        statuses, self._statuses = self._statuses, None
-        times, surprises = list(self._plan_times), list(self._surprises)
+        times = list(self._plan_times)
+        latencies, surprises = (np.array([msg.data for msg in gathered], dtype=float)
+                                for gathered in (self._latencies, self._surprises))
         (planned, late), before = self._counts, self._counted
         self._counted = (planned, late)
         self._ros.call(SetBool, f'{SAFETY}/pause', data=True)
@@ -140,10 +132,10 @@ class EpisodeClient:
             success=bool(end['success']), elapsed=end['elapsed'], distance=end['distance'],
             total_reward=end['total_reward'], real_time_factor=end['real_time_factor'],
             plan_rate=(len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else 0.0,
-            latencies=latencies_of(statuses), planned=planned - before[0],
+            latencies=latencies, planned=planned - before[0],
             late=late - before[1],
             figures={name: dict(figures) for name, figures in self._figures.items()},
-            surprises=tuple(surprises), recording=recording)
+            surprises=surprises, recording=recording)
 
     def _begin(self, seed):
         """Hold the arm, draw the scene, make everybody forget the last one, set the goal."""
@@ -158,8 +150,9 @@ class EpisodeClient:
             self._ros.wait(answer, ANSWER, f'the answer of {service}')
         self._episode = {}
         self._recording = Recording(self._robot) if self._recorders else None
-        self._plan_times, self._surprises = [], []
-        self._statuses = []
+        self._plan_times = []
+        self._latencies.clear()
+        self._surprises.clear()
         self._send_goal(scene['goal'])
         self._ros.call(SetBool, f'{SAFETY}/pause', data=False)
         return scene
@@ -207,12 +200,6 @@ class EpisodeClient:
                 if name == MPC:
                     self._counts = (self._planned, int(self._figures[name].get('late', 0)))
 
-    def _on_gate(self, data):
-        self._gate_heard = True
-        kept = self._statuses       # an episode may end while this runs
-        if kept is not None and _LATENCY in data:
-            kept.append(data)
-
     def _on_plan(self, data):
         self._planned += 1
         self._plan_times.append(time.monotonic())
@@ -224,11 +211,3 @@ class EpisodeClient:
             if self._recording is not None:
                 getattr(self._recording, what)(msg)
         return receive
-
-
-def latencies_of(statuses: Sequence[bytes]) -> np.ndarray:
-    """Return the latencies [s] in serialised statuses of the safety node that have one."""
-    found = [convert.status_from_msg(deserialize_message(data, convert.DiagnosticStatus))
-             .figures.get('latency', np.nan) for data in statuses]
-    found = np.array(found, dtype=float)
-    return found[np.isfinite(found)]

@@ -26,12 +26,10 @@ class PlannerProbe:
                  alive: Callable[[], Any] = lambda: None):
         self._ros = ClientNode('planner_probe', namespace, context, alive)
         self._lengths: List[int] = []
-        self._states: List[bytes] = []
         self._ros.listen(convert.JointTrajectory, f'{MPC}/plan',
                          lambda msg: self._lengths.append(len(msg.points)))
         # Read when they are asked for; until then the graph needs the time.
-        self._ros.listen(convert.JointState, 'joint_states',
-                         lambda data: self._states.append(data), raw=True)
+        self._states = self._ros.gather(convert.JointState, 'joint_states', raw=True)
 
     def close(self):
         """Leave the graph."""

@@ -150,6 +150,7 @@ class SafetyNode(ManagedNode):
                     else convert.Float64MultiArray)
             self._gripper = self.add_publisher(kind, values['gripper_command_topic'], RELIABLE)
         self._sent = self.add_publisher(convert.JointState, '~/command', RELIABLE)
+        self._told = self.add_publisher(convert.Float32, '~/latency', RELIABLE)
 
     def _on_joint_state(self, msg):
         self._measured = self._reader(convert.joint_state_from_msg(msg))
@@ -177,6 +178,8 @@ class SafetyNode(ManagedNode):
         self._seen = status.figures
         if 'latency' in status.figures:
             self._latency.add(status.figures['latency'])
+            if self._told.get_subscription_count():
+                self._told.publish(convert.Float32(data=status.figures['latency']))
         self.report(status.code, status.text)
 
     def _send(self, command):
