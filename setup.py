@@ -63,6 +63,7 @@ setup(
         # flake8's plugins are those that ament_flake8 runs with.
         'test': [
             'pytest',
+            'pytest-timeout',
             'flake8>=6',
             'flake8-blind-except',
             'flake8-builtins',

@@ -7,24 +7,20 @@ import sys
 
 _KILL = """
 import os, signal, sys
-left = {before}
 def watch(event, arguments):
-    global left
     if event == 'os.rename' and str(arguments[1]).endswith({suffix!r}):
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        left -= 1
+        os.kill(os.getpid(), signal.SIGKILL)
 sys.addaudithook(watch)
 """
 
 
-def killed_at_rename(code, suffix, before=0):
+def killed_at_rename(code, suffix):
     """
     Run ``code`` in a process of its own that dies where it would rename a file to *``suffix``.
 
-    ``before`` such renames happen; the next one does not: all is written, nothing in place.
+    All is written then, and nothing in place.
     """
     process = subprocess.run(
-        [sys.executable, '-c', _KILL.format(before=before, suffix=suffix) + code],
+        [sys.executable, '-c', _KILL.format(suffix=suffix) + code],
         cwd=Path(__file__).parent, capture_output=True, text=True, timeout=60, check=False)
     assert process.returncode == -signal.SIGKILL, process.stderr

@@ -40,8 +40,8 @@ def make_plan(rng, knots=11):
         disagreement=0.0, solve_time=0.01, planner='mppi')
 
 
-def make_joint_state(rng, extra=2):
-    names = list(ROBOT.joint_names) + list(ROBOT.gripper_joint_names[:extra])
+def make_joint_state(rng):
+    names = list(ROBOT.joint_names) + list(ROBOT.gripper_joint_names)
     msg = convert.JointState(name=names)
     msg.header.stamp = convert.stamp(T0)
     for field in ('position', 'velocity', 'effort'):

@@ -1,6 +1,5 @@
 """Nodes as processes of their own, ended by their id."""
 
-import os
 from pathlib import Path
 import signal
 import subprocess
@@ -48,8 +47,3 @@ class NodeProcess:
         except subprocess.TimeoutExpired:
             self.process.kill()
             return self.process.wait(timeout)
-
-    def cpu_seconds(self):
-        """Return the processor time used so far [s]."""
-        fields = Path(f'/proc/{self.pid}/stat').read_text().rpartition(')')[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')

@@ -14,7 +14,7 @@ GATE_PERIOD = 1 / 120       # [s], as shipped
 class EchoArm:
     """A robot that goes where it is told at once; publishes joint states until closed."""
 
-    def __init__(self, peer, robot, rate=100.0):
+    def __init__(self, peer, robot):
         self.robot, self.peer = robot, peer
         self.positions = np.array(robot.home)
         self.velocities = np.zeros_like(self.positions)
@@ -25,7 +25,7 @@ class EchoArm:
         self._subscription = peer.node.create_subscription(
             convert.JointTrajectory, 'arm_controller/joint_trajectory', self._obey, 10)
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(1.0 / rate,), daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(0.01,), daemon=True)
         self._thread.start()
 
     def joint_state(self):
@@ -81,14 +81,14 @@ class PlanSource:
     computed anew for each; ``change`` may replace a message before it is sent.
     """
 
-    def __init__(self, arm, amplitude=0.2, rate=1.0, frequency=30.0):
-        self.arm, self.amplitude, self.rate = arm, amplitude, rate
+    def __init__(self, arm):
+        self.arm, self.amplitude, self.rate = arm, 0.2, 1.0
         self.silent, self.change = False, lambda msg: msg
         self.home = arm.positions.copy()
         self.began = None
         self._publisher = arm.peer.publisher(convert.JointTrajectory, 'mpc_node/plan', LAST)
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(1.0 / frequency,), daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(1.0 / 30.0,), daemon=True)
         self._thread.start()
 
     def plan(self, now):

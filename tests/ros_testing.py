@@ -34,8 +34,7 @@ _AFTER = {
 
 CONFIGURE, CLEANUP = Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_CLEANUP
 ACTIVATE, DEACTIVATE = Transition.TRANSITION_ACTIVATE, Transition.TRANSITION_DEACTIVATE
-UNCONFIGURED, INACTIVE = State.PRIMARY_STATE_UNCONFIGURED, State.PRIMARY_STATE_INACTIVE
-ACTIVE = State.PRIMARY_STATE_ACTIVE
+UNCONFIGURED, ACTIVE = State.PRIMARY_STATE_UNCONFIGURED, State.PRIMARY_STATE_ACTIVE
 BEST_EFFORT = rclpy.qos.qos_profile_sensor_data
 LAST = QoSProfile(depth=1)
 
@@ -121,11 +120,11 @@ class Recorder:
 class Peer:
     """A node of the test in a domain of its own, spun by a thread until closed."""
 
-    def __init__(self, namespace=''):
+    def __init__(self):
         self.domain = Domain()
         self.context = Context()
         rclpy.init(context=self.context, domain_id=self.domain.id)
-        self.node = rclpy.create_node('peer', context=self.context, namespace=namespace)
+        self.node = rclpy.create_node('peer', context=self.context)
         self._ended = threading.Event()
         self._nodes = []
         self._thread = threading.Thread(target=self._spin, daemon=True)

@@ -85,8 +85,8 @@ def wild_plan(rng, positions, now):
 class Oracle:
     """Judges a stream of commands: the limits hold between each and the next."""
 
-    def __init__(self, limits=LIMITS, settings=GateSettings(), gripper_range=(0.0, 0.08)):
-        self.limits, self.settings, self.gripper_range = limits, settings, gripper_range
+    def __init__(self, limits=LIMITS, settings=GateSettings()):
+        self.limits, self.settings, self.gripper_range = limits, settings, (0.0, 0.08)
         self.last = None
         self.steps = 0
 

@@ -56,13 +56,23 @@ def test_a_robot_file_that_was_edited(saved):
     assert 'max_yaw_rate is 1.5, this robot has 3.0' in refusal(saved, robot=robot)
 
 
+def numbers(part):
+    """Yield all numbers in a fingerprint."""
+    if isinstance(part, dict):
+        part = list(part.values())
+    if isinstance(part, list):
+        for item in part:
+            yield from numbers(item)
+    elif isinstance(part, (int, float)):
+        yield float(part)
+
+
 def test_no_constant_of_the_motion_is_forgotten(saved, monkeypatch):
     """Whatever MotionRule gets to know in the robot has to be in the fingerprint."""
     rule = MotionRule.of(ROBOT)
-    said = json.dumps(fingerprint(ROBOT))
+    said = set(numbers(fingerprint(ROBOT)))
     for item in fields(rule):
-        for number in np.atleast_1d(getattr(rule, item.name)).tolist():
-            assert str(number) in said, item.name
+        assert set(np.atleast_1d(getattr(rule, item.name)).tolist()) <= said, item.name
     monkeypatch.setattr(motion, 'GRIPPER_STEP', 0.03)
     assert 'gripper_step is 0.02, this robot has 0.03' in refusal(saved)
 

@@ -1,5 +1,6 @@
 """Many episodes: in any number of processes the same; the report; the command's errors."""
 
+from contextlib import suppress
 from dataclasses import replace
 import json
 import os
@@ -60,11 +61,15 @@ def test_ctrl_c_ends_all_processes_without_a_word(tmp_path):
     process = subprocess.Popen(
         [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True)
-    assert process.stdout.readline() == '1\n'
-    os.killpg(process.pid, signal.SIGINT)       # as a terminal does
-    # Returns when the last process that could write there has ended, workers included.
-    _, error = process.communicate(timeout=60)
-    assert (process.returncode, error) == (130, '')
+    try:
+        assert process.stdout.readline() == '1\n'
+        os.killpg(process.pid, signal.SIGINT)       # as a terminal does
+        # Returns when the last process that could write there has ended, workers included.
+        _, error = process.communicate(timeout=60)
+        assert (process.returncode, error) == (130, '')
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize('numbers', [{'episodes': 0}, {'episodes': -1}, {'seed': -1}, {'jobs': 0}])

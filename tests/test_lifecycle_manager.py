@@ -14,6 +14,7 @@ from rcl_interfaces.srv import GetParameters
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
+from ros_testing import Domain
 from std_srvs.srv import Trigger
 from wm_ros.nodes.child import REPORT_FD
 from wm_ros.nodes.lifecycle_manager import stop_order
@@ -59,10 +60,12 @@ class Recorder(LifecycleNode):
 
 
 @pytest.fixture
-def nodes():
-    """Return a function that makes managed nodes and spins them."""
+def nodes(monkeypatch):
+    """Return a function that makes managed nodes, in a domain of their own, and spins them."""
+    domain = Domain()
+    monkeypatch.setenv('ROS_DOMAIN_ID', str(domain.id))     # the manager's process has it too
     context = rclpy.Context()
-    context.init()
+    context.init(domain_id=domain.id)
     executor = SingleThreadedExecutor(context=context)
     made, ended = [], threading.Event()
 
@@ -91,6 +94,7 @@ def nodes():
         node.destroy_node()
     executor.shutdown()
     context.shutdown()
+    domain.release()
 
 
 @contextlib.contextmanager
@@ -248,13 +252,44 @@ def test_order_of_stopping():
     assert stop_order(['gate']) == ['gate']
 
 
-def test_lock_ends_with_its_holder():
+def test_lock_is_of_one_domain_and_namespace():
     """The lock is refused while held, by name of domain and namespace, and free afterwards."""
-    first, second = GraphLock('/a/b', '77'), GraphLock('a/b', '77')
+    domain = Domain()
+    first, second, other = (GraphLock(name, str(domain.id)) for name in ('/a/b', 'a/b', '/a/c'))
     first.require()
-    with pytest.raises(WmRosError, match="domain 77 and namespace 'a/b'"):
+    with pytest.raises(WmRosError, match=f"domain {domain.id} and namespace 'a/b'"):
         second.require()
-    GraphLock('/a/c', '77').require()
+    other.require()
+    other.release()
     first.release()
     second.require()
     second.release()
+    domain.release()
+
+
+HOLDER = """
+import sys, time
+from wm_ros.nodes.lock import GraphLock
+lock = GraphLock('/a/b', sys.argv[1])
+lock.require()
+print('held', flush=True)
+time.sleep(600)
+"""
+
+
+def test_lock_ends_with_its_holder():
+    """However it ends."""
+    domain = Domain()
+    lock = GraphLock('/a/b', str(domain.id))
+    holder = subprocess.Popen([sys.executable, '-c', HOLDER, str(domain.id)],
+                              stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout.readline() == 'held\n'
+        with pytest.raises(WmRosError):
+            lock.require()
+    finally:
+        holder.kill()
+        holder.communicate()
+    lock.require()
+    lock.release()
+    domain.release()

@@ -1,11 +1,13 @@
 """The live graph and its client: episodes from the outside, and what happens when one dies."""
 
 import os
+import shutil
 import signal
 
 import numpy as np
 import pytest
 from ros_testing import Domain
+from wm_ros import paths
 from wm_ros.evaluation.live import report
 from wm_ros.evaluation.run import Evaluation, Request
 from wm_ros.graph import GraphOptions
@@ -88,7 +90,8 @@ def test_graph_that_does_not_come_up(domain, tmp_path):
     """The reason is the node's own."""
     bad = tmp_path / 'model.safetensors'
     bad.write_bytes(b'nothing')
+    shutil.copy(paths.checkpoint_dir() / 'panda_reach.json', bad.with_suffix('.json'))
     graph = LiveGraph(GraphOptions(use_mock_hardware=True, checkpoint=str(bad)))
-    with pytest.raises(WmRosError, match='world_model_node: could not configure'):
+    with pytest.raises(WmRosError, match=f'world_model_node: could not configure.*{bad}: damaged'):
         with graph:
             raise AssertionError('it came up')

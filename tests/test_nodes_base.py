@@ -172,11 +172,11 @@ def test_status_and_diagnostics(peer):
     assert found.message == 'STALE_INPUT: no joint states' and found.hardware_id == 'panda'
     array = diagnostics.next(lambda msg: msg.status[0].message == found.message)
     assert array.status[0].name == 'sensor_node' and array.header.stamp.sec > 0
-    first = len(diagnostics)
+    first, said = len(diagnostics), len(status)
     diagnostics.next()
     diagnostics.next()
     assert len(diagnostics) - first == 2
-    assert 1.5 < diagnostics.times[-1] - diagnostics.times[-3] < 2.5
+    assert len(status) - said > 4       # the status comes far more often
     assert peer.pause('sensor_node', True).success
     assert status.next(lambda msg: 'PAUSED' in msg.message).message == 'PAUSED: paused'
 

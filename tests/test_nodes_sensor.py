@@ -35,24 +35,14 @@ def test_observations_come_at_their_rate(peer, arm):
     recorder = observations(peer)
     wait_until(lambda: len(recorder) >= 81)
     stamps = np.array([convert.seconds(msg.header.stamp) for msg in recorder.messages])
-    assert 38 < 80 / (stamps[80] - stamps[0]) < 42
+    # Of joint states at 100 Hz now each second one, now each third.
+    assert np.median(stamps[4:] - stamps[:-4]) == pytest.approx(0.1, abs=0.011)
     found = convert.observation_from_msg(recorder.messages[-1])
     np.testing.assert_allclose(found.joint_positions, arm.robot.home, atol=1e-12)
     assert found.gripper_width == pytest.approx(0.04)
     assert found.commanded_positions is None and not found.valid['commanded_positions']
     # An observation has the stamp of the joint state behind it.
     assert recorder.messages[-1].header.frame_id == arm.robot.base_frame
-
-
-def test_latency_from_joint_state_to_observation(peer, arm):
-    start(peer, observation_rate=100.0)
-    recorder = observations(peer)
-    delays = []
-    wait_until(lambda: len(recorder) > 100)
-    wall = time.time() - time.monotonic()
-    for msg, arrival in zip(recorder.messages, recorder.times):
-        delays.append(arrival + wall - convert.seconds(msg.header.stamp))
-    assert np.median(delays) < 0.01
 
 
 def test_commands_and_objects_are_part_of_it(peer, arm):
@@ -133,20 +123,22 @@ def test_loss_and_pause_are_reported(peer, arm):
     found = convert.status_from_msg(status.next(lambda msg: msg.message == 'OK'))
     assert {'rate_hz', 'joint_states_hz', 'joint_positions_age_ms'} <= set(found.figures)
     arm.silent = True
-    began = time.monotonic()
     text = status.next(lambda msg: 'STALE_INPUT' in msg.message).message
-    assert time.monotonic() - began < 0.5
-    assert 'joint states' in text
+    assert text == 'STALE_INPUT: no joint states'
     arm.silent = False
     status.next(lambda msg: msg.message == 'OK')
-    assert peer.pause(NAME, True).success
-    assert status.next(lambda msg: 'PAUSED' in msg.message)
     recorder = observations(peer)
+    recorder.next()
+    assert peer.pause(NAME, True).success
+    for _ in range(2):
+        status.next(lambda msg: 'PAUSED' in msg.message)
     count = len(recorder)
+    for _ in range(2):
+        status.next(lambda msg: 'PAUSED' in msg.message)
+    assert len(recorder) == count
     assert peer.pause(NAME, False).success
     recorder.next()
     assert peer.change(NAME, DEACTIVATE)
-    assert count <= 1
 
 
 def test_refused_joint_states_are_counted_and_do_no_harm(peer, arm):

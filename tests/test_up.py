@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import tempfile
 
 import pytest
 from ros_testing import Domain, wait_until
+from wm_ros import paths
 from wm_ros.graph import graph, GraphOptions, PROGRAMS
 from wm_ros.nodes import environment
 from wm_ros.nodes.supervisor import Ended, node_specs, ros_arguments, Spec, Supervisor
@@ -170,11 +172,12 @@ def test_bad_checkpoint_is_said_in_one_line(up, tmp_path):
     """What a node refuses in configure ends the graph with 2 and the node's own reason."""
     checkpoint = tmp_path / 'model.safetensors'
     checkpoint.write_bytes(b'not a checkpoint')
+    shutil.copy(paths.checkpoint_dir() / 'panda_reach.json', checkpoint.with_suffix('.json'))
     running = up('sim', '--use-mock-hardware', '--checkpoint', str(checkpoint))
     assert running.process.wait(UP) == 2, running.text()
     last = running.text().strip().splitlines()[-1]
     assert last.startswith('wm_ros: error: world_model_node: could not configure: ')
-    assert str(checkpoint) in last or 'model' in last
+    assert f'{checkpoint}: damaged' in last
     assert 'Traceback' not in running.text()
 
 

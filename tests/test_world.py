@@ -20,18 +20,6 @@ def world(request):
     scene.close()
 
 
-def test_engines_agree_on_scenes():
-    """The same seed gives the same start and goal."""
-    mock, physics = MockScene(ROBOT, 'push'), BulletScene(ROBOT, 'push')
-    for seed in (0, 7):
-        mock.reset(seed)
-        physics.reset(seed)
-        assert mock.goal == pytest.approx(physics.goal)
-        assert mock.arm.joint_positions == pytest.approx(physics.arm.joint_positions)
-        assert mock.object_poses == pytest.approx(physics.object_poses, abs=2e-3)
-    physics.close()
-
-
 def test_arm_goes_where_a_trajectory_says(world):
     """Within a second, and stands there."""
     start = world.scene.arm.joint_positions

@@ -45,8 +45,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     if debug:
         line.remove('--debug')
     try:
-        arguments = parser_for(line).parse_args(line)
-        return arguments.run(arguments) or 0
+        return _run(line)
     except WmRosError as error:
         return _user_error(error, debug)
     except ImportError as error:
@@ -60,6 +59,14 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         # Such as `wm_ros --help | head`; Python would complain once more at its exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _run(line) -> int:
+    try:
+        arguments = parser_for(line).parse_args(line)
+        return arguments.run(arguments) or 0
+    finally:
+        sys.stdout.flush()      # at the exit it would be too late to hear of a closed pipe
 
 
 def verbs() -> Dict[str, str]:

@@ -25,6 +25,10 @@ class RateMeter:
         while now - times[0] > self._window:
             times.popleft()
 
+    def silence(self, now: float) -> float:
+        """Return the time [s] since it last happened, as of ``now`` [s]."""
+        return now - self._times[-1] if self._times else math.inf
+
     def rate(self, now: float) -> float:
         """Return the rate [Hz] as of ``now`` [s]; it decays when nothing happens any more."""
         recent = [time for time in self._times if 0.0 <= now - time <= self._window]

@@ -56,7 +56,8 @@ class SensorNode(ManagedNode):
         """Tell apart a pause, a robot that is silent, and one that makes no sense."""
         if self.paused:
             return Code.PAUSED, 'paused'
-        if not self._rates['joint_states'].rate(monotonic()):
+        silence = self._rates['joint_states'].silence(monotonic())
+        if silence > self.values['joint_state_timeout']:
             return Code.STALE_INPUT, 'no joint states'
         return Code.STALE_INPUT, 'joint states are refused'
 
