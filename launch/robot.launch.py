@@ -14,7 +14,7 @@ and order come from the table in wm_ros/graph.py, as for ``wm_ros up robot``.  T
 when one of its nodes does.
 """
 
-from wm_ros.nodes.launching import description
+from wm_ros.nodes.processes.launching import description
 
 
 def generate_launch_description():

@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from wm_ros.nodes import environment
+from wm_ros.nodes.processes import environment
 
 # As the graph sets it: two threads of torch wait for each other on a busy machine.
 os.environ.setdefault('OMP_NUM_THREADS', '1')

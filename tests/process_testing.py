@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 
-from wm_ros.nodes import environment
+from wm_ros.nodes.processes import environment
 
 
 class NodeProcess:

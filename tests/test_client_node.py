@@ -7,7 +7,7 @@ import pytest
 from ros_testing import wait_until
 from std_msgs.msg import Int32
 from std_srvs.srv import Trigger
-from wm_ros.nodes.client_node import ClientNode
+from wm_ros.nodes.clients.client_node import ClientNode
 from wm_ros.types import WmRosError
 
 pytestmark = pytest.mark.slow

@@ -19,8 +19,8 @@ from wm_ros.demo import film, plot
 from wm_ros.demo.play import Row, showable, summary
 from wm_ros.demo.show import print_summary, Show
 from wm_ros.nodes import convert
-from wm_ros.nodes.episode_client import LiveEpisode
-from wm_ros.nodes.recording import Line, Recording
+from wm_ros.nodes.clients.episode_client import LiveEpisode
+from wm_ros.nodes.clients.recording import Line, Recording
 from wm_ros.param_table import SAFETY
 from wm_ros.robot.kinematics import Kinematics
 from wm_ros.robot.robot import load_robot

@@ -10,8 +10,8 @@ import sys
 import pytest
 from ros_testing import Domain
 from wm_ros.cli import _checks as checks
-from wm_ros.nodes import environment
-from wm_ros.nodes.lock import GraphLock
+from wm_ros.nodes.processes import environment
+from wm_ros.nodes.processes.lock import GraphLock
 
 ROOT = Path(__file__).resolve().parents[1]
 

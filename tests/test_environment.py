@@ -7,13 +7,13 @@ import subprocess
 import sys
 
 import pytest
-from wm_ros.nodes import environment
+from wm_ros.nodes.processes import environment
 
 ROOT = Path(__file__).resolve().parents[1]
 GUARD = '_ROS_WHEELS_BOOTSTRAP_COMPLETE'
 WHEELS = Path(sys.prefix) in Path(find_spec('rclpy').origin).parents
 USE_ROS = """
-from wm_ros.nodes.environment import prepare
+from wm_ros.nodes.processes.environment import prepare
 prepare()
 from ament_index_python.packages import get_package_prefix
 import rclpy

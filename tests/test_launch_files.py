@@ -11,7 +11,7 @@ from importlib.util import find_spec, module_from_spec, spec_from_file_location
 import pytest
 from wm_ros import paths
 from wm_ros.graph import graph, GraphOptions, KINDS
-from wm_ros.nodes.lock import GraphLock
+from wm_ros.nodes.processes.lock import GraphLock
 
 try:
     # The `launch` of PyPI is another program.
@@ -30,7 +30,7 @@ def tree_of(path):
 def launching_tree():
     """Return the syntax tree of the module behind the launch files."""
     import wm_ros.nodes
-    return tree_of(paths.Path(wm_ros.nodes.__file__).parent / 'launching.py')
+    return tree_of(paths.Path(wm_ros.nodes.__file__).parent / 'processes' / 'launching.py')
 
 
 def test_there_is_one_for_each_kind_of_graph():
@@ -48,7 +48,7 @@ def test_file_describes_its_graph(kind):
     returned = functions[0].body[-1]
     assert isinstance(returned, ast.Return)
     assert ast.unparse(returned.value) == f'description({kind!r})'
-    assert 'from wm_ros.nodes.launching import description' in ast.unparse(tree)
+    assert 'from wm_ros.nodes.processes.launching import description' in ast.unparse(tree)
     text = ast.get_docstring(tree)
     for name in NAMES:
         assert name in text, f'{name} is not explained'

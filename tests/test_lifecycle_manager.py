@@ -16,9 +16,9 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from ros_testing import Domain
 from std_srvs.srv import Trigger
-from wm_ros.nodes.child import REPORT_FD
 from wm_ros.nodes.lifecycle_manager import stop_order
-from wm_ros.nodes.lock import GraphLock
+from wm_ros.nodes.processes.child import REPORT_FD
+from wm_ros.nodes.processes.lock import GraphLock
 from wm_ros.types import WmRosError
 
 numbers = itertools.count()
@@ -269,7 +269,7 @@ def test_lock_is_of_one_domain_and_namespace():
 
 HOLDER = """
 import sys, time
-from wm_ros.nodes.lock import GraphLock
+from wm_ros.nodes.processes.lock import GraphLock
 lock = GraphLock('/a/b', sys.argv[1])
 lock.require()
 print('held', flush=True)

@@ -11,7 +11,7 @@ from wm_ros import paths
 from wm_ros.evaluation.live import report
 from wm_ros.evaluation.run import Evaluation, Request
 from wm_ros.graph import GraphOptions
-from wm_ros.nodes.live import LiveGraph, play
+from wm_ros.nodes.clients.live import LiveGraph, play
 from wm_ros.param_table import MPC, SAFETY
 from wm_ros.types import WmRosError
 

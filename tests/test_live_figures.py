@@ -8,8 +8,9 @@ import pytest
 from wm_ros.bench import live as bench
 from wm_ros.evaluation.live import report
 from wm_ros.evaluation.run import Request
-from wm_ros.nodes import convert, live, probe
-from wm_ros.nodes.episode_client import EpisodeClient, LiveEpisode
+from wm_ros.nodes import convert
+from wm_ros.nodes.clients import live, probe
+from wm_ros.nodes.clients.episode_client import EpisodeClient, LiveEpisode
 from wm_ros.param_table import MPC, SAFETY
 from wm_ros.types import Code, Status, WmRosError
 

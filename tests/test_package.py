@@ -64,7 +64,7 @@ def test_every_ros_import_is_declared(manifest):
 
 def test_what_rviz_and_frames_need_is_declared(manifest):
     declared = {element.text for element in manifest if element.tag.endswith('depend')}
-    launching = (ROOT / 'wm_ros/nodes/launching.py').read_text()
+    launching = (ROOT / 'wm_ros/nodes/processes/launching.py').read_text()
     started = set(re.findall(r"package='(\w+)'", launching))
     assert started == {'robot_state_publisher', 'rviz2'} and started <= declared
     assert 'import tf2_ros\n' in (ROOT / 'wm_ros/nodes/frames.py').read_text()

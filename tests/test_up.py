@@ -12,8 +12,8 @@ import pytest
 from ros_testing import Domain, wait_until
 from wm_ros import paths
 from wm_ros.graph import graph, GraphOptions, PROGRAMS
-from wm_ros.nodes import environment
-from wm_ros.nodes.supervisor import Ended, node_specs, ros_arguments, Spec, Supervisor
+from wm_ros.nodes.processes import environment
+from wm_ros.nodes.processes.supervisor import Ended, node_specs, ros_arguments, Spec, Supervisor
 from wm_ros.types import WmRosError
 
 NODES = [program.executable for program in PROGRAMS]
@@ -51,8 +51,9 @@ class Graph:
             capture_output=True, text=True).stdout
         for line in listing.splitlines():
             words = line.split()
-            if 'wm_ros.nodes.child' in words:
-                found[words[words.index('wm_ros.nodes.child') + 2].split('.')[-1]] = int(words[0])
+            if 'wm_ros.nodes.processes.child' in words:
+                module = words[words.index('wm_ros.nodes.processes.child') + 2]
+                found[module.split('.')[-1]] = int(words[0])
         return found
 
     def end(self, number=signal.SIGINT):

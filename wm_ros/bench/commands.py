@@ -12,7 +12,7 @@ import time
 from wm_ros import paths
 from wm_ros.bench.record import at_least, at_most, load_note, shown, true
 from wm_ros.graph import GraphOptions
-from wm_ros.nodes.environment import child_environment
+from wm_ros.nodes.processes.environment import child_environment
 from wm_ros.types import WmRosError
 
 
@@ -25,7 +25,7 @@ def bad_input():
     with tempfile.TemporaryDirectory() as folder:
         for name, arguments in _mistakes(Path(folder)).items():
             rows.append(_mistake(name, arguments, folder))
-    from wm_ros.nodes.live import LiveGraph
+    from wm_ros.nodes.clients.live import LiveGraph
     with open(os.devnull, 'w', encoding='utf-8') as silence:
         with LiveGraph(GraphOptions(task='reach'), log=silence):
             rows.append(_mistake('second_graph', ['up', 'sim', '--task', 'push']))

@@ -22,7 +22,7 @@ _WAY = 0.2              # [rad] that it has to move in them; it stands between e
 
 def _played(request, title) -> dict:
     """Return the report of a request that the live graph has played."""
-    from wm_ros.nodes.live import play
+    from wm_ros.nodes.clients.live import play
     evaluation = Evaluation(request)
     with progress_bar(title, request.episodes) as advance:
         return report(evaluation, play(request.options(), request.seeds, advance))
@@ -72,8 +72,8 @@ def rates():
 
 def tuning():
     """Change parameters while the arm moves; good ones work, bad ones are refused."""
-    from wm_ros.nodes.live import LiveGraph
-    from wm_ros.nodes.probe import PlannerProbe
+    from wm_ros.nodes.clients.live import LiveGraph
+    from wm_ros.nodes.clients.probe import PlannerProbe
     enough = threading.Event()
     with open(os.devnull, 'w', encoding='utf-8') as silence:
         graph = LiveGraph(GraphOptions(task='push'), log=silence)
@@ -103,7 +103,7 @@ def _play_until(enough, client):
 
 def _tuned(probe):
     """Return what changes of the horizon do, and whether the arm moves after bad ones."""
-    from wm_ros.nodes.probe import not_a_number
+    from wm_ros.nodes.clients.probe import not_a_number
     probe.plans_until(10, 0, 60.0)
     _, reason, seen = probe.change('planner.horizon', 8)
     rows = [at_most('horizon_change_plans', probe.plans_until(8, seen), 3, 'plans', _TUNING,

@@ -156,7 +156,7 @@ def shipped() -> Iterator[Finding]:
 
 def ros(messages: Sequence[str] = MESSAGES) -> Iterator[Finding]:
     """Yield whether ROS 2 is there, and DDS carries messages from process to process."""
-    from wm_ros.nodes import environment
+    from wm_ros.nodes.processes import environment
     try:
         environment.prepare()
     except ImportError as error:
@@ -180,7 +180,7 @@ def ros(messages: Sequence[str] = MESSAGES) -> Iterator[Finding]:
 def _domain():
     domain = os.environ.get('ROS_DOMAIN_ID', '0')
     reach = os.environ.get('ROS_AUTOMATIC_DISCOVERY_RANGE', 'SUBNET (default)')
-    from wm_ros.nodes.lock import GraphLock
+    from wm_ros.nodes.processes.lock import GraphLock
     lock = GraphLock(domain=domain)
     if not lock.acquire():
         return Finding('ROS domain', NOTE, f'{domain}: a wm_ros graph runs there',
@@ -192,7 +192,7 @@ def _domain():
 def dds() -> Finding:
     """Return how long a message takes to another process and back."""
     try:
-        process = subprocess.run([sys.executable, '-m', 'wm_ros.nodes.dds_check'],
+        process = subprocess.run([sys.executable, '-m', 'wm_ros.nodes.clients.dds_check'],
                                  capture_output=True, text=True, timeout=_DDS_TIMEOUT)
     except subprocess.TimeoutExpired:
         return Finding('DDS', FAIL, f'hangs for {_DDS_TIMEOUT:g} s', _DDS_ADVICE)

@@ -58,7 +58,7 @@ def run(arguments) -> int:
     evaluation = Evaluation(request)        # complains before anything starts
     if arguments.ros:
         from wm_ros.evaluation.live import report
-        from wm_ros.nodes.live import play
+        from wm_ros.nodes.clients.live import play
         with progress_bar(f'{request.task}, live', request.episodes) as advance:
             figures = report(evaluation, play(request.options(), request.seeds, advance))
     else:

@@ -37,10 +37,10 @@ def add_parser(subparsers):
 
 def run(arguments) -> int:
     """Bring the graph up and keep it up; return the exit code."""
-    from wm_ros.nodes import environment
+    from wm_ros.nodes.processes import environment
     from wm_ros.nodes.arguments import graph_options
-    from wm_ros.nodes.lock import GraphLock
-    from wm_ros.nodes.supervisor import Supervisor
+    from wm_ros.nodes.processes.lock import GraphLock
+    from wm_ros.nodes.processes.supervisor import Supervisor
 
     options = graph_options(arguments)
     specs = processes(arguments.kind, options, arguments.namespace, arguments.log_level,
@@ -62,7 +62,7 @@ def processes(kind, options, namespace='', log_level='', single_process=False):
     """Return what is to be started; raises WmRosError for anything that cannot be right."""
     from wm_ros.graph import graph
     from wm_ros.nodes.arguments import graph_command_line
-    from wm_ros.nodes.supervisor import node_specs, Spec
+    from wm_ros.nodes.processes.supervisor import node_specs, Spec
     from wm_ros.param_table import SENSOR, TABLE
     from wm_ros.robot.robot import load_robot
 
@@ -88,7 +88,7 @@ def _count_stops():
 
 
 def _watch(supervisor, specs, stops):
-    from wm_ros.nodes.supervisor import USER_ERROR
+    from wm_ros.nodes.processes.supervisor import USER_ERROR
     from wm_ros.types import WmRosError
 
     _say(f'starting {", ".join(spec.name for spec in specs)}; Ctrl-C ends')

@@ -12,8 +12,8 @@ from PIL import Image, ImageDraw, ImageFont
 from sim.camera import Camera
 from sim.tasks import make_task
 from sim.view import View
-from wm_ros.nodes.episode_client import LiveEpisode
-from wm_ros.nodes.recording import Line
+from wm_ros.nodes.clients.episode_client import LiveEpisode
+from wm_ros.nodes.clients.recording import Line
 from wm_ros.robot.robot import load_robot
 from wm_ros.tasks import get_task
 from wm_ros.types import WmRosError

@@ -7,9 +7,9 @@ from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 import numpy as np
 from wm_ros.evaluation.statistics import percentiles
 from wm_ros.graph import GraphOptions
-from wm_ros.nodes.episode_client import LiveEpisode
-from wm_ros.nodes.live import LiveGraph
-from wm_ros.nodes.recording import Recording
+from wm_ros.nodes.clients.episode_client import LiveEpisode
+from wm_ros.nodes.clients.live import LiveGraph
+from wm_ros.nodes.clients.recording import Recording
 
 #: Share of successes below which the demo has failed.
 BARS = {'reach': 0.9, 'push': 0.8}

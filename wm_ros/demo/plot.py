@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Dict, List, Sequence, Tuple
 
 import numpy as np
-from wm_ros.nodes.episode_client import LiveEpisode
+from wm_ros.nodes.clients.episode_client import LiveEpisode
 from wm_ros.robot.kinematics import Kinematics
 from wm_ros.tasks import get_task
 

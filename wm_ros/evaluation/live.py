@@ -14,10 +14,10 @@ def report(evaluation: Evaluation, episodes: Sequence) -> dict:
     """
     Return the figures of live episodes, named as those of the lockstep evaluation.
 
-    ``episodes`` are those of ``wm_ros.nodes.live.play``.  Latencies and surprises are those
-    of all episodes together.  Plan times and the gate's rate are what the nodes say of their
-    last hundreds of cycles, at the end of each episode: the median over the episodes.
-    Raises WmRosError for no episodes.
+    ``episodes`` are those of ``wm_ros.nodes.clients.live.play``.  Latencies and surprises
+    are those of all episodes together.  Plan times and the gate's rate are what the nodes
+    say of their last hundreds of cycles, at the end of each episode: the median over the
+    episodes.  Raises WmRosError for no episodes.
     """
     if not episodes:
         raise WmRosError('no episode was played')

@@ -14,10 +14,11 @@ import rclpy
 from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
 from wm_ros.graph import graph, NodeEntry
-from wm_ros.nodes import child, environment, runtime
+from wm_ros.nodes import runtime
 from wm_ros.nodes.arguments import add_graph_arguments, graph_options
 from wm_ros.nodes.lifecycle_manager import LifecycleManager, run
-from wm_ros.nodes.lock import GraphLock
+from wm_ros.nodes.processes import child, environment
+from wm_ros.nodes.processes.lock import GraphLock
 from wm_ros.param_table import MANAGER
 from wm_ros.types import WmRosError
 

@@ -16,9 +16,10 @@ import rclpy
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from std_srvs.srv import Trigger
-from wm_ros.nodes import child, environment, runtime
-from wm_ros.nodes.lock import GraphLock
+from wm_ros.nodes import runtime
 from wm_ros.nodes.parameters import Parameters
+from wm_ros.nodes.processes import child, environment
+from wm_ros.nodes.processes.lock import GraphLock
 from wm_ros.nodes.transitions import TransitionFailed, Transitions
 from wm_ros.param_table import MANAGER
 from wm_ros.types import ParameterError, WmRosError

@@ -13,8 +13,8 @@ import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
-from wm_ros.nodes import child, environment
-from wm_ros.nodes.lock import GraphLock
+from wm_ros.nodes.processes import child, environment
+from wm_ros.nodes.processes.lock import GraphLock
 from wm_ros.types import WmRosError
 
 #: Exit code for what the user can mend.

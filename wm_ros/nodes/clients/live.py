@@ -6,10 +6,10 @@ from typing import Callable, Iterable, List
 import rclpy
 from rclpy.context import Context
 from wm_ros.graph import graph, GraphOptions
-from wm_ros.nodes import environment
-from wm_ros.nodes.episode_client import EpisodeClient, LiveEpisode
-from wm_ros.nodes.lock import GraphLock
-from wm_ros.nodes.supervisor import node_specs, Supervisor
+from wm_ros.nodes.clients.episode_client import EpisodeClient, LiveEpisode
+from wm_ros.nodes.processes import environment
+from wm_ros.nodes.processes.lock import GraphLock
+from wm_ros.nodes.processes.supervisor import node_specs, Supervisor
 from wm_ros.param_table import SENSOR
 from wm_ros.robot.robot import load_robot
 from wm_ros.types import WmRosError

@@ -1,7 +1,7 @@
 """
 What ``wm_ros up`` starts for each node: the node's main(), in a process that dies with it.
 
-``python -m wm_ros.nodes.child <parent's pid> <module> <arguments of the node>``
+``python -m wm_ros.nodes.processes.child <parent's pid> <module> <arguments of the node>``
 """
 
 import ctypes

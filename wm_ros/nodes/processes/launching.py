@@ -11,8 +11,8 @@ from launch_ros.parameter_descriptions import ParameterValue
 from wm_ros import paths
 from wm_ros.graph import ENVIRONMENT, graph, GraphOptions, NodeEntry
 from wm_ros.nodes.arguments import graph_command_line, LOG_LEVELS
-from wm_ros.nodes.child import DIE_WITH_PARENT
-from wm_ros.nodes.lock import GraphLock
+from wm_ros.nodes.processes.child import DIE_WITH_PARENT
+from wm_ros.nodes.processes.lock import GraphLock
 from wm_ros.param_table import SENSOR
 from wm_ros.robot.robot import load_robot
 from wm_ros.types import WmRosError

@@ -9,7 +9,7 @@ from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import get_parameter_value, Parameter
 from rclpy.serialization import deserialize_message
 from wm_ros.nodes import convert
-from wm_ros.nodes.client_node import ANSWER, ClientNode
+from wm_ros.nodes.clients.client_node import ANSWER, ClientNode
 from wm_ros.param_table import MPC
 
 _JUMP = 0.1     # [rad] from one joint state to the next: a scene was drawn anew, nothing moved

@@ -11,8 +11,8 @@ from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from std_srvs.srv import SetBool, Trigger
 from wm_ros.nodes import convert
-from wm_ros.nodes.client_node import ANSWER, ClientNode
-from wm_ros.nodes.recording import Recording
+from wm_ros.nodes.clients.client_node import ANSWER, ClientNode
+from wm_ros.nodes.clients.recording import Recording
 from wm_ros.param_table import MODEL, MPC, ROBOT, SAFETY, SENSOR
 from wm_ros.robot.robot import Robot
 from wm_ros.types import WmRosError

@@ -15,8 +15,8 @@ import time
 from typing import Callable, IO, List, Mapping, Optional, Sequence, Tuple
 
 from wm_ros.graph import ENVIRONMENT, NodeEntry
-from wm_ros.nodes import environment
-from wm_ros.nodes.child import REPORT_FD
+from wm_ros.nodes.processes import environment
+from wm_ros.nodes.processes.child import REPORT_FD
 from wm_ros.param_table import MANAGER
 from wm_ros.types import WmRosError
 
@@ -114,8 +114,8 @@ class Supervisor:
         try:
             for spec in self.specs:
                 self._processes[spec.name] = subprocess.Popen(
-                    [sys.executable, '-m', 'wm_ros.nodes.child', str(os.getpid()), spec.module,
-                     *spec.arguments],
+                    [sys.executable, '-m', 'wm_ros.nodes.processes.child', str(os.getpid()),
+                     spec.module, *spec.arguments],
                     stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, env=variables,
                     pass_fds=[write], start_new_session=True)
         except BaseException:

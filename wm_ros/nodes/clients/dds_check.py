@@ -1,7 +1,7 @@
 """
 Whether two processes of this machine hear each other over DDS, and how fast.
 
-``python -m wm_ros.nodes.dds_check`` prints one line of JSON: {'ok', 'p50_ms', 'p99_ms',
+``python -m wm_ros.nodes.clients.dds_check`` prints one line of JSON: {'ok', 'p50_ms', 'p99_ms',
 'rmw', 'discovery_s', 'lost'} or {'ok': false, 'error'}.
 """
 
@@ -17,8 +17,9 @@ import rclpy
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.utilities import get_rmw_implementation_identifier
 from sensor_msgs.msg import JointState
-from wm_ros.nodes import environment, runtime
-from wm_ros.nodes.child import die_with
+from wm_ros.nodes import runtime
+from wm_ros.nodes.processes import environment
+from wm_ros.nodes.processes.child import die_with
 
 _DISCOVERY = 15.0       # [s]
 _ANSWER = 1.0           # [s]
@@ -82,7 +83,7 @@ def main() -> int:
         return 0
     topic = f'/_wm_ros_dds_check_{os.getpid()}'
     other = subprocess.Popen(
-        [sys.executable, '-m', 'wm_ros.nodes.dds_check', topic, str(os.getpid())],
+        [sys.executable, '-m', 'wm_ros.nodes.clients.dds_check', topic, str(os.getpid())],
         stdin=subprocess.PIPE)
     try:
         rclpy.init()

@@ -1,0 +1,1 @@
+"""Users of a running graph: who asks, plays episodes, watches."""
