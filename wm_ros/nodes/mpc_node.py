@@ -55,8 +55,7 @@ class MpcNode(ManagedNode):
         self._frames = Frames(self, self.base_frame)
         self.add_end(self._frames.close)
         self.add_subscription(convert.PoseStamped, '~/goal', self._on_goal, RELIABLE)
-        self.add_subscription(convert.PointCloud2, 'world_model_node/belief', self._on_belief,
-                              RELIABLE)
+        self.add_subscription(convert.PointCloud2, 'world_model_node/belief', self._on_belief)
 
     def activate(self):
         """Begin with the next belief."""

@@ -28,7 +28,7 @@ class SensorNode(ManagedNode):
         self._publisher = self.add_publisher(convert.PointCloud2, '~/observation', RELIABLE)
         self._listen(convert.JointState, 'joint_states', self._on_joint_state)
         self._commands = deque(maxlen=4)
-        self._listen(convert.JointState, 'safety_node/command', self._commands.append, RELIABLE)
+        self._listen(convert.JointState, 'safety_node/command', self._commands.append)
         if self.task.object_names:
             self._listen(convert.PoseArray, 'object_poses', self._on_poses)
         if self.values['use_wrench']:

@@ -27,8 +27,9 @@ class WorldModelNode(ManagedNode):
         self._rate, self._times = RateMeter(), LatencyMeter()
         self._publisher = self.add_publisher(convert.PointCloud2, '~/belief', RELIABLE)
         self._surprise = self.add_publisher(convert.Float32, '~/surprise', RELIABLE)
+        # Best effort: acknowledging each would cost the machine more than a lost one.
         self.add_subscription(convert.PointCloud2, 'sensor_node/observation',
-                              self._on_observation, RELIABLE)
+                              self._on_observation)
         self.get_logger().info(f'checkpoint {self._model.checkpoint}')
 
     def activate(self):
