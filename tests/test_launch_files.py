@@ -18,6 +18,7 @@ try:
     HAS_LAUNCH = find_spec('launch_ros') is not None and find_spec('launch.actions') is not None
 except ModuleNotFoundError:
     HAS_LAUNCH = False
+needs_launch = pytest.mark.skipif(not HAS_LAUNCH, reason='the official launch is not installed')
 NAMES = {'namespace', 'use_sim_time', 'params_file', 'autostart', 'log_level', 'robot', 'task',
          'checkpoint', 'use_mock_hardware', 'rviz', 'single_process'}
 
@@ -106,49 +107,58 @@ def told(context, node):
     return node.node_executable, node.expanded_node_namespace, plain
 
 
-if HAS_LAUNCH:
-    @pytest.mark.parametrize('kind', KINDS)
-    @pytest.mark.parametrize('arguments, options', [
-        ({}, GraphOptions()),
-        ({'task': 'push', 'use_mock_hardware': 'true', 'autostart': 'false'},
-         GraphOptions(task='push', use_mock_hardware=True, autostart=False)),
-        ({'use_sim_time': 'True', 'namespace': 'left'}, GraphOptions(use_sim_time=True)),
-    ])
-    def test_launched_nodes_are_those_of_the_table(kind, arguments, options):
-        """Executables, namespaces and every parameter, with its type."""
-        context, nodes = described(kind, **arguments)
-        entries = graph(kind, options)
-        assert len(nodes) == len(entries)
-        for node, entry in zip(nodes, entries):
-            executable, namespace, parameters = told(context, node)
-            assert executable == entry.executable
-            # Without one, the node goes where an including launch file puts it.
-            expected = arguments.get('namespace', '<node_namespace_unspecified>')
-            assert namespace.strip('/') == expected
-            assert parameters == dict(entry.parameters)
-            for name, value in entry.parameters.items():
-                assert type(parameters[name]) is type(value), name
+@pytest.mark.parametrize('kind', KINDS)
+@pytest.mark.parametrize('arguments, options', [
+    ({}, GraphOptions()),
+    ({'task': 'push', 'use_mock_hardware': 'true', 'autostart': 'false'},
+     GraphOptions(task='push', use_mock_hardware=True, autostart=False)),
+    ({'use_sim_time': 'True', 'namespace': 'left'}, GraphOptions(use_sim_time=True)),
+])
+@needs_launch
+def test_launched_nodes_are_those_of_the_table(kind, arguments, options):
+    """Executables, namespaces and every parameter, with its type."""
+    context, nodes = described(kind, **arguments)
+    entries = graph(kind, options)
+    assert len(nodes) == len(entries)
+    for node, entry in zip(nodes, entries):
+        executable, namespace, parameters = told(context, node)
+        assert executable == entry.executable
+        # Without one, the node goes where an including launch file puts it.
+        expected = arguments.get('namespace', '<node_namespace_unspecified>')
+        assert namespace.strip('/') == expected
+        assert parameters == dict(entry.parameters)
+        for name, value in entry.parameters.items():
+            assert type(parameters[name]) is type(value), name
 
-    def test_single_process():
-        """One process, told in words what the table would have said."""
-        _, nodes = described('sim', single_process='true', task='push')
-        assert len(nodes) == 1
 
-    @pytest.mark.parametrize('arguments, expected', [
-        ({'task': 'juggle'}, 'unknown task'), ({'autostart': 'maybe'}, 'true or false'),
-        ({'params_file': '/nowhere.yaml'}, 'cannot be read'),
-        ({'robot': 'nobody'}, 'unknown robot'), ({'log_level': 'loud'}, 'expected one of debug')])
-    def test_bad_arguments_are_refused(arguments, expected):
-        """Before anything starts."""
-        with pytest.raises(Exception, match=expected):
-            described('sim', **arguments)
+@needs_launch
+def test_single_process():
+    """One process, told in words what the table would have said."""
+    context, (node,) = described('sim', single_process='true', task='push')
+    executable, _, _ = told(context, node)
+    assert executable == 'graph_node'
+    words = [''.join(part.perform(context) for part in word) for word in node.cmd[1:]]
+    assert words[words.index('--task') + 1] == 'push'
 
-    def test_second_graph_is_refused():
-        """While another one holds the lock."""
-        lock = GraphLock('held')
-        lock.require()
-        try:
-            with pytest.raises(Exception, match='runs already'):
-                described('sim', namespace='held')
-        finally:
-            lock.release()
+
+@pytest.mark.parametrize('arguments, expected', [
+    ({'task': 'juggle'}, 'unknown task'), ({'autostart': 'maybe'}, 'true or false'),
+    ({'params_file': '/nowhere.yaml'}, 'cannot be read'),
+    ({'robot': 'nobody'}, 'unknown robot'), ({'log_level': 'loud'}, 'expected one of debug')])
+@needs_launch
+def test_bad_arguments_are_refused(arguments, expected):
+    """Before anything starts."""
+    with pytest.raises(Exception, match=expected):
+        described('sim', **arguments)
+
+
+@needs_launch
+def test_second_graph_is_refused():
+    """While another one holds the lock."""
+    lock = GraphLock('held')
+    lock.require()
+    try:
+        with pytest.raises(Exception, match='runs already'):
+            described('sim', namespace='held')
+    finally:
+        lock.release()

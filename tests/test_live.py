@@ -1,12 +1,13 @@
 """The live graph and its client: episodes from the outside, and what happens when one dies."""
 
+from concurrent.futures import ThreadPoolExecutor
 import os
 import shutil
 import signal
 
 import numpy as np
 import pytest
-from ros_testing import Domain
+from ros_testing import Domain, wait_until
 from wm_ros import paths
 from wm_ros.evaluation.live import report
 from wm_ros.evaluation.run import Evaluation, Request
@@ -80,9 +81,11 @@ def test_death_during_an_episode(domain):
     """The wait ends at once and says who died; the rest is stopped on the way out."""
     graph = LiveGraph(GraphOptions(task='push', use_mock_hardware=True))
     with pytest.raises(WmRosError, match='mpc_node was killed by SIGKILL'):
-        with graph as client:
+        with graph as client, ThreadPoolExecutor(1) as aside:
+            played = aside.submit(client.run, 0)
+            wait_until(lambda: client._latencies, 60.0, 'the arm on its way')
             os.kill(graph.supervisor.pid(MPC), signal.SIGKILL)
-            client.run(0)
+            played.result(60.0)
     assert all(process.poll() is not None for process in graph.supervisor._processes.values())
 
 
