@@ -12,6 +12,7 @@ from typing import Optional
 from rich.console import Console
 from rich.progress import (BarColumn, MofNCompleteColumn, Progress, TextColumn,
                            TimeElapsedColumn, TimeRemainingColumn)
+from wm_ros.files import whole
 from wm_ros.types import WmRosError
 
 _QUIET = 10.0           # [s] between lines where there is no terminal
@@ -79,11 +80,9 @@ def write_json(path: Optional[str], figures):
     """
     if not path:
         return
-    target = Path(path)
-    partial = target.with_name(f'{target.name}.partial')
     text = json.dumps(_finite(figures), indent=1, allow_nan=False)
-    partial.write_text(text + '\n', encoding='utf-8')
-    os.replace(partial, target)
+    with whole(Path(path)) as partial:
+        partial.write_text(text + '\n', encoding='utf-8')
 
 
 def _finite(value):

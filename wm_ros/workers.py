@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import multiprocessing
 import signal
 import threading
-from typing import Any, Callable, Iterable, Iterator, Tuple
+from typing import Any, Callable, Iterable, Iterator, Optional, Tuple
 
 from wm_ros.types import WmRosError
 
@@ -17,7 +17,7 @@ def spread(work: Callable, items: Iterable, jobs: int, prepare: Callable,
     Yield ``work(item)`` of all ``items``, as they end or in order, from ``jobs`` processes.
 
     Each process calls ``prepare(*arguments)`` first; ``work`` and ``prepare`` are functions
-    of modules.  What ``work`` raises is raised here; WmRosError when a process dies.  The
+    of modules.  What they raise is raised here; WmRosError when a process dies.  The
     processes end with the iteration, whatever ends it.
     """
     before = set(multiprocessing.active_children())
@@ -25,23 +25,34 @@ def spread(work: Callable, items: Iterable, jobs: int, prepare: Callable,
                                (prepare, arguments))
     try:
         with _deaf_to_interrupts():
-            futures = [pool.submit(work, item) for item in items]
+            futures = [pool.submit(_do, work, item) for item in items]
         for future in futures if ordered else as_completed(futures):
             yield future.result()
     except BrokenProcessPool as error:
         raise WmRosError('a process that shared the work has died: is memory short?') from error
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-        own = set(multiprocessing.active_children()) - before
-        for child in own:
+        for child in set(multiprocessing.active_children()) - before:
             child.terminate()
-        for child in own:
-            child.join()
+        # The pool's own thread joins them: if two did, one would take the dead for alive.
+        pool.shutdown(cancel_futures=True)
+
+
+_failure: Optional[Exception] = None    # of the preparation of this process
 
 
 def _start(prepare, arguments):
+    global _failure
     signal.signal(signal.SIGINT, signal.SIG_IGN)    # where another thread has started it
-    prepare(*arguments)
+    try:
+        prepare(*arguments)
+    except Exception as error:  # noqa: B902
+        _failure = error        # the pool would only say that a process has died
+
+
+def _do(work, item):
+    if _failure is not None:
+        raise _failure
+    return work(item)
 
 
 @contextmanager

@@ -82,8 +82,8 @@ def _rounded(values):
 
 def prediction():
     """Open-loop error of the shipped push model where the block moves by 5 cm or more."""
-    from wm_ros.learning.open_loop import open_loop
     from wm_ros.learning.collect import held_out
+    from wm_ros.learning.open_loop import open_loop
     from wm_ros.robot.robot import load_robot
     from wm_ros.world_model import load_checkpoint
     robot = load_robot('panda')

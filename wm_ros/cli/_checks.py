@@ -192,7 +192,7 @@ def _domain():
 def dds() -> Finding:
     """Return how long a message takes to another process and back."""
     try:
-        process = subprocess.run([sys.executable, '-m', 'wm_ros.nodes.clients.dds_check'],
+        process = subprocess.run([sys.executable, '-m', 'wm_ros.nodes.dds_check'],
                                  capture_output=True, text=True, timeout=_DDS_TIMEOUT)
     except subprocess.TimeoutExpired:
         return Finding('DDS', FAIL, f'hangs for {_DDS_TIMEOUT:g} s', _DDS_ADVICE)

@@ -37,8 +37,8 @@ def add_parser(subparsers):
 
 def run(arguments) -> int:
     """Bring the graph up and keep it up; return the exit code."""
-    from wm_ros.nodes.processes import environment
     from wm_ros.nodes.arguments import graph_options
+    from wm_ros.nodes.processes import environment
     from wm_ros.nodes.processes.lock import GraphLock
     from wm_ros.nodes.processes.supervisor import Supervisor
 

@@ -6,11 +6,11 @@ array ``about``.
 """
 
 import json
-import os
 from pathlib import Path
 from typing import Callable, List
 
 import numpy as np
+from wm_ros.files import whole
 from wm_ros.types import Episode, WmRosError
 
 _ARRAYS = ('states', 'goal', 'actions', 'rewards')
@@ -25,10 +25,8 @@ def write_episode(folder: Path, number: int, episode: Episode) -> Path:
     arrays = {name: getattr(episode, name) for name in _ARRAYS}
     if episode.expert is not None:
         arrays['expert'] = episode.expert
-    partial = path.with_suffix('.partial')
-    with open(partial, 'wb') as file:
+    with whole(path) as partial, open(partial, 'wb') as file:
         np.savez_compressed(file, about=np.array(json.dumps(about)), **arrays)
-    os.replace(partial, path)
     return path
 
 

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from sim.camera import Camera
 from sim.tasks import make_task
 from sim.view import View
+from wm_ros.files import whole
 from wm_ros.nodes.clients.episode_client import LiveEpisode
 from wm_ros.nodes.clients.recording import Line
 from wm_ros.robot.robot import load_robot
@@ -168,16 +169,16 @@ def pictures(all_shots: Sequence[Shot], robot: str, progress: Callable[[int], No
 
 def write_mp4(path: Path, frames: Sequence[np.ndarray]):
     """Write an H.264 video that browsers play, whole or not at all."""
-    partial = path.with_name(f'{path.stem}.partial{path.suffix}')
-    writer = imageio_ffmpeg.write_frames(
-        str(partial), SIZE, fps=RATE, codec='libx264', pix_fmt_in='rgb24', pix_fmt_out='yuv420p',
-        quality=None, bitrate=None, macro_block_size=2,
-        output_params=['-crf', '20', '-preset', 'medium', '-movflags', '+faststart'])
-    writer.send(None)
-    for frame in frames:
-        writer.send(np.ascontiguousarray(frame))
-    writer.close()
-    os.replace(partial, path)
+    with whole(path) as partial:
+        writer = imageio_ffmpeg.write_frames(
+            str(partial), SIZE, fps=RATE, codec='libx264', pix_fmt_in='rgb24',
+            pix_fmt_out='yuv420p', quality=None, bitrate=None, macro_block_size=2,
+            output_params=['-f', 'mp4', '-crf', '20', '-preset', 'medium', '-movflags',
+                           '+faststart'])
+        writer.send(None)
+        for frame in frames:
+            writer.send(np.ascontiguousarray(frame))
+        writer.close()
 
 
 def write_gif(path: Path, frames: Sequence[np.ndarray], limit: int = _GIF_LIMIT) -> int:
@@ -190,9 +191,8 @@ def write_gif(path: Path, frames: Sequence[np.ndarray], limit: int = _GIF_LIMIT)
     for form in [*_GIFS, *((width, rate / 2 ** i, colours) for i in range(1, 5))]:
         data = _gif(frames, *form)
         if len(data) <= limit:
-            partial = path.with_name(f'{path.name}.partial')
-            partial.write_bytes(data)
-            os.replace(partial, path)
+            with whole(path) as partial:
+                partial.write_bytes(data)
             return len(data)
     raise WmRosError(f'{path}: {len(frames)} frames do not fit into {limit} bytes; record fewer '
                      'episodes')

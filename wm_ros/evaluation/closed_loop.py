@@ -20,8 +20,9 @@ from wm_ros.planning import Mpc, PlannerSettings
 from wm_ros.robot.limits import JointLimits
 from wm_ros.robot.robot import Robot
 from wm_ros.safety import GateSettings, Measured, SafetyGate
+from wm_ros.sensing.buffer import StampedBuffer
 from wm_ros.tasks import get_task
-from wm_ros.types import Belief, Command, NoValidPlan, Observation, Plan, WmRosError
+from wm_ros.types import Belief, NoValidPlan, Observation, Plan, WmRosError
 from wm_ros.world_model import WorldModel
 
 
@@ -48,7 +49,7 @@ class _Episode:
     newest: Optional[Plan] = None
     in_force: Optional[Plan] = None
     under_way: Deque[Tuple[int, Plan]] = field(default_factory=deque)   # to the gate
-    commands: Deque[Command] = field(default_factory=partial(deque, maxlen=8))
+    commands: StampedBuffer = field(default_factory=partial(StampedBuffer, 'command'))
     plan_ms: List[float] = field(default_factory=list)
     surprises: List[float] = field(default_factory=list)
     cycles: int = 0
@@ -65,10 +66,6 @@ class _Episode:
         """Let the plans arrive whose time it is."""
         while self.under_way and substeps >= self.under_way[0][0]:
             self.in_force = self.under_way.popleft()[1]
-
-    def command_for(self, time) -> Optional[Command]:
-        """Return the command whose moment is nearest to ``time`` [s], as the sensors do."""
-        return min(self.commands, key=lambda command: abs(command.stamp - time), default=None)
 
 
 class ClosedLoop:
@@ -136,16 +133,15 @@ class ClosedLoop:
             watch(self.scene, episode.belief, episode.newest)
 
     def _observe(self, episode) -> Observation:
-        arm, command = self.scene.arm, episode.command_for(self.scene.time)
+        arm, nearest = self.scene.arm, episode.commands.nearest(self.scene.time)
+        command = {} if nearest is None else {
+            'commanded_positions': nearest.value.positions,
+            'commanded_velocities': nearest.value.velocities,
+            'commanded_gripper': nearest.value.gripper}
         return Observation(
             stamp=self.scene.time, joint_positions=arm.joint_positions,
             joint_velocities=arm.joint_velocities, joint_efforts=arm.joint_efforts,
-            gripper_width=arm.gripper_width,
-            commanded_positions=arm.joint_positions if command is None else command.positions,
-            commanded_velocities=np.zeros(len(self.robot.joint_names))
-            if command is None else command.velocities,
-            commanded_gripper=None if command is None else command.gripper,
-            object_poses=self.scene.object_poses)
+            gripper_width=arm.gripper_width, object_poses=self.scene.object_poses, **command)
 
     def _gate(self, gate, episode):
         arm = self.scene.arm
@@ -154,7 +150,7 @@ class ClosedLoop:
         episode.cycles += 1
         episode.limited += status.code.name == 'LIMITED'
         episode.held += command.hold
-        episode.commands.append(command)
+        episode.commands.push(command.stamp, command)
         arm.set_target(command.positions, command.velocities, command.gripper)
 
     def close(self):

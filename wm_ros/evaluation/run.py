@@ -1,6 +1,6 @@
 """Many closed-loop episodes, on several cores, into one report."""
 
-from contextlib import closing
+from contextlib import closing, ExitStack
 from dataclasses import dataclass
 from typing import Callable, List, Optional, Tuple
 
@@ -86,18 +86,15 @@ class Evaluation:
             ) -> List[Result]:
         """Return results in the order of their seeds; ``progress`` hears of those so far."""
         request, results = self.request, []
-        if request.jobs == 1:
-            _prepare(request.task, self.params, self.checkpoint)
-            found = map(_run_one, request.seeds)
-        else:
-            found = spread(_run_one, request.seeds, request.jobs, _prepare,
-                           (request.task, self.params, self.checkpoint))
-        try:
+        told = request.task, self.params, self.checkpoint
+        with ExitStack() as stack:
+            if request.jobs == 1:
+                found = map(stack.enter_context(closing(_loop(*told))).run, request.seeds)
+            else:
+                found = spread(_run_one, request.seeds, request.jobs, _prepare, told)
             for result in found:
                 results.append(result)
                 progress(results)
-        finally:
-            _finish()
         return sorted(results, key=lambda result: result.seed)
 
     def report(self, results: List[Result]) -> dict:
@@ -130,34 +127,25 @@ class Evaluation:
         }
 
 
-def _loop(task, params) -> ClosedLoop:
+def _loop(task, params, checkpoint='') -> ClosedLoop:
     import torch
     torch.set_num_threads(1)
     robot = load_robot(params[MPC]['robot'])
     model = load_checkpoint(params[MPC]['checkpoint'], robot, get_task(task),
                             params[MPC]['device'])
+    if checkpoint and model.checkpoint != checkpoint:
+        raise WmRosError(f'the checkpoint has changed since the evaluation began: got '
+                         f'{model.checkpoint}, expected {checkpoint}; evaluate again')
     return ClosedLoop(robot, task, model, params)
 
 
-_loop_here: Optional[ClosedLoop] = None     # of this process
-_expected = ''                              # the checkpoint that it has to have
+_loop_here: Optional[ClosedLoop] = None     # of a process that shares the work
 
 
 def _prepare(task, params, checkpoint):
-    global _loop_here, _expected
-    _loop_here, _expected = _loop(task, params), checkpoint
-
-
-def _finish():
     global _loop_here
-    if _loop_here is not None:
-        _loop_here.close()
-        _loop_here = None
+    _loop_here = _loop(task, params, checkpoint)
 
 
 def _run_one(seed) -> Result:
-    got = _loop_here.model.checkpoint
-    if got != _expected:
-        raise WmRosError(f'the checkpoint has changed since the evaluation began: got {got}, '
-                         f'expected {_expected}; evaluate again')
     return _loop_here.run(seed)

@@ -35,7 +35,7 @@ class Solution(NamedTuple):
     disagreement: float             # [m], mean over the horizon
     iterations: int
     dropped: int
-    dream: Optional[Dream]    # the candidates of the last iteration
+    dream: Optional[Dream]          # the candidates of the last iteration
 
 
 class Planner(Protocol):

@@ -16,6 +16,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 import torch
 from wm_ros import paths
+from wm_ros.files import whole
 from wm_ros.robot.fingerprint import fingerprint
 from wm_ros.robot.robot import Robot
 from wm_ros.tasks import TaskSpec
@@ -42,15 +43,11 @@ def save_checkpoint(path: Path, dynamics: Dynamics, robot: Robot, task: TaskSpec
         'object_names': list(task.object_names), 'expected_innovation': expected_innovation,
         'training': training, 'weights_sha256': digest,
     }
-    _write(path, weights)
-    _write(path.with_suffix('.json'), (json.dumps(meta, indent=1) + '\n').encode())
+    for file, data in ((path, weights), (path.with_suffix('.json'),
+                                         (json.dumps(meta, indent=1) + '\n').encode())):
+        with whole(file) as partial:
+            partial.write_bytes(data)
     return digest[:12]
-
-
-def _write(path, data):
-    partial = path.with_name(f'{path.name}.partial')
-    partial.write_bytes(data)
-    os.replace(partial, path)
 
 
 def check_output(name):

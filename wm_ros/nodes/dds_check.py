@@ -1,7 +1,7 @@
 """
 Whether two processes of this machine hear each other over DDS, and how fast.
 
-``python -m wm_ros.nodes.clients.dds_check`` prints one line of JSON: {'ok', 'p50_ms', 'p99_ms',
+``python -m wm_ros.nodes.dds_check`` prints one line of JSON: {'ok', 'p50_ms', 'p99_ms',
 'rmw', 'discovery_s', 'lost'} or {'ok': false, 'error'}.
 """
 
@@ -83,7 +83,7 @@ def main() -> int:
         return 0
     topic = f'/_wm_ros_dds_check_{os.getpid()}'
     other = subprocess.Popen(
-        [sys.executable, '-m', 'wm_ros.nodes.clients.dds_check', topic, str(os.getpid())],
+        [sys.executable, '-m', 'wm_ros.nodes.dds_check', topic, str(os.getpid())],
         stdin=subprocess.PIPE)
     try:
         rclpy.init()
