@@ -4,6 +4,7 @@ from collections import deque
 
 import numpy as np
 from sim.scene import Scene, SUBSTEP
+from wm_ros.robot.feasible import Follower
 from wm_ros.robot.motion import GRIPPER_STEP, hermite, MotionRule
 from wm_ros.types import Observation
 
@@ -12,14 +13,15 @@ class Stepper:
     """
     Executes actions as the running graph does, ``delay`` [s] after the observation.
 
-    The setpoint moves by ``MotionRule``, inverse kinematics gives joint knots, cubics run
-    between them.  With a delay, what is executed lags behind what was ordered: the
+    The setpoint moves by ``MotionRule``, inverse kinematics gives joint knots, which the
+    joints' limits may hold back, and cubics run between them.  With a delay, what is executed lags behind what was ordered: the
     observation after a step was taken before that step's last motions came through.
     """
 
     def __init__(self, scene: Scene, delay: float = 0.0):
         self.scene, self.robot = scene, scene.robot
         self.rule = MotionRule.of(scene.robot)
+        self._follower = Follower(scene.robot)
         self.substeps = round(self.robot.dt / SUBSTEP)
         self.lag = round(delay / SUBSTEP)
         self._times = (np.arange(self.substeps) + 1) * SUBSTEP
@@ -28,10 +30,9 @@ class Stepper:
         """Begin the episode of ``seed``; return the first observation."""
         self.scene.reset(seed)
         q = self.scene.arm.joint_positions
-        position, yaw = self.scene.kinematics.forward(q)
-        self.ordered = np.append(position, yaw)             # setpoint of the newest knot
-        self.ordered_velocity = np.zeros(4)
         self._knot = (q, np.zeros_like(q))
+        # Setpoint of the newest knot.
+        self.ordered, self.ordered_velocity = self.scene.kinematics.setpoint(*self._knot)
         self._command = self._knot
         self.gripper = self.scene.arm.gripper_width
         self._commanded_gripper = self.gripper
@@ -43,13 +44,15 @@ class Stepper:
         robot = self.robot
         if not np.isfinite(action).all():
             raise ValueError(f'action: expected finite numbers, got {action}')
-        self.ordered, self.ordered_velocity = self.rule.advance(
+        x, v = self.rule.advance(
             self.ordered, self.ordered_velocity, np.asarray(action, dtype=float)[:4])
-        x, v = self.ordered, self.ordered_velocity
-        q, dq = self.scene.kinematics.follow(
+        path, rates = self.scene.kinematics.follow(
             self._knot[0], x[None, :3], x[3:4], v[None, :3], v[3:4])
-        positions, velocities = hermite(*self._knot, q[0], dq[0], robot.dt, self._times)
-        self._knot = (q[0], dq[0])
+        path, rates = self._follower.follow(*self._knot, path, rates)
+        positions, velocities = hermite(*self._knot, path[0], rates[0], robot.dt, self._times)
+        self._knot = (path[0], rates[0])
+        # As the graph: each plan begins where the command really is.
+        self.ordered, self.ordered_velocity = self.scene.kinematics.setpoint(*self._knot)
         self.gripper = float(np.clip(self.gripper + GRIPPER_STEP * np.clip(action[4], -1, 1),
                                      robot.gripper_min, robot.gripper_max))
         self._queue.extend(zip(positions, velocities, [self.gripper] * self.substeps))

@@ -10,6 +10,7 @@ from wm_ros.planning.mppi import mppi
 from wm_ros.planning.objective import Objective
 from wm_ros.planning.planner import CorrelatedNoise, Planner, Problem
 from wm_ros.planning.settings import PlannerSettings
+from wm_ros.robot.feasible import Follower
 from wm_ros.robot.kinematics import Kinematics
 from wm_ros.robot.motion import GRIPPER_STEP, hermite, MotionRule
 from wm_ros.robot.robot import Robot
@@ -40,7 +41,7 @@ class Mpc:
         self.model, self.robot, self.task = model, robot, task
         self.rule = MotionRule.of(robot)
         self.dream = None           # tensors of the last plan's candidates
-        self._kinematics = Kinematics(robot)
+        self._kinematics, self._follower = Kinematics(robot), Follower(robot)
         self._objective = Objective(model, task)
         self._check(settings)
         self.settings = settings
@@ -118,9 +119,7 @@ class Mpc:
         return at
 
     def _setpoint(self, q, dq):
-        position, yaw = self._kinematics.forward(q)
-        twist = self._kinematics.jacobian(q) @ dq
-        return Setpoint(np.append(position, yaw), np.append(twist[:3], twist[5]))
+        return Setpoint(*self._kinematics.setpoint(q, dq))
 
     def _to_plan(self, belief, solution, act_at, command, start, began):
         q, dq, width = command
@@ -133,6 +132,7 @@ class Mpc:
         places, velocities = np.array(places), np.array(velocities)
         path, rates = self._kinematics.follow(
             q, places[1:, :3], places[1:, 3], velocities[1:, :3], velocities[1:, 3])
+        path, rates = self._follower.follow(q, dq, path, rates)
         gripper = width + GRIPPER_STEP * np.cumsum(np.append(0.0, actions[:, 4]))
         return Plan(
             stamp=act_at, observed=belief.stamp, dt=self.rule.dt,

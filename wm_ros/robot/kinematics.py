@@ -72,6 +72,16 @@ class Kinematics:
         """Return d(linear, angular velocity)/dq [6, N] in the base frame."""
         return self._jacobian(q)[0].copy()
 
+    def setpoint(self, q, dq):
+        """
+        Return position and yaw [4], and their velocity [4], of the end effector.
+
+        ``q``, ``dq`` [N] in rad, rad/s; m, rad and their rates come back.
+        """
+        position, yaw = self.forward(q)
+        twist = self.jacobian(q) @ dq
+        return np.append(position, yaw), np.append(twist[:3], twist[5])
+
     def follow(self, q, positions, yaws, velocities, yaw_rates):
         """
         Return joint positions and velocities [H, N] along end-effector knots.
