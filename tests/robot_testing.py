@@ -84,19 +84,26 @@ class PlanSource:
     def __init__(self, arm):
         self.arm, self.amplitude, self.rate = arm, 0.2, 1.0
         self.silent, self.change = False, lambda msg: msg
-        self.home = arm.positions.copy()
-        self.began = None
+        self._lock = threading.Lock()
+        self._home, self._began = arm.positions.copy(), None
         self._publisher = arm.peer.publisher(convert.JointTrajectory, 'mpc_node/plan', LAST)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(1.0 / 30.0,), daemon=True)
         self._thread.start()
 
+    def begin_anew(self):
+        """Swing about where the arm is now."""
+        with self._lock:
+            self._home, self._began = self.arm.positions.copy(), None
+
     def plan(self, now):
         """Return the plan that starts 30 ms after ``now`` [s]."""
-        self.began = self.began or now
+        with self._lock:
+            self._began = self._began or now
+            home, began = self._home, self._began
         times = now + 0.03 + 0.05 * np.arange(11)
-        phase = self.rate * (times - self.began)
-        positions = np.tile(self.home, (11, 1))
+        phase = self.rate * (times - began)
+        positions = np.tile(home, (11, 1))
         velocities = np.zeros_like(positions)
         positions[:, 0] += self.amplitude * np.sin(phase)
         velocities[:, 0] = self.amplitude * self.rate * np.cos(phase)

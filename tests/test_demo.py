@@ -71,7 +71,7 @@ def episode(task='push'):
         seed=7, task=task, goal=np.array([0.5, 0.1, 0.025, 0, 0, 0, 1.0]), success=True,
         elapsed=1.0, distance=0.01, total_reward=-1.0, real_time_factor=1.0, plan_rate=40.0,
         latencies=np.array([0.03, 0.05, 0.04]), surprises=np.array([0.2, 0.9, 0.4]),
-        planned=3, late=1,
+        planned=3, late=1, complaints=('mpc_node: NO_VALID_PLAN',),
         figures={SAFETY: {'latency_p50_ms': 1.0, 'latency_p99_ms': 2.0}}, recording=recording)
 
 
@@ -135,10 +135,12 @@ def test_table_and_summary_can_be_printed_anywhere(capsys):
             show.say('bringing up')
             show.add(row())
             show.add(row(success=False))
-        print_summary(console, summary([row(success=False, factor=0.5)]))
+        print_summary(console, summary([
+            replace(row(success=False, factor=0.5), complaints=('safety_node: STALE_PLAN',))]))
     text = capsys.readouterr().out
     assert '39.0' in text and 'MISSED' in text and 'unknown' in text
     assert 'not to be trusted' in text
+    assert 'seed 1 failed: safety_node: STALE_PLAN' in text
 
 
 def test_shots_follow_the_recording():

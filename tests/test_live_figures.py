@@ -25,7 +25,7 @@ def episode(latencies, planned=10, late=0, seed=7, rolling=999.0, **kwargs):
         'seed': seed, 'task': 'reach', 'goal': np.zeros(7), 'success': True, 'elapsed': 1.0,
         'distance': 0.01, 'total_reward': -1.0, 'real_time_factor': 1.0, 'plan_rate': 40.0,
         'latencies': np.array(latencies), 'surprises': np.array([0.5]),
-        'planned': planned, 'late': late,
+        'planned': planned, 'late': late, 'complaints': (),
         'figures': {MPC: {'horizon': 10.0}, SAFETY: {
             'latency_p50_ms': rolling, 'latency_p99_ms': rolling, 'gate_rate_hz': 120.0}},
         **kwargs})
@@ -60,7 +60,7 @@ def test_late_plans_are_of_those_seen_when_the_diagnostics_came():
     """Plans that came since would make the share too small; other graphs count nothing."""
     client = SimpleNamespace(
         _ros=SimpleNamespace(node=SimpleNamespace(get_namespace=lambda: '/left')),
-        _figures={}, _planned=40, _counts=(0, 0))
+        _figures={}, _complaints={}, _planned=40, _counts=(0, 0))
 
     def hear(name, **figures):
         EpisodeClient._on_diagnostics(client, convert.diagnostics(
@@ -73,6 +73,25 @@ def test_late_plans_are_of_those_seen_when_the_diagnostics_came():
     assert client._counts == (40, 6)
     hear('left/mpc_node', late=8)
     assert client._counts == (70, 8)
+
+
+def test_of_each_kind_of_complaint_the_newest_is_kept():
+    client = SimpleNamespace(
+        _ros=SimpleNamespace(node=SimpleNamespace(get_namespace=lambda: '/')),
+        _figures={}, _complaints={}, _counts=(0, 0))
+    for code, text in ((Code.OK, ''), (Code.TRACKING_ERROR, '0.1 rad'), (Code.STALE_PLAN, 'old'),
+                       (Code.LIMITED, ''), (Code.TRACKING_ERROR, '0.2 rad')):
+        EpisodeClient._on_diagnostics(client, convert.diagnostics(
+            [convert.status_to_msg(Status(code, text), SAFETY)], 1.0))
+    assert list(client._complaints.values()) == [
+        f'{SAFETY}: TRACKING_ERROR: 0.2 rad', f'{SAFETY}: STALE_PLAN: old']
+
+
+def test_a_report_tells_what_nodes_complained_of_where_an_episode_failed():
+    figures = report(EVALUATION, [
+        episode([0.03], seed=7, complaints=('a',)),
+        episode([0.03], seed=8, success=False, complaints=('b', 'c'))])
+    assert figures['complaints'] == {'8': ['b', 'c']}
 
 
 def test_the_way_of_the_arm_is_that_of_its_farthest_joint():

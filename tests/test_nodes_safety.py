@@ -68,8 +68,19 @@ def test_the_hand_follows_the_plan(peer, arm, plans):
     assert time.monotonic() - began > 0.7
 
 
+def logged(capfd, text):
+    """Return the condition that ``text`` has been written to a terminal."""
+    lines = []
+
+    def look():
+        lines.extend(capfd.readouterr())
+        return text in ''.join(lines)
+    return look
+
+
 @pytest.mark.parametrize('fault', ['plans cease', 'joint states cease', 'both cease'])
-def test_loss_of_input_brakes_to_a_hold(peer, arm, plans, fault):
+def test_loss_of_input_brakes_to_a_hold(peer, arm, plans, fault, capfd):
+    """And whoever sits at the terminal reads why."""
     start(peer)
     status = statuses(peer)
     arm.wait_for_command(moving)
@@ -83,6 +94,7 @@ def test_loss_of_input_brakes_to_a_hold(peer, arm, plans, fault):
     # The plans were observed when they were sent, at 30 Hz at most one period ago.
     # The bar to the millisecond is pinned in test_safety_faults, on a clock of its own.
     assert time.monotonic() - began < timeout + 1.0
+    wait_until(logged(capfd, f'{code.name}: '), 5.0, 'the line in the log')
     arm.wait_for_command(at_rest)
     assert_within_limits(arm, first)
     # Commands go on while it holds, so that the controller's own timeout does not strike.

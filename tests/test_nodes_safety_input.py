@@ -57,7 +57,7 @@ def test_garbage_in_plans_does_no_harm(peer, arm, plans, kind):
     wait_until(lambda: len(arm.commands) > first + 120)
     assert_within_limits(arm, first)
     plans.change = lambda msg: msg
-    plans.home, plans.began = arm.positions.copy(), None
+    plans.begin_anew()
     if convert.status_from_msg(status.next()).code is Code.LATCHED:
         assert peer.trigger(f'{NAME}/reset').success
     arm.wait_for_command(moving)

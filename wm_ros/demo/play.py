@@ -31,6 +31,7 @@ class Row:
     latency_p99: float          # [ms]
     surprise: float             # median of the episode
     real_time_factor: float
+    complaints: Tuple[str, ...] = ()        # of nodes, in diagnostics
     latencies: Tuple[float, ...] = ()       # [ms] all of them, for those of a whole task
 
     @classmethod
@@ -43,7 +44,7 @@ class Row:
             time=episode.elapsed, distance=episode.distance, plan_rate=episode.plan_rate,
             latency_p50=latency_p50, latency_p99=latency_p99,
             surprise=percentiles(episode.surprises, (50,))[0],
-            real_time_factor=episode.real_time_factor,
+            real_time_factor=episode.real_time_factor, complaints=episode.complaints,
             latencies=tuple(latencies.round(3).tolist()))
 
 
@@ -83,6 +84,8 @@ def summary(rows: List[Row]) -> Dict[str, dict]:
             'time_of_successes_mean': _mean(row.time for row in own if row.success),
             'plan_rate_hz_median': _median(row.plan_rate for row in own),
             'latency_ms_p50': p50, 'latency_ms_p99': p99,
+            'failed': [{'seed': row.seed, 'complaints': list(row.complaints)}
+                       for row in own if not row.success],
             'real_time_factor_min': min(row.real_time_factor for row in own),
             'real_time': min(row.real_time_factor for row in own) >= REAL_TIME}
     return found

@@ -79,6 +79,10 @@ def print_summary(console: Console, figures: dict):
             f'{shown(found["latency_ms_p99"], ".1f")} ms p99, '
             f'real-time factor at least {found["real_time_factor_min"]:.3f}',
             highlight=False, soft_wrap=True)
+        for failed in found['failed']:
+            console.print(f'  seed {failed["seed"]} failed: '
+                          + ('; '.join(failed['complaints']) or 'no node complained'),
+                          highlight=False, soft_wrap=True)
         if not found['real_time']:
             console.print('  the machine was too busy for real time: rates and latencies are '
                           'not to be trusted', highlight=False, soft_wrap=True)

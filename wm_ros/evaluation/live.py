@@ -17,7 +17,7 @@ def report(evaluation: Evaluation, episodes: Sequence) -> dict:
     ``episodes`` are those of ``wm_ros.nodes.clients.live.play``.  Latencies and surprises
     are those of all episodes together.  Plan times and the gate's rate are what the nodes
     say of their last hundreds of cycles, at the end of each episode: the median over the
-    episodes.  Raises WmRosError for no episodes.
+    episodes.  ``complaints`` are what nodes complained of in the failed episodes.  Raises WmRosError for no episodes.
     """
     if not episodes:
         raise WmRosError('no episode was played')
@@ -40,6 +40,7 @@ def report(evaluation: Evaluation, episodes: Sequence) -> dict:
         'checkpoint': evaluation.checkpoint, 'engine': 'pybullet',
         'robot': evaluation.robot, 'ros': True,
         'failed_seeds': [e.seed for e in episodes if not e.success],
+        'complaints': {str(e.seed): list(e.complaints) for e in episodes if not e.success},
         'times': [round(float(t), 4) for t in times],
     }
 

@@ -115,7 +115,14 @@ class ManagedNode(ScopedNode):
 
     def report(self, code: Code, text: str = '',
                figures: Optional[Callable[[], Mapping[str, float]]] = None):
-        """Say how the node is; figures are asked for only if somebody listens."""
+        """
+        Say how the node is; figures are asked for only if somebody listens.
+
+        What keeps the node from its work goes to the log when it begins, a line a second at
+        most.
+        """
+        if code >= Code.STALE_INPUT and code not in (self._said[0], Code.BAD_INPUT):
+            self.get_logger().warning(f'{code.name}: {text}', throttle_duration_sec=1.0)
         self._said = (code, text, figures or self.figures)
         self._reported = time.monotonic()
         if self._status_publisher.get_subscription_count():

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 import json
 import time
-from typing import Any, Callable, Dict, List, Mapping, Optional
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
 from rcl_interfaces.srv import SetParameters
@@ -42,6 +42,7 @@ class LiveEpisode:
     # newest diagnostics to the next, which come once a second: add up before dividing.
     planned: int
     late: int
+    complaints: Tuple[str, ...]     # of nodes in diagnostics; of each kind the newest
     figures: Mapping[str, Mapping[str, float]]      # newest diagnostics by node
     recording: Optional[Recording] = None
 
@@ -60,6 +61,7 @@ class EpisodeClient:
         self._ros = ClientNode('episode_client', namespace, context, alive)
         self._episode: Dict[str, float] = {}
         self._figures: Dict[str, Dict[str, float]] = {}
+        self._complaints: Dict[str, str] = {}
         self._plan_times: List[float] = []
         self._planned = 0                       # plans on the wire, so far
         self._counts = self._counted = (0, 0)   # planned and late: newest, and those given out
@@ -133,7 +135,7 @@ class EpisodeClient:
             total_reward=end['total_reward'], real_time_factor=end['real_time_factor'],
             plan_rate=(len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else 0.0,
             latencies=latencies, planned=planned - before[0],
-            late=late - before[1],
+            late=late - before[1], complaints=tuple(self._complaints.values()),
             figures={name: dict(figures) for name, figures in self._figures.items()},
             surprises=surprises, recording=recording)
 
@@ -149,6 +151,7 @@ class EpisodeClient:
                                 for service in (f'{SENSOR}/reset', f'{MODEL}/reset')]:
             self._ros.wait(answer, ANSWER, f'the answer of {service}')
         self._episode = {}
+        self._complaints = {}
         self._recording = Recording(self._robot) if self._recorders else None
         self._plan_times = []
         self._latencies.clear()
@@ -195,6 +198,9 @@ class EpisodeClient:
             name = status.name.split('/')[-1]
             if status.name.strip('/') == f'{prefix}/{name}'.strip('/'):
                 self._figures[name] = {'level': float(status.level[0])}
+                if status.level != convert.DiagnosticStatus.OK:
+                    text = f'{name}: {status.message}'
+                    self._complaints[':'.join(text.split(':')[:2])] = text
                 for item in status.values:
                     self._figures[name][item.key] = float(item.value)
                 if name == MPC:

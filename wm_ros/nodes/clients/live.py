@@ -15,7 +15,8 @@ from wm_ros.robot.robot import load_robot
 from wm_ros.types import WmRosError
 
 _UP = 120.0         # [s] to bring the graph up
-_READY = 30.0       # [s] until it can be driven
+_READY = 15.0       # [s] until all of it can be seen
+_ATTEMPTS = 3       # clients that may try to
 
 
 class LiveGraph:
@@ -41,24 +42,42 @@ class LiveGraph:
         try:
             self.supervisor.start()
             self.supervisor.wait_active(_UP)
-            self.context = Context()
-            rclpy.init(context=self.context)
-            robot = next(entry.parameters['robot'] for entry in self._entries
-                         if entry.name == SENSOR)
-            self.client = EpisodeClient(load_robot(robot), self._namespace, self.context,
-                                        self._check)
-            self.client.wait_ready(_READY)
+            self._connect()
         except BaseException:
             self.__exit__()
             raise
         return self.client
 
     def __exit__(self, *_):
+        self._leave()
+        self.supervisor.stop()
+
+    def _connect(self):
+        """
+        Make the client; where it does not see the whole graph, another one.
+
+        Fast DDS now and then matches a participant one way only, for as long as it lives.
+        """
+        robot = next(entry.parameters['robot'] for entry in self._entries if entry.name == SENSOR)
+        for attempt in range(_ATTEMPTS):
+            self.context = Context()
+            rclpy.init(context=self.context)
+            self.client = EpisodeClient(load_robot(robot), self._namespace, self.context,
+                                        self._check)
+            try:
+                self.client.wait_ready(_READY)
+                return
+            except WmRosError:
+                self._check()
+                if attempt + 1 == _ATTEMPTS:
+                    raise
+                self._leave()
+
+    def _leave(self):
         if self.client is not None:
             self.client.close()
             self.client = None
             rclpy.shutdown(context=self.context)
-        self.supervisor.stop()
 
     def _check(self):
         gone = self.supervisor.ended()
