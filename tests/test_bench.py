@@ -190,7 +190,7 @@ def test_an_interrupted_bench_goes_on_with_what_is_missing(tmp_path, measured):
     assert rows() == [('first', 1), ('second', 3), ('last', 4)]
     assert main([*line, '--only', 'first']) == 0
     assert rows() == [('first', 5), ('second', 3), ('last', 4)]
-    assert main([*line, '--only', 'last', 'first']) == 0
+    assert main([*line, '--only', 'last', '--only', 'first']) == 0
     assert measured[5:] == ['first', 'last']
     assert main([*line, '--again']) == 0
     assert measured[7:] == list(ORDER)
