@@ -24,6 +24,9 @@ unexport PYTHONPATH PYTHONHOME
 export AMENT_PREFIX_PATH := $(CURDIR)/$(VENV)$(if $(AMENT_PREFIX_PATH),:$(AMENT_PREFIX_PATH))
 endif
 
+# Those that run nodes share one process, the others go to whoever is free.
+TEST_JOBS ?= 2
+
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test test-fast lint clean
 
@@ -43,8 +46,8 @@ $(STAMP): setup.py pyproject.toml constraints.txt
 demo: $(STAMP) ## watch an arm plan in its imagination (DEMO_ARGS="--help" lists options)
 	$(BIN)/wm_ros demo $(DEMO_ARGS)
 
-test: $(STAMP) ## run all tests
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+test: $(STAMP) ## run all tests (TEST_JOBS processes)
+	$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadgroup $(PYTEST_ARGS)
 
 test-fast: $(STAMP) ## run the tests that are not marked slow
 	$(BIN)/python -m pytest -m 'not slow' $(PYTEST_ARGS)

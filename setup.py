@@ -64,6 +64,7 @@ setup(
         'test': [
             'pytest',
             'pytest-timeout',
+            'pytest-xdist',
             'flake8>=6',
             'flake8-blind-except',
             'flake8-builtins',

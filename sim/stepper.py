@@ -14,8 +14,9 @@ class Stepper:
     Executes actions as the running graph does, ``delay`` [s] after the observation.
 
     The setpoint moves by ``MotionRule``, inverse kinematics gives joint knots, which the
-    joints' limits may hold back, and cubics run between them.  With a delay, what is executed lags behind what was ordered: the
-    observation after a step was taken before that step's last motions came through.
+    joints' limits may hold back, and cubics run between them.  With a delay, what is executed
+    lags behind what was ordered: the observation after a step was taken before that step's
+    last motions came through.
     """
 
     def __init__(self, scene: Scene, delay: float = 0.0):

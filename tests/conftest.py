@@ -20,6 +20,13 @@ except environment.RosNotInstalled:
     pass
 
 
+def pytest_collection_modifyitems(items):
+    """Have pytest-xdist run the tests of the running graph one after the other."""
+    for item in items:
+        if item.get_closest_marker('slow'):
+            item.add_marker(pytest.mark.xdist_group('graph'))
+
+
 # The helpers are imported late: tests of the library alone run where there is no ROS.
 @pytest.fixture
 def peer():

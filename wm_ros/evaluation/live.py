@@ -17,7 +17,8 @@ def report(evaluation: Evaluation, episodes: Sequence) -> dict:
     ``episodes`` are those of ``wm_ros.nodes.clients.live.play``.  Latencies and surprises
     are those of all episodes together.  Plan times and the gate's rate are what the nodes
     say of their last hundreds of cycles, at the end of each episode: the median over the
-    episodes.  ``complaints`` are what nodes complained of in the failed episodes.  Raises WmRosError for no episodes.
+    episodes.  ``complaints`` are what nodes complained of in the failed episodes.  Raises
+    WmRosError for no episodes.
     """
     if not episodes:
         raise WmRosError('no episode was played')
