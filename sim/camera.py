@@ -11,16 +11,15 @@ import sys
 from typing import List, Sequence
 
 import numpy as np
+from sim.look import Look
 from sim.quiet import pybullet, quiet
 from sim.tasks import make_task
 from sim.tasks.base import BoxSpec
-from sim.view import Frame, View
+from sim.view import Frame
 from wm_ros.robot.robot import load_robot, Robot
 from wm_ros.types import WmRosError
 
-_ARM, _JOINT = (0.92, 0.93, 0.95, 1.0), (0.25, 0.27, 0.30, 1.0)
-_TABLE, _GOAL = (0.62, 0.55, 0.47, 1.0), (0.15, 0.75, 0.30, 1.0)
-_SKY = (0.80, 0.86, 0.92)
+_GOAL = (0.15, 0.75, 0.30)
 _TABLE_HALF = (0.45, 0.6, 0.01)     # [m]
 _TABLE_CENTRE = (0.40, 0.0, -0.0105)
 
@@ -35,22 +34,39 @@ class Camera:
     """
 
     def __init__(self, robot: Robot, boxes: Sequence[BoxSpec] = (), width: int = 64,
-                 height: int = 64, view: View = View(), depth: bool = False,
+                 height: int = 64, look: Look = Look(), depth: bool = False,
                  with_goal: bool = False, studio: bool = False):
-        self.robot, self.view, self.depth, self.studio = robot, view, depth, studio
+        self.robot, self.depth, self.studio = robot, depth, studio
         self.width, self.height = width, height
-        self._matrices = view.matrices(width, height)
         self._skeleton = pybullet.connect(pybullet.DIRECT)
         self._client = self._skeleton if studio else pybullet.connect(pybullet.DIRECT)
         with quiet():
             self._body = pybullet.loadURDF(str(robot.urdf), useFixedBase=True,
                                            physicsClientId=self._skeleton)
         self._joints = self._joint_numbers()
+        self._links, self._hinges = [], []      # bodies of the arm's colours
         self._parts = [] if studio else self._build_arm()
-        self._add(pybullet.GEOM_BOX, _TABLE, _TABLE_CENTRE, halfExtents=_TABLE_HALF)
-        self._boxes = [self._add(pybullet.GEOM_BOX, box.colour,
-                                 halfExtents=[edge / 2 for edge in box.size]) for box in boxes]
-        self._goal = self._add(pybullet.GEOM_SPHERE, _GOAL, radius=0.02) if with_goal else None
+        self._table = self._add(pybullet.GEOM_BOX, _TABLE_CENTRE, halfExtents=_TABLE_HALF)
+        self._colours = [box.colour for box in boxes]
+        self._boxes = [self._add(pybullet.GEOM_BOX, halfExtents=[edge / 2 for edge in box.size])
+                       for box in boxes]
+        self._goal = self._add(pybullet.GEOM_SPHERE, radius=0.02) if with_goal else None
+        self.dress(look)
+
+    def dress(self, look: Look):
+        """Show everything as ``look`` says from now on."""
+        self.look = look
+        self._matrices = look.view.matrices(self.width, self.height)
+        self._background = look.background(self.height)
+        boxes = self._colours if look.boxes is None else look.boxes
+        painted = [(self._table, look.table), *zip(self._boxes, boxes)]
+        painted += [(body, look.arm) for body in self._links]
+        painted += [(body, look.joints) for body in self._hinges]
+        if self._goal is not None:
+            painted.append((self._goal, _GOAL))
+        for body, colour in painted:
+            pybullet.changeVisualShape(body, -1, rgbaColor=(*colour[:3], 1.0),
+                                       physicsClientId=self._client)
 
     def render(self, joint_positions, gripper_width: float, object_poses=(),
                goal=None) -> Frame:
@@ -64,14 +80,15 @@ class Camera:
         _, _, rgba, depth, _ = pybullet.getCameraImage(
             self.width, self.height, view, projection, renderer=pybullet.ER_TINY_RENDERER,
             shadow=int(self.studio), flags=pybullet.ER_NO_SEGMENTATION_MASK,
-            lightDirection=[0.6, 0.4, 1.6], lightDistance=3.0,
-            lightAmbientCoeff=0.55, lightDiffuseCoeff=0.45, lightSpecularCoeff=0.0,
+            lightDirection=self.look.light, lightDistance=3.0,
+            lightAmbientCoeff=self.look.ambient, lightDiffuseCoeff=1.0 - self.look.ambient,
+            lightSpecularCoeff=0.0,
             physicsClientId=self._client)
         rgba = np.reshape(rgba, (self.height, self.width, 4))
         depth = np.reshape(depth, (self.height, self.width))
         rgb = rgba[..., :3].astype(np.uint8)
         empty = depth >= 1.0
-        rgb[empty] = np.array([255 * c for c in _SKY], np.uint8)
+        np.copyto(rgb, self._background, where=empty[..., None])
         return Frame(rgb, self._metres(depth, empty) if self.depth else None)
 
     def close(self):
@@ -81,7 +98,7 @@ class Camera:
         self._client = self._skeleton = -1
 
     def _metres(self, depth, empty):
-        near, far = self.view.near, self.view.far
+        near, far = self.look.view.near, self.look.view.far
         metres = far * near / (far - (far - near) * depth)
         metres[empty] = np.inf
         return metres.astype(np.float32)
@@ -121,20 +138,24 @@ class Camera:
             if i in fingers:
                 parts += self._build_finger(i, parent, axis, offset, palm=i == fingers[0])
             elif parent not in palms and np.linalg.norm(offset) > 0.04:
-                body = self._add(pybullet.GEOM_CYLINDER, _ARM, radius=0.05,
+                body = self._add(pybullet.GEOM_CYLINDER, radius=0.05,
                                  length=float(np.linalg.norm(offset)))
+                self._links.append(body)
                 parts.append((body, parent, tuple(0.5 * x for x in offset), _along(offset)))
             if i in arm:
-                body = self._add(pybullet.GEOM_CYLINDER, _JOINT, radius=0.058, length=0.13)
+                body = self._add(pybullet.GEOM_CYLINDER, radius=0.058, length=0.13)
+                self._hinges.append(body)
                 parts.append((body, i, (0.0, 0.0, 0.0), _along(axis)))
         return parts
 
     def _build_finger(self, link, parent, axis, offset, palm):
         parts, straight = [], (0.0, 0.0, 0.0, 1.0)
         if palm:
-            body = self._add(pybullet.GEOM_BOX, _ARM, halfExtents=[0.02, 0.1, 0.5 * offset[2]])
+            body = self._add(pybullet.GEOM_BOX, halfExtents=[0.02, 0.1, 0.5 * offset[2]])
+            self._links.append(body)
             parts.append((body, parent, (0.0, 0.0, 0.5 * offset[2]), straight))
-        body = self._add(pybullet.GEOM_BOX, _JOINT, halfExtents=[0.011, 0.009, 0.027])
+        body = self._add(pybullet.GEOM_BOX, halfExtents=[0.011, 0.009, 0.027])
+        self._hinges.append(body)
         place = (0.0, math.copysign(0.009, axis[1]), 0.027)
         return parts + [(body, link, place, straight)]
 
@@ -147,9 +168,8 @@ class Camera:
         for body, link, position, quaternion in self._parts:
             self._put(body, *pybullet.multiplyTransforms(*frames[link], position, quaternion))
 
-    def _add(self, shape, colour, position=(0.0, 0.0, -1.0), **size):
-        visual = pybullet.createVisualShape(shape, rgbaColor=colour,
-                                            physicsClientId=self._client, **size)
+    def _add(self, shape, position=(0.0, 0.0, -1.0), **size):
+        visual = pybullet.createVisualShape(shape, physicsClientId=self._client, **size)
         return pybullet.createMultiBody(0, -1, visual, position, physicsClientId=self._client)
 
     def _put(self, body, position, quaternion):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sim.bullet import BulletScene
 from sim.camera import Camera, render
+from sim.look import draw, Look
 from sim.view import CameraProcess, View
 from wm_ros.robot.robot import load_robot
 
@@ -67,6 +68,36 @@ def test_moving_the_arm_changes_the_picture(scene):
     moved = camera.render(scene.arm.joint_positions + 0.3, *state(scene)[1:]).rgb
     assert (first != moved).any(-1).mean() > 0.03
     camera.close()
+
+
+def test_a_look_changes_the_picture_and_goes_again(scene):
+    """The background's rows go from one colour to the other, the block has its own."""
+    camera = Camera(ROBOT, scene.task.boxes, 64, 64)
+    before = camera.render(*state(scene)).rgb
+    camera.dress(Look(sky=(1.0, 0.0, 0.0), horizon=(0.0, 0.0, 1.0), boxes=((0.0, 1.0, 0.0),)))
+    other = camera.render(*state(scene)).rgb
+    assert other[0, 0].tolist() == [255, 0, 0] and 0 < other[32, 0, 2] < 255
+    column, row = View().project(scene.object_poses[0, :3], 64, 64).astype(int)
+    assert other[row, column, 1] > 100 > other[row, column, 0]
+    camera.dress(Look())
+    assert np.array_equal(camera.render(*state(scene)).rgb, before)
+    camera.close()
+
+
+def test_all_that_matters_stays_in_sight_of_every_camera():
+    """Wherever a drawn camera stands: blocks on the table, and the arm above it."""
+    rng = np.random.default_rng(0)
+    corners = np.array(np.meshgrid([0.32, 0.65], [-0.25, 0.25], [0.0, 0.35])).reshape(3, -1).T
+    for _ in range(300):
+        seen = draw(rng).view.project(corners, 64, 64)
+        assert (seen > 0).all() and (seen < 64).all()
+
+
+def test_drawn_looks_are_those_of_their_seed():
+    first, again, other = (draw(np.random.default_rng(seed), 2) for seed in (1, 1, 2))
+    assert first == again != other
+    for colour in first.boxes:
+        assert np.linalg.norm(np.subtract(colour, first.table)) > 0.5
 
 
 def test_render_of_a_scene_shows_the_goal(scene):

@@ -10,6 +10,7 @@ import imageio_ffmpeg
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from sim.camera import Camera
+from sim.look import Look
 from sim.tasks import make_task
 from sim.view import View
 from wm_ros.files import whole
@@ -87,7 +88,7 @@ class Studio:
         """Return the picture [H, W, 3] uint8."""
         if shot.task not in self._cameras:
             self._cameras[shot.task] = Camera(
-                self._robot, make_task(shot.task).boxes, *self._size, view=_VIEW,
+                self._robot, make_task(shot.task).boxes, *self._size, look=Look(view=_VIEW),
                 with_goal=True, studio=True)
         rgb = self._cameras[shot.task].render(
             shot.joints, shot.gripper, shot.objects, shot.goal).rgb

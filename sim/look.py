@@ -1,0 +1,79 @@
+"""How a scene looks: colours, background, light, and where the camera stands."""
+
+from dataclasses import dataclass, replace
+from typing import Optional, Tuple
+
+import numpy as np
+from sim.view import View
+
+Colour = Tuple[float, float, float]     # red, green, blue in [0, 1]
+
+
+@dataclass(frozen=True)
+class Look:
+    """
+    What decides how a scene looks, but not where anything in it is.
+
+    The background goes from ``sky`` at the picture's upper edge to ``horizon`` at the lower
+    one.  ``boxes`` None leaves the objects the colours of their task.  ``ambient`` is the share
+    of light from all sides, the rest comes from ``light`` (a direction, any length).
+    """
+
+    sky: Colour = (0.80, 0.86, 0.92)
+    horizon: Colour = (0.80, 0.86, 0.92)
+    table: Colour = (0.62, 0.55, 0.47)
+    arm: Colour = (0.92, 0.93, 0.95)
+    joints: Colour = (0.25, 0.27, 0.30)
+    boxes: Optional[Tuple[Colour, ...]] = None
+    light: Tuple[float, float, float] = (0.6, 0.4, 1.6)
+    ambient: float = 0.55
+    view: View = View()
+
+    def background(self, height: int) -> np.ndarray:
+        """Return the colour of each row [H, 1, 3] uint8."""
+        share = np.linspace(0.0, 1.0, height)[:, None, None]
+        rows = (1 - share) * np.array(self.sky) + share * np.array(self.horizon)
+        return (255 * rows).round().astype(np.uint8)
+
+
+def draw(rng: np.random.Generator, boxes: int = 0, base: Look = Look()) -> Look:
+    """
+    Return a random look for a scene of ``boxes`` objects.
+
+    Background and table have any colour, all but the darkest; arm, joints and objects vary
+    about their own, objects staying apart from the table; the light comes from above, from any
+    side; the camera is moved by up to 8 cm, what it looks at by up to 3 cm, and its lens by up
+    to 2 degrees.
+    """
+    table = _any(rng)
+    view = base.view
+    view = replace(
+        view, eye=_shifted(rng, view.eye, 0.08), target=_shifted(rng, view.target, 0.03),
+        field=view.field + rng.uniform(-2.0, 2.0))
+    angle = rng.uniform(-np.pi, np.pi)
+    return Look(
+        sky=_any(rng), horizon=_any(rng), table=table, arm=_near(rng, base.arm),
+        joints=_near(rng, base.joints),
+        boxes=tuple(_apart(rng, table) for _ in range(boxes)),
+        light=(np.cos(angle), np.sin(angle), rng.uniform(0.8, 2.0)),
+        ambient=rng.uniform(0.4, 0.7), view=view)
+
+
+def _any(rng):
+    return tuple(rng.uniform(0.15, 1.0, 3))
+
+
+def _near(rng, colour):
+    return tuple(np.clip(np.array(colour) + rng.uniform(-0.12, 0.12, 3), 0.0, 1.0))
+
+
+def _apart(rng, table):
+    """Return a saturated colour that is well away from the table's."""
+    while True:
+        colour = rng.uniform(0.05, 1.0, 3)
+        if np.ptp(colour) > 0.4 and np.linalg.norm(colour - table) > 0.5:
+            return tuple(colour)
+
+
+def _shifted(rng, point, by):
+    return tuple(np.array(point) + rng.uniform(-by, by, 3))
