@@ -23,6 +23,7 @@ class BulletScene(Scene):
                                 physicsClientId=self.client)
         with quiet():
             self.arm = BulletArm(robot, self.client)
+        self._strangers = []            # (BoxSpec, body) of what was spawned
         self.objects = [self._add_box(box) for box in self.task.boxes]
         for i, body in enumerate(self.objects):
             pybullet.resetBasePositionAndOrientation(body, [0.5, 0.2 * i, 0.5], [0, 0, 0, 1],
@@ -40,17 +41,52 @@ class BulletScene(Scene):
         visual = pybullet.createVisualShape(pybullet.GEOM_BOX, halfExtents=half,
                                             rgbaColor=box.colour, physicsClientId=self.client)
         body = pybullet.createMultiBody(box.mass, shape, visual, physicsClientId=self.client)
-        pybullet.changeDynamics(body, -1, lateralFriction=box.friction, spinningFriction=0.001,
-                                physicsClientId=self.client)
+        self._weigh(body, box.mass, box.friction)
         return body
 
+    def _weigh(self, body, mass, friction):
+        pybullet.changeDynamics(body, -1, mass=mass, lateralFriction=friction,
+                                spinningFriction=0.001, physicsClientId=self.client)
+
+    def spawn(self, box, pose, velocity=(0.0, 0.0, 0.0)):
+        """Add an object; see Scene."""
+        body = self._add_box(box)
+        self._strangers.append((box, body))
+        self._put(body, pose, velocity)
+
+    @property
+    def spawned(self):
+        """What was added in this episode, and where it is."""
+        return [(box, self._pose(body)) for box, body in self._strangers]
+
+    def move(self, index, pose, velocity=(0.0, 0.0, 0.0), spin=(0.0, 0.0, 0.0)):
+        """Put an object elsewhere; see Scene."""
+        self._put(self.objects[index], pose, velocity, spin)
+
+    def scale(self, index, mass=1.0, friction=1.0):
+        """Change an object's mass and friction; see Scene."""
+        box = self.task.boxes[index]
+        self._weigh(self.objects[index], mass * box.mass, friction * box.friction)
+
+    def _put(self, body, pose, velocity=(0.0, 0.0, 0.0), spin=(0.0, 0.0, 0.0)):
+        pybullet.resetBasePositionAndOrientation(body, pose[:3], pose[3:],
+                                                 physicsClientId=self.client)
+        pybullet.resetBaseVelocity(body, velocity, spin, physicsClientId=self.client)
+
+    def _pose(self, body):
+        position, quaternion = pybullet.getBasePositionAndOrientation(
+            body, physicsClientId=self.client)
+        return np.array(position + quaternion)
+
     def _place(self, joint_positions, gripper_width, object_poses):
+        while self._strangers:
+            pybullet.removeBody(self._strangers.pop()[1], physicsClientId=self.client)
+        for body, box in zip(self.objects, self.task.boxes):
+            self._weigh(body, box.mass, box.friction)
         pybullet.restoreState(self._clean, physicsClientId=self.client)
         self.arm.reset(joint_positions, gripper_width)
         for body, pose in zip(self.objects, object_poses):
-            pybullet.resetBasePositionAndOrientation(body, pose[:3], pose[3:],
-                                                     physicsClientId=self.client)
-            pybullet.resetBaseVelocity(body, [0, 0, 0], [0, 0, 0], physicsClientId=self.client)
+            self._put(body, pose)
 
     def _advance(self):
         pybullet.stepSimulation(physicsClientId=self.client)
@@ -59,9 +95,7 @@ class BulletScene(Scene):
     @property
     def object_poses(self):
         """Poses of the objects [M, 7]."""
-        poses = [pybullet.getBasePositionAndOrientation(body, physicsClientId=self.client)
-                 for body in self.objects]
-        return np.array([p + q for p, q in poses]).reshape(-1, 7)
+        return np.array([self._pose(body) for body in self.objects]).reshape(-1, 7)
 
     @property
     def object_velocities(self):

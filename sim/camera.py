@@ -48,8 +48,8 @@ class Camera:
         self._parts = [] if studio else self._build_arm()
         self._table = self._add(pybullet.GEOM_BOX, _TABLE_CENTRE, halfExtents=_TABLE_HALF)
         self._colours = [box.colour for box in boxes]
-        self._boxes = [self._add(pybullet.GEOM_BOX, halfExtents=[edge / 2 for edge in box.size])
-                       for box in boxes]
+        self._boxes = [self._add_box(box) for box in boxes]
+        self._strangers = {}
         self._goal = self._add(pybullet.GEOM_SPHERE, radius=0.02) if with_goal else None
         self.dress(look)
 
@@ -65,13 +65,17 @@ class Camera:
         if self._goal is not None:
             painted.append((self._goal, _GOAL))
         for body, colour in painted:
-            pybullet.changeVisualShape(body, -1, rgbaColor=(*colour[:3], 1.0),
-                                       physicsClientId=self._client)
+            self._paint(body, colour)
 
     def render(self, joint_positions, gripper_width: float, object_poses=(),
-               goal=None) -> Frame:
-        """Return the picture of the arm at [N] rad and [m], objects [M, 7], goal [3+] m."""
+               goal=None, strangers=()) -> Frame:
+        """
+        Return the picture of the arm at [N] rad and [m], objects [M, 7], goal [3+] m.
+
+        ``strangers`` are objects beyond those of the task: (BoxSpec, pose [7]) of each.
+        """
         self._pose_arm(joint_positions, gripper_width)
+        self._show(strangers)
         for body, pose in zip(self._boxes, object_poses):
             self._put(body, pose[:3], pose[3:])
         if self._goal is not None and goal is not None:
@@ -90,6 +94,16 @@ class Camera:
         empty = depth >= 1.0
         np.copyto(rgb, self._background, where=empty[..., None])
         return Frame(rgb, self._metres(depth, empty) if self.depth else None)
+
+    def _show(self, strangers):
+        """Build what is new among ``strangers``, and put what is gone below the table."""
+        for body in self._strangers.values():
+            self._put(body, (0.0, 0.0, -1.0), (0.0, 0.0, 0.0, 1.0))
+        for i, (box, pose) in enumerate(strangers):
+            if (i, box) not in self._strangers:
+                self._strangers[i, box] = self._add_box(box)
+                self._paint(self._strangers[i, box], box.colour)
+            self._put(self._strangers[i, box], pose[:3], pose[3:])
 
     def close(self):
         """Disconnect from PyBullet; harmless when repeated."""
@@ -171,6 +185,13 @@ class Camera:
     def _add(self, shape, position=(0.0, 0.0, -1.0), **size):
         visual = pybullet.createVisualShape(shape, physicsClientId=self._client, **size)
         return pybullet.createMultiBody(0, -1, visual, position, physicsClientId=self._client)
+
+    def _add_box(self, box):
+        return self._add(pybullet.GEOM_BOX, halfExtents=[edge / 2 for edge in box.size])
+
+    def _paint(self, body, colour):
+        pybullet.changeVisualShape(body, -1, rgbaColor=(*colour[:3], 1.0),
+                                   physicsClientId=self._client)
 
     def _put(self, body, position, quaternion):
         pybullet.resetBasePositionAndOrientation(body, position, quaternion,

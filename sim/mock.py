@@ -45,7 +45,7 @@ class MockScene(Scene):
 
     def __init__(self, robot: Robot, task_name: str):
         super().__init__(robot, task_name)
-        self.arm = MockArm(robot)
+        self.arm, self.spawned = MockArm(robot), []
         self.reset(0)
 
     @property
@@ -56,6 +56,18 @@ class MockScene(Scene):
     def _place(self, joint_positions, gripper_width, object_poses):
         self.arm.reset(joint_positions, gripper_width)
         self.object_poses = np.array(object_poses).reshape(-1, 7)
+        self.spawned = []
+
+    def spawn(self, box, pose, velocity=(0.0, 0.0, 0.0)):
+        """Add an object; it stays where it is put."""
+        self.spawned.append((box, np.array(pose, dtype=float)))
+
+    def move(self, index, pose, velocity=(0.0, 0.0, 0.0), spin=(0.0, 0.0, 0.0)):
+        """Put an object elsewhere; it stays there."""
+        self.object_poses[index] = pose
+
+    def scale(self, index, mass=1.0, friction=1.0):
+        """Do nothing: without physics nothing has weight."""
 
     def _advance(self):
         self.arm.follow()

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 
 import numpy as np
-from sim.tasks import Judge, make_task, Situation
+from sim.tasks import BoxSpec, Judge, make_task, Situation
 from wm_ros.robot.kinematics import Kinematics
 from wm_ros.robot.robot import Robot
 
@@ -17,7 +17,9 @@ class Scene(ABC):
 
     The same seed gives the same episode.  All poses are in the robot's base frame.  An engine
     provides ``arm`` (as ``sim.bullet_arm.BulletArm``), ``object_poses`` [M, 7],
-    ``object_velocities`` [M, 3] m/s, and what is abstract below.
+    ``object_velocities`` [M, 3] m/s, ``spawned``, a list of (BoxSpec, pose [7]) of what was
+    added in this episode, and what is abstract below.  What ``spawn``, ``move`` and
+    ``scale`` have done is undone by the next ``reset``.
     """
 
     def __init__(self, robot: Robot, task_name: str):
@@ -33,6 +35,18 @@ class Scene(ABC):
     @abstractmethod
     def _advance(self):
         """Let a substep pass."""
+
+    @abstractmethod
+    def spawn(self, box: BoxSpec, pose, velocity=(0.0, 0.0, 0.0)):
+        """Add an object that the task knows nothing of, at ``pose`` [7], ``velocity`` [3] m/s."""
+
+    @abstractmethod
+    def move(self, index: int, pose, velocity=(0.0, 0.0, 0.0), spin=(0.0, 0.0, 0.0)):
+        """Put object ``index`` at ``pose`` [7], with ``velocity`` [3] m/s, ``spin`` [3] rad/s."""
+
+    @abstractmethod
+    def scale(self, index: int, mass: float = 1.0, friction: float = 1.0):
+        """Make object ``index`` so many times as heavy and rough as its task says."""
 
     @abstractmethod
     def close(self):
