@@ -166,13 +166,13 @@ def test_the_command_trains_from_recorded_episodes(tmp_path, capsys):
     data, output, file = (tmp_path / name for name in ('data', 'model', 'out.json'))
     for number in range(4):
         write_episode(data, number, make_episode(steps=20, seed=number))
-    (data / 'episode_000001.npz').write_bytes(b'broken')
+    (data / 'episode_000001.safetensors').write_bytes(b'broken')
     assert main(['train', '--task', 'reach', '--debug-run', '--data', str(data), '--output',
                  str(output), '--seed', '3', '--json', str(file)]) == 0
     out, error = capsys.readouterr()
     figures = json.loads(file.read_text())
     assert (figures['task'], figures['seed'], figures['episodes']) == ('reach', 3, 3 + 2 + 1)
-    assert 'episode_000001.npz: skipped, damaged' in error
+    assert 'episode_000001.safetensors: skipped, damaged' in error
     assert figures['checkpoint'] == load_checkpoint(str(output), ROBOT, TASK).checkpoint
     assert f'({figures["checkpoint"]})' in out
 

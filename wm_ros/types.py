@@ -147,7 +147,8 @@ class Episode(_Frozen):
     """
     One recorded stream; row t holds what was seen before action t was executed.
 
-    ``states`` has one row more than ``actions``: the last observation.
+    ``states`` has one row more than ``actions``: the last observation.  So have ``streams``,
+    what else was seen, by name.
     """
 
     task: str
@@ -159,6 +160,7 @@ class Episode(_Frozen):
     source: str                 # 'script', 'random', 'planner', ...
     expert: Optional[np.ndarray] = None     # [T, A] what the script would have done
     randomisation: Mapping[str, float] = field(default_factory=dict)
+    streams: Mapping[str, np.ndarray] = field(default_factory=dict)     # [T + 1, ...] each
 
 
 class WmRosError(Exception):

@@ -76,7 +76,7 @@ def _check(arguments):
     except OSError as error:
         raise WmRosError(f'--output {arguments.output}: no folder to write to '
                          f'({error.strerror})') from error
-    there = len(list(Path(arguments.output).glob('episode_*.npz')))
+    there = len(list(Path(arguments.output).glob('episode_*.safetensors')))
     if there:
         raise WmRosError(f'--output {arguments.output}: holds {there} episodes already, which '
                          'would be mixed with the new ones: delete them or choose another folder')

@@ -1,5 +1,5 @@
 """Episodes on disk."""
 
-from wm_ros.data.episodes import read_episodes, write_episode
+from wm_ros.data.episodes import good_files, read_episodes, read_rows, write_episode
 
-__all__ = ['read_episodes', 'write_episode']
+__all__ = ['good_files', 'read_episodes', 'read_rows', 'write_episode']
