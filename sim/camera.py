@@ -35,8 +35,9 @@ class Camera:
 
     def __init__(self, robot: Robot, boxes: Sequence[BoxSpec] = (), width: int = 64,
                  height: int = 64, look: Look = Look(), depth: bool = False,
-                 with_goal: bool = False, studio: bool = False):
+                 with_goal: bool = False, studio: bool = False, segments: bool = False):
         self.robot, self.depth, self.studio = robot, depth, studio
+        self._segments = segments
         self.width, self.height = width, height
         self._skeleton = pybullet.connect(pybullet.DIRECT)
         self._client = self._skeleton if studio else pybullet.connect(pybullet.DIRECT)
@@ -72,7 +73,8 @@ class Camera:
         """
         Return the picture of the arm at [N] rad and [m], objects [M, 7], goal [3+] m.
 
-        ``strangers`` are objects beyond those of the task: (BoxSpec, pose [7]) of each.
+        ``strangers`` are objects beyond those of the task: (BoxSpec, pose [7]) of each, which
+        are numbered after those of the task.
         """
         self._pose_arm(joint_positions, gripper_width)
         self._show(strangers)
@@ -81,9 +83,10 @@ class Camera:
         if self._goal is not None and goal is not None:
             self._put(self._goal, goal[:3], (0, 0, 0, 1))
         view, projection = self._matrices
-        _, _, rgba, depth, _ = pybullet.getCameraImage(
+        flags = 0 if self._segments else pybullet.ER_NO_SEGMENTATION_MASK
+        _, _, rgba, depth, bodies = pybullet.getCameraImage(
             self.width, self.height, view, projection, renderer=pybullet.ER_TINY_RENDERER,
-            shadow=int(self.studio), flags=pybullet.ER_NO_SEGMENTATION_MASK,
+            shadow=int(self.studio), flags=flags,
             lightDirection=self.look.light, lightDistance=3.0,
             lightAmbientCoeff=self.look.ambient, lightDiffuseCoeff=1.0 - self.look.ambient,
             lightSpecularCoeff=0.0,
@@ -93,7 +96,8 @@ class Camera:
         rgb = rgba[..., :3].astype(np.uint8)
         empty = depth >= 1.0
         np.copyto(rgb, self._background, where=empty[..., None])
-        return Frame(rgb, self._metres(depth, empty) if self.depth else None)
+        return Frame(rgb, self._metres(depth, empty) if self.depth else None,
+                     self._numbers(bodies, strangers) if self._segments else None)
 
     def _show(self, strangers):
         """Build what is new among ``strangers``, and put what is gone below the table."""
@@ -116,6 +120,15 @@ class Camera:
         metres = far * near / (far - (far - near) * depth)
         metres[empty] = np.inf
         return metres.astype(np.float32)
+
+    def _numbers(self, bodies, strangers):
+        """Return which object is seen where, out of PyBullet's body numbers."""
+        shown = self._boxes + [self._strangers[i, box] for i, (box, _) in enumerate(strangers)]
+        numbers = np.full((self.height, self.width), -1, np.int16)
+        bodies = np.reshape(bodies, numbers.shape)
+        for number, body in enumerate(shown):
+            numbers[bodies == body] = number
+        return numbers
 
     def _joint_numbers(self):
         number = {}

@@ -21,7 +21,7 @@ def happen(scene: Scene, kind: str, rng: np.random.Generator):
     """
     if kind not in KINDS:
         raise ValueError(f'event: got {kind!r}, expected one of {", ".join(KINDS)}')
-    if kind not in ('appear', 'throw') and not len(scene.object_poses):
+    if kind not in WITHOUT_OBJECT and not len(scene.object_poses):
         raise ValueError(f'event {kind!r}: the task {scene.task.name} has no object')
     KINDS[kind](scene, rng)
 
@@ -71,6 +71,10 @@ def _slippery(scene, rng):
 KINDS: Dict[str, Callable] = {
     'tumble': _tumble, 'drop': _drop, 'appear': _appear, 'throw': _throw,
     'heavy': _heavy, 'slippery': _slippery}
+
+
+#: Kinds that need no object of the task.
+WITHOUT_OBJECT = {'appear', 'throw'}
 
 
 def _stranger(rng):

@@ -42,14 +42,14 @@ def draw(rng: np.random.Generator, boxes: int = 0, base: Look = Look()) -> Look:
 
     Background and table have any colour, all but the darkest; arm, joints and objects vary
     about their own, objects staying apart from the table; the light comes from above, from any
-    side; the camera is moved by up to 8 cm, what it looks at by up to 3 cm, and its lens by up
-    to 2 degrees.
+    side; the camera is moved by up to 6 cm along each axis, what it looks at by up to 2 cm, and
+    its lens by 1 degree and a half at most.
     """
     table = _any(rng)
     view = base.view
     view = replace(
-        view, eye=_shifted(rng, view.eye, 0.08), target=_shifted(rng, view.target, 0.03),
-        field=view.field + rng.uniform(-2.0, 2.0))
+        view, eye=_shifted(rng, view.eye, 0.06), target=_shifted(rng, view.target, 0.02),
+        field=view.field + rng.uniform(-1.0, 1.5))
     angle = rng.uniform(-np.pi, np.pi)
     return Look(
         sky=_any(rng), horizon=_any(rng), table=table, arm=_near(rng, base.arm),

@@ -13,11 +13,16 @@ FRAME = 'camera_optical_frame'      # REP-103: z forward, x right, y down
 
 @dataclass(frozen=True)
 class View:
-    """Where the camera stands and what it looks at, in the base frame [m]; its lens [deg]."""
+    """
+    Where the camera stands and what it looks at, in the base frame [m]; its lens [deg].
 
-    eye: Tuple[float, float, float] = (1.45, 0.55, 0.75)
-    target: Tuple[float, float, float] = (0.34, 0.0, 0.29)
-    field: float = 50.0             # vertical
+    By default the part of the table that blocks are on fills the picture: a block of 5 cm is 4
+    of 64 pixels wide.
+    """
+
+    eye: Tuple[float, float, float] = (1.33, 0.40, 1.02)
+    target: Tuple[float, float, float] = (0.49, 0.0, 0.08)
+    field: float = 37.0             # vertical
     near: float = 0.05              # [m]
     far: float = 4.0                # [m]
 
@@ -59,6 +64,7 @@ class Frame(NamedTuple):
 
     rgb: np.ndarray                 # [H, W, 3] uint8
     depth: Optional[np.ndarray]     # [H, W] float32 m along the optical axis, inf: nothing
+    objects: Optional[np.ndarray] = None    # [H, W] int16, which object is seen, -1: none
 
 
 class CameraProcess:

@@ -93,6 +93,15 @@ def test_the_command_records_what_it_says(tmp_path, capsys):
         np.testing.assert_array_equal(first.states, second.states)
 
 
+def test_the_command_records_frames_and_events(tmp_path):
+    assert main(['collect', '--task', 'push', '--source', 'script', '--episodes', '2',
+                 '--frames', '32', '--events', 'appear=1', '--output', str(tmp_path)]) == 0
+    episodes = read_episodes(tmp_path, 'push', pytest.fail, ('frames', 'rare'))
+    for episode in episodes:
+        assert episode.streams['frames'].shape == (len(episode.actions) + 1, 32, 32, 3)
+        assert episode.streams['rare'].any()
+
+
 def test_recorded_goals_are_none_that_is_evaluated_on(tmp_path, collector):
     assert main(['collect', '--task', 'reach', '--episodes', '1', '--output', str(tmp_path)]) == 0
     (episode,) = read_episodes(tmp_path, 'reach', pytest.fail)
@@ -105,6 +114,11 @@ def test_recorded_goals_are_none_that_is_evaluated_on(tmp_path, collector):
 
 @pytest.mark.parametrize('line, word', [
     (('--episodes', '0'), '--episodes: got 0'), (('--episodes', '-3'), '--episodes: got -3'),
+    (('--frames', '8'), '--frames: got 8'), (('--plain',), 'add --frames'),
+    (('--frames', '64', '--events', 'appear=1.5'), "--events: got 'appear=1.5'"),
+    (('--frames', '64', '--events', 'juggle=0.1'), 'a kind of tumble'),
+    (('--frames', '64', '--events', 'drop=0.1'), 'reach has no object'),
+    (('--frames', '64', '--events', 'appear=0.6', 'throw=0.6'), 'at most 1'),
     (('--seed', '-1'), '--seed: got -1'), (('--seed', '9' * 30), '--seed'),
     (('--task', 'juggle'), 'unknown task'), (('--robot', 'juggler'), 'unknown robot'),
     (('--output', '{here}/file'), '--output'), (('--output', '{here}/file/data'), '--output'),

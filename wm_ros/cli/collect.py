@@ -12,6 +12,7 @@ examples:
   wm_ros collect --task push --episodes 300 --output data/push
   wm_ros collect --task push --source random --output data/random
   wm_ros train --task push --data data/push         instead of collecting at the start
+  wm_ros collect --task push --frames 64 --events tumble=0.02 drop=0.02 --output data/seen
 """
 
 
@@ -27,6 +28,12 @@ def add_parser(subparsers):
                         help='noisy: the script, disturbed in bursts (default)')
     parser.add_argument('--seed', type=int, default=0,
                         help='of the first episode; none of them is one that is evaluated on')
+    parser.add_argument('--frames', type=int, default=0, metavar='PX',
+                        help='record frames of so many pixels a side, and the other sensors')
+    parser.add_argument('--plain', action='store_true',
+                        help='frames as the camera node shows them, not another look each time')
+    parser.add_argument('--events', nargs='+', action='extend', default=[], metavar='KIND=SHARE',
+                        help='share of the episodes in which something rare happens')
     parser.add_argument('--robot', default='panda')
     parser.add_argument('--json', metavar='FILE', help='write the figures there')
     parser.set_defaults(run=run)
@@ -44,7 +51,7 @@ def run(arguments) -> int:
     prepare_json(arguments.json)
     robot, task = load_robot(arguments.robot), get_task(arguments.task)
     _check(arguments)
-    collector = Collector(robot, task.name)
+    collector = Collector(robot, task.name, _witnessing(arguments, task))
     rng = np.random.default_rng(arguments.seed)
     steps, successes = 0, 0
     with progress_bar(arguments.task, arguments.episodes) as advance:
@@ -61,6 +68,37 @@ def run(arguments) -> int:
     write_json(arguments.json, {'task': arguments.task, 'episodes': arguments.episodes,
                                 'steps': steps, 'successes': int(successes)})
     return 0
+
+
+def _witnessing(arguments, task):
+    """Return what is to be seen, None for nothing; raises WmRosError for what makes no sense."""
+    from sim.events import KINDS, WITHOUT_OBJECT
+    from sim.witness import Witnessing
+    from wm_ros.types import WmRosError
+    if not arguments.frames:
+        for flag in ('plain', 'events'):
+            if getattr(arguments, flag):
+                raise WmRosError(f'--{flag} is about frames: add --frames 64')
+        return None
+    if not 16 <= arguments.frames <= 1024:
+        raise WmRosError(f'--frames: got {arguments.frames}, expected from 16 to 1024')
+    events = {}
+    for text in arguments.events:
+        kind, _, share = text.partition('=')
+        try:
+            events[kind] = float(share)
+        except ValueError:
+            events[kind] = -1.0
+        if kind not in KINDS or not 0.0 <= events[kind] <= 1.0:
+            raise WmRosError(f'--events: got {text!r}, expected KIND=SHARE, a kind of '
+                             f'{", ".join(KINDS)} and a share from 0 to 1')
+    if set(events) - WITHOUT_OBJECT and not task.object_names:
+        raise WmRosError(f'--events: the task {task.name} has no object; of use are '
+                         f'{", ".join(sorted(WITHOUT_OBJECT))}')
+    if sum(events.values()) > 1.0:
+        raise WmRosError(f'--events: got shares of {sum(events.values()):g} together, expected '
+                         'at most 1')
+    return Witnessing(arguments.frames, not arguments.plain, events)
 
 
 def _check(arguments):

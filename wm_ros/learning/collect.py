@@ -5,6 +5,7 @@ from typing import Callable, List, Optional
 import numpy as np
 from sim.engines import make_scene
 from sim.stepper import Stepper
+from sim.witness import Witness, Witnessing
 from wm_ros import seeds
 from wm_ros.robot.robot import Robot
 from wm_ros.tasks import get_task
@@ -42,12 +43,17 @@ class Noise:
 
 
 class Collector:
-    """Runs episodes of ``task`` and records them; one physics world, reused."""
+    """
+    Runs episodes of ``task`` and records them; one physics world, reused.
 
-    def __init__(self, robot: Robot, task: str):
+    With ``witnessing`` the episodes hold the streams of ``sim.witness.Witness``.
+    """
+
+    def __init__(self, robot: Robot, task: str, witnessing: Optional[Witnessing] = None):
         self.task = get_task(task)
         self.scene = make_scene('pybullet', robot, task)
         self.stepper = Stepper(self.scene)
+        self.witness = None if witnessing is None else Witness(self.scene, witnessing)
         self.estimator = StateEstimator(robot, self.task)
         self.mask = np.array(self.task.active, dtype=float)
 
@@ -64,7 +70,10 @@ class Collector:
         observation = self.stepper.reset(seed)
         state = self.estimator.update(None, 0.0, observation)
         states, actions, experts, rewards = [state], [], [], []
-        left = linger
+        rows, witness, left = [], self.witness, linger
+        if witness is not None:
+            witness.begin(seed)
+            rows.append(witness.row(observation))
         while not self.scene.timeout and left > 0:
             expert = self.stepper.expert() if label or act is None else None
             action = expert if act is None else act(state, self.scene.goal, observation)
@@ -72,7 +81,11 @@ class Collector:
                 action = disturb(action)
             action = np.clip(action, -1, 1) * self.mask
             stamp = observation.stamp
+            if witness is not None:
+                witness.before(len(actions))
             observation = self.stepper.step(action)
+            if witness is not None:
+                rows.append(witness.row(observation))
             state = self.estimator.update(state, stamp, observation)
             states.append(state)
             actions.append(action)
@@ -83,12 +96,16 @@ class Collector:
             task=self.task.name, states=np.array(states), goal=self.scene.goal,
             actions=np.array(actions, np.float32), rewards=np.array(rewards, np.float32),
             success=self.scene.success, source=source,
+            streams={name: np.array([row[name] for row in rows])
+                     for name in (rows[0] if rows else ())},
             expert=np.array(experts, np.float32) * self.mask.astype(np.float32)
             if label else None)
 
     def close(self):
         """End the physics."""
         self.scene.close()
+        if self.witness is not None:
+            self.witness.close()
 
 
 def record(collector: Collector, source: str, seed: int, rng) -> Episode:
