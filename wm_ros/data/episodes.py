@@ -54,10 +54,12 @@ def read_episodes(folder: Path, task: str, complain: Callable[[str], None],
 
 
 def good_files(folder: Path, task: str, complain: Callable[[str], None],
-               streams: Sequence[str] = ()) -> List[Tuple[Path, Episode]]:
-    """Return what ``read_episodes`` does, each episode with the path of its file."""
-    found = list(_good(sorted(Path(folder).glob('episode_*.safetensors')), task, complain,
-                       streams))
+               streams: Sequence[str] = ()) -> Iterator[Tuple[Path, Episode]]:
+    """Yield what ``read_episodes`` returns, one by one, with the path of its file."""
+    found = False
+    for found in _good(sorted(Path(folder).glob('episode_*.safetensors')), task, complain,
+                       streams):
+        yield found
     if not found:
         raise WmRosError(f'{folder}: no usable episode of {task!r} '
                          f'(record some: wm_ros collect --task {task} --output {folder})')

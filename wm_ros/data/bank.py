@@ -1,0 +1,87 @@
+"""Windows out of recorded episodes: small columns from memory, streams straight from the files."""
+
+from pathlib import Path
+from typing import Callable, Dict, Sequence
+
+import numpy as np
+from wm_ros.data.episodes import good_files, read_rows
+from wm_ros.types import WmRosError
+
+_SMALL = 64 * 1024      # [bytes] per episode up to which a stream is kept in memory
+
+
+class Bank:
+    """
+    Windows of ``length`` observations of the episodes in a folder.
+
+    ``columns`` are names of streams, or ``states`` [X], ``actions`` [A], ``rewards`` [] and
+    ``goal`` [7].  Row t of actions and rewards is what was done, and gained, after observation
+    t; after the last one it is 0.  Damaged files are named through ``complain`` and left out;
+    raises WmRosError where nothing is left.
+    """
+
+    def __init__(self, folder: Path, task: str, complain: Callable[[str], None],
+                 columns: Sequence[str]):
+        self.columns = tuple(columns)
+        own = ('states', 'actions', 'rewards', 'goal')
+        streams = tuple(name for name in columns if name not in own)
+        self._paths, self._kept, lengths = [], [], []
+        for path, episode in good_files(folder, task, complain, streams):
+            rows = len(episode.actions) + 1
+            kept = {
+                'states': episode.states, 'goal': np.tile(episode.goal, (rows, 1)),
+                'actions': np.concatenate([episode.actions, np.zeros_like(episode.actions[:1])]),
+                'rewards': np.append(episode.rewards, 0.0).astype(np.float32)}
+            kept.update({name: stream for name, stream in episode.streams.items()
+                         if stream.nbytes <= _SMALL})
+            self._paths.append(path)
+            self._kept.append({name: kept[name] for name in columns if name in kept})
+            lengths.append(rows)
+        self._lengths = np.array(lengths)
+
+    @property
+    def episodes(self) -> int:
+        """Number of episodes."""
+        return len(self._paths)
+
+    @property
+    def rows(self) -> int:
+        """Number of observations."""
+        return int(self._lengths.sum())
+
+    def column(self, name: str) -> np.ndarray:
+        """Return all rows [rows, ...] of a column, read now; mind the size of frames."""
+        return np.concatenate([self._window(i, name, 0, length)
+                               for i, length in enumerate(self._lengths)])
+
+    def sample(self, rng: np.random.Generator, count: int, length: int = 1
+               ) -> Dict[str, np.ndarray]:
+        """
+        Return ``count`` windows [count, length, ...] of each column, each start equally likely.
+
+        Raises WmRosError where no episode is that long.
+        """
+        starts = np.maximum(self._lengths - length + 1, 0)
+        ends = np.cumsum(starts)
+        if not ends[-1]:
+            raise WmRosError(f'windows of {length} observations: the longest episode has '
+                             f'{self._lengths.max()}')
+        return self._gather(ends, rng.integers(ends[-1], size=count), length)
+
+    def every(self, count: int) -> Dict[str, np.ndarray]:
+        """Return ``count`` single rows [count, 1, ...], spread evenly over all of them."""
+        ends = np.cumsum(self._lengths)
+        return self._gather(ends, np.linspace(0, ends[-1] - 1, count).astype(int), 1)
+
+    def _gather(self, ends, places, length):
+        episodes = np.searchsorted(ends, places, side='right')
+        firsts = places - np.append(0, ends)[episodes]
+        return {name: np.stack([self._window(i, name, first, first + length)
+                                for i, first in zip(episodes, firsts)])
+                for name in self.columns}
+
+    def _window(self, episode, name, first, last):
+        kept = self._kept[episode].get(name)
+        if kept is not None:
+            return kept[first:last]
+        return read_rows(self._paths[episode], name, int(first), int(last))
