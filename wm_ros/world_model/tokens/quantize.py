@@ -10,7 +10,7 @@ import math
 from typing import NamedTuple, Sequence
 
 import torch
-from torch import nn
+from torch import distributed, nn
 
 #: FSQ levels for a given number of bits (table 1 of the paper, and more).
 LEVELS = {8: (8, 6, 5), 9: (8, 8, 8), 10: (8, 5, 5, 5), 11: (8, 8, 8, 4), 12: (8, 8, 8, 8)}
@@ -101,6 +101,10 @@ class VectorCodebook(nn.Module):
         members = torch.zeros_like(self.count).index_add_(
             0, indices, torch.ones_like(indices, dtype=flat.dtype))
         sums = torch.zeros_like(self.book).index_add_(0, indices, flat)
+        if distributed.is_available() and distributed.is_initialized():
+            # Each process has a share of the batch; the codebook is that of all of it.
+            distributed.all_reduce(members)
+            distributed.all_reduce(sums)
         self.count.lerp_(members, 1 - self.decay)
         self.total.lerp_(sums, 1 - self.decay)
         self.book.copy_(self.total / self.count.clamp(min=1e-5)[:, None])

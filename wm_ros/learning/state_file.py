@@ -1,0 +1,63 @@
+"""The state of a training run in one file, written whole or not at all."""
+
+import json
+import math
+from pathlib import Path
+
+from safetensors import safe_open, SafetensorError
+from safetensors.torch import save
+from torch import nn
+from wm_ros.files import whole
+from wm_ros.types import WmRosError
+
+
+def write_state(path: Path, module: nn.Module, average: nn.Module, optimiser, about: dict):
+    """Write weights, averaged weights, the optimiser's memory, and ``about`` (plain data)."""
+    tensors = {}
+    for prefix, part in (('module', module), ('average', average)):
+        tensors.update({f'{prefix}.{name}': tensor.detach().cpu().contiguous().clone()
+                        for name, tensor in part.state_dict().items()})
+    for index, memory in optimiser.state_dict()['state'].items():
+        tensors.update({f'optimiser.{index}.{name}': tensor.detach().cpu().contiguous().clone()
+                        for name, tensor in memory.items()})
+    about = {**about, 'best': about['best'] if math.isfinite(about['best']) else None}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole(path) as partial:
+        partial.write_bytes(save(tensors, {'about': json.dumps(about)}))
+
+
+def read_state(path: Path, module: nn.Module, average: nn.Module, optimiser) -> dict:
+    """
+    Give weights and memory back; return what ``about`` was.
+
+    Raises WmRosError for a file that is missing, damaged, or of another module.
+    """
+    if not path.is_file():
+        raise WmRosError(f'{path}: no such file: there is nothing to resume')
+    try:
+        with safe_open(path, framework='pt') as file:
+            about = json.loads(file.metadata()['about'])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        for prefix, part in (('module', module), ('average', average)):
+            part.load_state_dict(_under(tensors, prefix))
+        _give(optimiser, _under(tensors, 'optimiser'))
+    except (SafetensorError, RuntimeError, ValueError, KeyError, TypeError, OSError) as error:
+        raise WmRosError(f'{path}: damaged, or of another model '
+                         f'({" ".join(str(error).split())[:160]})') from error
+    return about
+
+
+def _under(tensors, prefix):
+    return {name[len(prefix) + 1:]: tensor for name, tensor in tensors.items()
+            if name.startswith(f'{prefix}.')}
+
+
+def _give(optimiser, memory):
+    state = optimiser.state_dict()
+    state['state'] = {}
+    for name, tensor in memory.items():
+        index, _, key = name.partition('.')
+        state['state'].setdefault(int(index), {})[key] = tensor
+    if len(state['state']) not in (0, len(optimiser.param_groups[0]['params'])):
+        raise ValueError(f'the memory of {len(state["state"])} parameters')
+    optimiser.load_state_dict(state)

@@ -1,0 +1,118 @@
+"""Training of a frame tokenizer on recorded frames."""
+
+from dataclasses import dataclass
+import math
+
+import numpy as np
+import torch
+from wm_ros.data import Bank
+from wm_ros.evaluation.pictures import inside, psnr, psnr_inside, ssim
+from wm_ros.learning import parallel
+from wm_ros.learning.loop import Job
+from wm_ros.types import WmRosError
+from wm_ros.world_model.tokens import FrameConfig, FrameTokenizer
+
+#: Columns of recordings that the training needs.
+COLUMNS = ('frames', 'boxes', 'rare')
+_SQUARES, _STRUCTURE = 10.0, 1.0    # weights of the squared error and of 1 - SSIM
+
+
+@dataclass(frozen=True)
+class TokenizerTraining:
+    """What is the tokenizer's own in its training."""
+
+    batch: int = 32
+    objects: float = 4.0        # added weight of the squared error where objects are
+    held_out: int = 256         # frames that it is validated on
+
+
+class TokenizerJob(Job):
+    """Reconstruction of frames: squared error, structure, and the quantisers' own loss."""
+
+    def __init__(self, config: FrameConfig, training: TokenizerTraining, train: Bank,
+                 held_out: Bank, seed: int = 0, device: str = 'cpu'):
+        torch.manual_seed(seed)
+        self.config, self.training, self.device = config, training, device
+        self.module = FrameTokenizer(config).to(device)
+        self._train = train
+        self._held_out = self._batch(held_out.every(training.held_out))
+        size = self._held_out['frames'].shape[-1]
+        if size != config.size:
+            raise WmRosError(f'frames: got {size} pixels a side, expected {config.size}')
+
+    def losses(self, rng):
+        """Return the losses of a batch of frames."""
+        batch = self._batch({name: parallel.share(column) for name, column in
+                             self._train.sample(rng, self.training.batch).items()})
+        frames = batch['frames']
+        made = self.module(frames)
+        weights = 1.0 + self.training.objects * inside(batch['boxes'], frames.shape[-1])
+        squares = self._squares(made.frames, frames, weights)
+        structure = (1.0 - ssim(made.frames, frames)).mean()
+        loss = _SQUARES * squares + _STRUCTURE * structure + made.loss
+        if self.config.fine:
+            # The coarse tokens alone are to draw as much as they can.
+            loss = loss + _SQUARES * self._squares(made.coarse, frames, weights)
+        return {'loss': loss, 'squares': squares, 'structure': structure}
+
+    def validate(self, module):
+        """Return PSNR, SSIM, PSNR inside objects' boxes, and the share of codes in use."""
+        figures = measure(module, self._held_out)
+        return {'score': -figures['psnr'], **figures}
+
+    def pictures(self, module):
+        """Return frames above their reconstructions."""
+        frames = self._held_out['frames'][:8]
+        rows = torch.stack([frames, module.decode(module.encode(frames))])
+        strip = rows.permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)
+        return {'reconstruction': (255 * strip.clamp(0, 1)).byte().cpu().numpy()}
+
+    def meta(self):
+        """Return kind and configuration."""
+        return {'kind': 'frame_tokenizer', 'config': self.config.to_dict(),
+                'frame_bits': self.config.frame_bits}
+
+    def _batch(self, columns):
+        return batch_of(columns, self.device)
+
+    @staticmethod
+    def _squares(made, frames, weights):
+        error = (made - frames).square().mean(1)
+        return (error * weights).sum() / weights.sum()
+
+
+def batch_of(columns, device='cpu'):
+    """Return frames [B, 3, S, S] in [0, 1], boxes [B, K, 4] and rare [B] of single rows."""
+    frames = torch.as_tensor(columns['frames'][:, 0], device=device)
+    return {'frames': frames.permute(0, 3, 1, 2).float() / 255.0,
+            'boxes': torch.as_tensor(columns['boxes'][:, 0].astype(np.int64), device=device),
+            'rare': torch.as_tensor(columns['rare'][:, 0], device=device)}
+
+
+@torch.no_grad()
+def measure(module: FrameTokenizer, batch, chunk: int = 64) -> dict:
+    """
+    Return what tokens keep of a batch of frames: figures in dB, SSIM, and shares.
+
+    ``psnr`` and ``ssim`` are means over frames, ``psnr_objects`` is that of the mean error
+    inside objects' boxes over the frames that have one.  ``use`` is the perplexity of the
+    codes' frequencies as a share of all codes (coarse ones; 1 means each equally often), and
+    ``used`` the share of codes that occur at all.
+    """
+    found = {'psnr': [], 'ssim': [], 'inside': []}
+    counts = torch.zeros(module.coarse_quantizer.size)
+    for start in range(0, len(batch['frames']), chunk):
+        frames = batch['frames'][start:start + chunk]
+        tokens = module.encode(frames)
+        made = module.decode(tokens)
+        found['psnr'].append(psnr(made, frames))
+        found['ssim'].append(ssim(made, frames))
+        found['inside'].append(psnr_inside(made, frames, batch['boxes'][start:start + chunk]))
+        counts += torch.bincount(tokens.coarse.flatten().cpu(), minlength=len(counts))
+    found = {name: torch.cat(values) for name, values in found.items()}
+    errors = 10.0 ** (-found['inside'][found['inside'].isfinite()] / 10.0)
+    share = counts / counts.sum()
+    entropy = -(share * share.clamp(min=1e-12).log()).sum()
+    return {'psnr': float(found['psnr'].mean()), 'ssim': float(found['ssim'].mean()),
+            'psnr_objects': -10.0 * math.log10(float(errors.mean())) if len(errors) else math.nan,
+            'use': float(entropy.exp()) / len(counts), 'used': float((counts > 0).float().mean())}
