@@ -45,6 +45,7 @@ setup(
         'imageio>=2.16',
         'imageio-ffmpeg>=0.4.5',
         'matplotlib>=3.5',
+        'numba>=0.57',
         'numpy>=1.23',
         'pillow>=9.0',
         'pybullet>=3.2.5',

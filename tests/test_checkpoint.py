@@ -62,6 +62,9 @@ def test_round_trip(tmp_path, task):
     latent, actions = torch.rand(SMALL.latent), 2 * torch.rand(6, 4, 5) - 1
     for ours, theirs in zip(loaded.imagine(state, latent, actions),
                             model.imagine(state, latent, actions)):
+        torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=0.0)
+    for ours, theirs in zip(loaded.dynamics.state_dict().values(),
+                            dynamics.state_dict().values()):
         assert torch.equal(ours, theirs)
     goal = torch.randn(3)
     for head in ('policy', 'reward', 'values'):

@@ -1,54 +1,151 @@
-"""The compiled model: the same numbers as the one that learns."""
+"""Compiled models: the same numbers as the one that learns, whatever runs them."""
+
+import logging
 
 from model_testing import make_dynamics, ROBOT
 import pytest
 import torch
 from wm_ros.tasks import get_task
-from wm_ros.world_model import load_checkpoint, WorldModel
+from wm_ros.world_model import compilation, load_checkpoint, WorldModel
+from wm_ros.world_model.compilation import compile_dynamics
+from wm_ros.world_model.fused.model import FusedDynamics
+from wm_ros.world_model.rollout import Rollout
+
+#: How far a backend's numbers may be from eager torch's: TorchScript's are the same to the bit.
+EXACT = {'numba': 5e-5, 'torchscript': 0.0}
 
 
-@pytest.mark.parametrize('task', ['reach', 'push'])
-@pytest.mark.parametrize('rows', [1, 7, 64])
-def test_compiled_is_the_same_to_the_bit(task, rows):
-    model = load_checkpoint('', ROBOT, get_task(task))
-    dynamics = model.dynamics
-    assert model._run is not dynamics       # it did compile
+@pytest.fixture(scope='module')
+def shipped():
+    """Return the shipped dynamics by task."""
+    return {task: load_checkpoint('', ROBOT, get_task(task)).dynamics
+            for task in ('reach', 'push')}
+
+
+def inputs(dynamics, rows):
+    """Return states, latents, actions, goals about where they are in use."""
     generator = torch.Generator().manual_seed(rows)
     state = 0.3 * torch.randn(rows, dynamics.layout.width, generator=generator)
-    latent = torch.rand(rows, dynamics.config.latent, generator=generator)
-    action = torch.rand(rows, 5, generator=generator) * 2 - 1
-    goal = 0.3 * torch.randn(rows, 3, generator=generator)
+    return (state, torch.rand(rows, dynamics.config.latent, generator=generator),
+            torch.rand(rows, 5, generator=generator) * 2.4 - 1.2,
+            0.3 * torch.randn(rows, 3, generator=generator))
+
+
+def assert_same(got, expected, atol):
+    for ours, theirs in zip(got, expected):
+        assert ours.shape == theirs.shape and ours.dtype == theirs.dtype
+        torch.testing.assert_close(ours, theirs, atol=atol, rtol=0.0, equal_nan=True)
+
+
+@pytest.mark.parametrize('backend', EXACT)
+@pytest.mark.parametrize('task', ['reach', 'push'])
+@pytest.mark.parametrize('rows', [1, 7, 64])
+def test_every_method_gives_the_same_numbers(shipped, backend, task, rows):
+    dynamics = shipped[task]
+    run, _ = compile_dynamics(dynamics, (backend,))
+    assert run is not dynamics      # it did compile
+    state, latent, action, goal = inputs(dynamics, rows)
     with torch.inference_mode():
-        for got, expected in (
-                *zip(model._run.step(state, latent, action), dynamics.step(state, latent, action)),
-                (model._run.policy(state, latent, goal), dynamics.policy(state, latent, goal)),
-                (model.values(state, latent, goal), dynamics.values(state, latent, goal))):
-            assert torch.equal(got, expected)
+        assert_same(run.step(state, latent, action), dynamics.step(state, latent, action),
+                    EXACT[backend])
+        for name, values in (('policy', (state, latent, goal)), ('values', (state, latent, goal)),
+                             ('encode', (state, latent))):
+            assert_same([getattr(run, name)(*values)], [getattr(dynamics, name)(*values)],
+                        EXACT[backend])
+        part = (state[:1], latent[:1], state[:1, 6:14] + 0.02, torch.tensor([[0.37]]))
+        assert_same(run.partial_step(*part), dynamics.partial_step(*part), EXACT[backend])
 
 
-@pytest.mark.parametrize('guided', [0, 1, 5])
-def test_compiled_dreams_are_the_same_to_the_bit(guided):
-    model = load_checkpoint('', ROBOT, get_task('push'))
-    plain = WorldModel(model.dynamics, ROBOT, get_task('push'))
-    state = 0.3 * torch.randn(model.layout.width)
-    latent, actions = torch.rand(model.dynamics.config.latent), torch.randn(5, 12, 5)
-    goal = torch.tensor([0.5, 0.1, 0.02])
-    for got, expected in zip(model.imagine(state, latent, actions, goal, guided),
-                             plain.imagine(state, latent, actions, goal, guided)):
-        assert torch.equal(got, expected)
+@pytest.mark.parametrize('backend', EXACT)
+@pytest.mark.parametrize('guided', [0, 1, 6, 13])
+def test_dreams_are_the_same(shipped, backend, guided):
+    dynamics = shipped['push']
+    _, rollout = compile_dynamics(dynamics, (backend,))
+    state, latent, _, goal = inputs(dynamics, 1)
+    state[0, :3] = torch.tensor([0.5, 0.0, 0.05])
+    actions = torch.randn(13, 12, 5, generator=torch.Generator().manual_seed(1))
+    given = (state[0], latent[0], actions, goal[0], guided)
+    with torch.inference_mode():
+        before = actions.clone()
+        assert_same(rollout(*given), Rollout(dynamics)(*given), 2 * EXACT[backend])
+        assert torch.equal(actions, before), "what was given in is the caller's"
 
 
-def test_compiled_follows_the_weights():
+@pytest.mark.parametrize('backend', EXACT)
+def test_dreams_of_before_stay_what_they_were(shipped, backend):
+    """Memory that is used again must not shine through."""
+    _, rollout = compile_dynamics(shipped['push'], (backend,))
+    state, latent, _, goal = inputs(shipped['push'], 1)
+    with torch.inference_mode():
+        first = rollout(state[0], latent[0], torch.zeros(8, 5, 5), goal[0], 8)
+        kept = [tensor.clone() for tensor in first]
+        rollout(state[0] + 0.1, latent[0], torch.ones(8, 5, 5), goal[0], 8)
+        assert_same(first, kept, 0.0)
+
+
+@pytest.mark.parametrize('backend', EXACT)
+@pytest.mark.parametrize('place', [0, 7, 15, 18])
+def test_what_is_not_a_number_stays_visible(shipped, backend, place):
+    """A planner drops what is not finite; it must not be clamped into a number on the way."""
+    dynamics = shipped['push']
+    run, rollout = compile_dynamics(dynamics, (backend,))
+    state, latent, action, goal = inputs(dynamics, 4)
+    state[1, place] = float('nan')
+    with torch.inference_mode():
+        after, _, _ = run.step(state, latent, action)
+        assert not after[1].isfinite().all() and after[[0, 2, 3]].isfinite().all()
+        assert not rollout(state[1], latent[1], torch.zeros(4, 3, 5), goal[0], 2)[1][
+            :, -1].isfinite().all(-1).any()
+
+
+@pytest.mark.parametrize('backend', EXACT)
+def test_the_weights_are_followed(backend):
     """Training plays with the planner between its updates."""
     dynamics = make_dynamics()
-    model = WorldModel(dynamics, ROBOT, get_task('reach'), compiled=True)
-    state, goal = torch.zeros(3, dynamics.layout.width), torch.ones(3, 3)
-    latent = dynamics.initial_latent(state)
-    before = model._run.policy(state, latent, goal)
+    run, rollout = compile_dynamics(dynamics, (backend,))
+    state, latent, action, goal = inputs(dynamics, 3)
     with torch.no_grad():
+        before = run.policy(state, latent, goal)
         for parameter in dynamics.parameters():
             parameter.add_(0.1)
-    after = model._run.policy(state, latent, goal)
-    assert not torch.equal(before, after)
-    with torch.no_grad():
-        assert torch.equal(after, dynamics.policy(state, latent, goal))
+        dynamics.lag.add_(0.3)
+        after = run.policy(state, latent, goal)
+        assert not torch.equal(before, after)
+        assert_same([after], [dynamics.policy(state, latent, goal)], EXACT[backend])
+        assert_same(run.step(state, latent, action), dynamics.step(state, latent, action),
+                    EXACT[backend])
+        given = (state[0], latent[0], torch.zeros(3, 4, 5), goal[0], 2)
+        assert_same(rollout(*given), Rollout(dynamics)(*given), 2 * EXACT[backend])
+
+
+def test_a_world_model_takes_the_fastest(shipped):
+    model = WorldModel(shipped['push'], ROBOT, get_task('push'), compiled=True)
+    assert isinstance(model._run, FusedDynamics)
+
+
+def test_a_backend_that_gives_other_numbers_is_passed_over(shipped, monkeypatch, caplog):
+    class Wrong(FusedDynamics):
+
+        def step(self, state, latent, action):
+            after, latent, spread = super().step(state, latent, action)
+            return after + 0.01, latent, spread
+
+    monkeypatch.setattr('wm_ros.world_model.fused.model.FusedDynamics', Wrong)
+    with caplog.at_level(logging.WARNING):
+        run, _ = compile_dynamics(shipped['push'])
+    assert isinstance(run, torch.jit.ScriptModule)
+    assert 'planning without numba: step differs from eager torch' in caplog.text
+
+
+def test_without_numba_it_is_torchscript_and_without_that_torch(shipped, monkeypatch, caplog):
+    monkeypatch.setattr(compilation, 'find_spec', lambda name: None)
+    run, _ = compile_dynamics(shipped['push'])
+    assert isinstance(run, torch.jit.ScriptModule) and not caplog.text
+
+    def broken(*_, **__):
+        raise RuntimeError('no compiler today')
+
+    monkeypatch.setattr(torch.jit, 'trace_module', broken)
+    run, rollout = compile_dynamics(shipped['push'])
+    assert run is shipped['push'] and isinstance(rollout, Rollout)
+    assert 'planning without torchscript: no compiler today' in caplog.text

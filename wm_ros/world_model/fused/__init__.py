@@ -1,0 +1,1 @@
+"""Rollouts as compiled loops (numba): one pass over small arrays instead of thousands of calls."""
