@@ -6,9 +6,10 @@ import pytest
 import torch
 from wm_ros.world_model.tokens import FrameConfig, FrameTokenizer
 
-CONFIGS = [FrameConfig(width=16), FrameConfig(coarse=80, fine=0, width=16),
+CONFIGS = [FrameConfig(width=16), FrameConfig(whole=0, coarse=80, fine=0, width=16),
            FrameConfig(quantizer='vq', width=16, bits=8), FrameConfig(size=128, width=16),
-           FrameConfig(size=32, coarse=12, fine=5, width=16)]
+           FrameConfig(size=32, whole=3, coarse=12, fine=5, width=16),
+           FrameConfig(whole=0, width=16), FrameConfig(fine=0, width=16)]
 
 
 @pytest.fixture(autouse=True)
@@ -21,9 +22,10 @@ def test_tokens_are_all_that_a_frame_needs(config):
     tokenizer = FrameTokenizer(config).eval()
     frames = torch.rand(3, 3, config.size, config.size)
     tokens = tokenizer.encode(frames)
+    assert tokens.whole.shape == (3, config.whole)
     assert tokens.coarse.shape == (3, config.coarse)
     assert tokens.fine.shape == tokens.cells.shape == (3, config.fine)
-    for part in tokens[:2]:
+    for part in tokens[:3]:
         assert part.numel() == 0 or 0 <= part.min() and part.max() < 2 ** config.bits
     with torch.no_grad():
         torch.testing.assert_close(tokenizer.decode(tokens),
@@ -33,10 +35,11 @@ def test_tokens_are_all_that_a_frame_needs(config):
 def test_bits_count_codes_and_places():
     """By hand: 80 codes of 11 bits; 16 of 256 cells are one set of about 2 ** 84."""
     config = FrameConfig()
+    assert config.tokens == 80
     assert config.frame_bits == 80 * 11 + math.ceil(math.log2(math.comb(256, 16))) == 964
     assert config.compression == pytest.approx(64 * 64 * 24 / 964)
-    assert FrameConfig(coarse=80, fine=0).frame_bits == 880
-    assert config.grid == (8, 8) and FrameConfig(coarse=80, fine=0).grid == (8, 10)
+    assert FrameConfig(whole=0, coarse=80, fine=0).frame_bits == 880
+    assert config.grid == (6, 8) and FrameConfig(coarse=80, fine=0).grid == (8, 10)
 
 
 def scenes(count):
@@ -47,7 +50,8 @@ def scenes(count):
 
 @pytest.mark.parametrize('quantizer', ['fsq', 'vq'])
 def test_it_learns_and_the_fine_tokens_go_where_something_unexpected_is(quantizer):
-    config = FrameConfig(size=32, quantizer=quantizer, coarse=16, fine=4, bits=8, width=16)
+    config = FrameConfig(size=32, quantizer=quantizer, whole=4, coarse=16, fine=4, bits=8,
+                         width=16)
     tokenizer = FrameTokenizer(config)
     optimiser = torch.optim.Adam(tokenizer.parameters(), 3e-3)
     first = None
@@ -69,7 +73,7 @@ def test_it_learns_and_the_fine_tokens_go_where_something_unexpected_is(quantize
 
 
 @pytest.mark.parametrize('wrong', [
-    {'size': 66}, {'size': 8}, {'coarse': 0}, {'fine': -1}, {'fine': 300}, {'bits': 13},
+    {'size': 68}, {'size': 8}, {'whole': -1}, {'coarse': 0}, {'fine': -1}, {'fine': 300}, {'bits': 13},
     {'quantizer': 'lfq'}, {'width': 12}])
 def test_configurations_that_make_no_sense_are_refused(wrong):
     with pytest.raises(ValueError, match='got'):

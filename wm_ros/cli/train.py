@@ -14,6 +14,7 @@ examples:
   wm_ros train --task push --seed 1 --output push_1
   wm_ros train --task push --no-demonstrations --output alone
   wm_ros train --task push --debug-run              every part in seconds; learns nothing
+  wm_ros train --task push --model tokenizer --data seen --held-out others --output eyes
   wm_ros evaluate --task reach --checkpoint reach   what it can do
 """
 
@@ -24,6 +25,9 @@ def add_parser(subparsers):
         'train', help='train a world model', description=__doc__, epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--task', required=True, help='such as reach or push')
+    parser.add_argument('--model', default='agent',
+                        help='what to train: the agent, or a part of a world model that is '
+                        'trained on recordings: tokenizer')
     parser.add_argument('--output', default='', metavar='NAME',
                         help='checkpoint to write: NAME.safetensors and NAME.json '
                         '(default: <robot>_<task>)')
@@ -35,6 +39,14 @@ def add_parser(subparsers):
                         help='no scripted expert: explore, then learn from the planner')
     parser.add_argument('--data', default='', metavar='DIR',
                         help='begin with these episodes (wm_ros collect)')
+    part = parser.add_argument_group('of parts that are trained on recordings')
+    part.add_argument('--held-out', default='', metavar='DIR', help='recordings to validate on')
+    part.add_argument('--set', action='append', default=[], metavar='KEY=VALUE',
+                      help='a setting of the part or its training')
+    part.add_argument('--resume', action='store_true',
+                      help='go on with a run that was stopped or killed')
+    part.add_argument('--log-dir', default='', metavar='DIR',
+                      help='scalars and pictures for TensorBoard')
     parser.add_argument('--debug-run', action='store_true', help='every part in seconds')
     parser.add_argument('--json', metavar='FILE', help='write the figures there')
     parser.set_defaults(run=run)
@@ -56,6 +68,10 @@ def run(arguments) -> int:
     if arguments.threads < 1:
         raise WmRosError(f'--threads: got {arguments.threads}, expected at least 1')
     torch.set_num_threads(arguments.threads)
+    if arguments.model != 'agent':
+        from wm_ros.cli import train_part
+        return train_part.run(arguments)
+    _refuse_settings_of_parts(arguments)
     robot = load_robot(arguments.robot)
     recipe = get_recipe(arguments.task, not arguments.no_demonstrations, arguments.debug_run)
     planner = {name: value for name, value in parameters(Request(arguments.task, 1))[MPC].items()
@@ -80,6 +96,14 @@ def run(arguments) -> int:
     write_json(arguments.json, {'task': arguments.task, 'seed': arguments.seed,
                                 'checkpoint': digest, **figures})
     return 0
+
+
+def _refuse_settings_of_parts(arguments):
+    from wm_ros.types import WmRosError
+    for flag in ('held_out', 'set', 'resume', 'log_dir'):
+        if getattr(arguments, flag):
+            raise WmRosError(f'--{flag.replace("_", "-")} is for parts that are trained on '
+                             'recordings: add --model tokenizer')
 
 
 def _recorded(arguments):

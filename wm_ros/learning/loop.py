@@ -90,7 +90,9 @@ class Loop:
         self.report = report or (lambda stage, done, total, figures: None)
         self.optimiser = torch.optim.AdamW(
             job.module.parameters(), config.learning_rate, weight_decay=config.weight_decay)
-        self._scaler = torch.amp.GradScaler(enabled=config.precision == 'float16')
+        # Torch before 2.3 has it elsewhere.
+        scaler = getattr(torch.amp, 'GradScaler', torch.cuda.amp.GradScaler)
+        self._scaler = scaler(enabled=config.precision == 'float16' and self._on_gpu())
         self.average = copy.deepcopy(job.module).eval().requires_grad_(False)
         self.update, self.best, self.figures = 0, math.inf, {}
         self._stopped = False
@@ -118,6 +120,9 @@ class Loop:
             self.state_path.unlink(missing_ok=True)
         return {**self.figures, 'updates': self.update,
                 'seconds': round(time.perf_counter() - began, 1)}
+
+    def _on_gpu(self):
+        return next(self.job.module.parameters()).device.type == 'cuda'
 
     def _step(self):
         config, module = self.config, self.job.module

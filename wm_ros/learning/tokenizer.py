@@ -92,15 +92,14 @@ def batch_of(columns, device='cpu'):
 @torch.no_grad()
 def measure(module: FrameTokenizer, batch, chunk: int = 64) -> dict:
     """
-    Return what tokens keep of a batch of frames: figures in dB, SSIM, and shares.
+    Return what tokens keep of a batch of frames: figures in dB, SSIM, and shares of codes.
 
     ``psnr`` and ``ssim`` are means over frames, ``psnr_objects`` is that of the mean error
-    inside objects' boxes over the frames that have one.  ``use`` is the perplexity of the
-    codes' frequencies as a share of all codes (coarse ones; 1 means each equally often), and
-    ``used`` the share of codes that occur at all.
+    inside objects' boxes over the frames that have one.  ``used_<level>`` is the share of the
+    level's codes that occur, ``even_<level>`` the perplexity of their frequencies as a share of
+    all codes: 1 means each equally often.
     """
-    found = {'psnr': [], 'ssim': [], 'inside': []}
-    counts = torch.zeros(module.coarse_quantizer.size)
+    found, counts = {'psnr': [], 'ssim': [], 'inside': []}, {}
     for start in range(0, len(batch['frames']), chunk):
         frames = batch['frames'][start:start + chunk]
         tokens = module.encode(frames)
@@ -108,11 +107,23 @@ def measure(module: FrameTokenizer, batch, chunk: int = 64) -> dict:
         found['psnr'].append(psnr(made, frames))
         found['ssim'].append(ssim(made, frames))
         found['inside'].append(psnr_inside(made, frames, batch['boxes'][start:start + chunk]))
-        counts += torch.bincount(tokens.coarse.flatten().cpu(), minlength=len(counts))
+        for level in ('whole', 'coarse', 'fine'):
+            indices = getattr(tokens, level).flatten().cpu()
+            if len(indices):
+                counts[level] = counts.get(level, 0) + torch.bincount(
+                    indices, minlength=module.coarse_quantizer.size)
     found = {name: torch.cat(values) for name, values in found.items()}
     errors = 10.0 ** (-found['inside'][found['inside'].isfinite()] / 10.0)
-    share = counts / counts.sum()
-    entropy = -(share * share.clamp(min=1e-12).log()).sum()
     return {'psnr': float(found['psnr'].mean()), 'ssim': float(found['ssim'].mean()),
             'psnr_objects': -10.0 * math.log10(float(errors.mean())) if len(errors) else math.nan,
-            'use': float(entropy.exp()) / len(counts), 'used': float((counts > 0).float().mean())}
+            **_use(counts)}
+
+
+def _use(counts):
+    figures = {}
+    for level, count in counts.items():
+        share = count / count.sum()
+        entropy = -(share * share.clamp(min=1e-12).log()).sum()
+        figures[f'used_{level}'] = float((count > 0).float().mean())
+        figures[f'even_{level}'] = float(entropy.exp()) / len(count)
+    return figures

@@ -1,10 +1,11 @@
 """
-Frames [B, 3, S, S] as discrete tokens: a coarse grid for the whole, fine ones where it errs.
+Frames [B, 3, S, S] as discrete tokens: globals, a coarse grid, fine ones where both err.
 
-The coarse tokens draw the whole frame.  Each fine token goes to one cell of 4 x 4 pixels,
-and the cells are those that the coarse picture gets most wrong: what is rare, small and
-unexpected is where the fine tokens are spent.  A cell's place is part of the code and counts
-in the bits.
+The global tokens say what holds for the whole frame (light, colours, where the camera
+stands), the coarse grid what is where; together they draw the frame.  Each fine token goes to
+one cell of 4 x 4 pixels, and the cells are those that this picture gets most wrong: what is
+rare, small and unexpected is where the fine tokens are spent.  A cell's place is part of the
+code and counts in the bits.
 """
 
 from dataclasses import asdict, dataclass
@@ -14,6 +15,7 @@ from typing import NamedTuple, Tuple
 import torch
 from torch import nn
 from torch.nn import functional
+from wm_ros.world_model.tokens.parts import Block, Pool, Resample, ToCodes
 from wm_ros.world_model.tokens.quantize import LEVELS, make_quantizer
 
 _CELL = 4               # [px] edge of a cell
@@ -25,17 +27,21 @@ class FrameConfig:
 
     size: int = 64              # [px] edge of the frames
     quantizer: str = 'fsq'      # or 'vq'
-    coarse: int = 64            # tokens for the whole frame
-    fine: int = 16              # tokens for single cells; 0: flat
+    whole: int = 16             # global tokens; 0: none
+    coarse: int = 48            # tokens of a grid over the frame
+    fine: int = 16              # tokens for single cells; 0: none
     bits: int = 11              # of each token's code
     width: int = 48             # channels, a multiple of 8
 
     def __post_init__(self):
-        if self.size % _CELL or not 16 <= self.size <= 1024:
-            raise ValueError(f'size: got {self.size}, expected a multiple of {_CELL} from 16 on')
-        if not 1 <= self.coarse <= self.cells or not 0 <= self.fine <= self.cells:
-            raise ValueError(f'coarse, fine: got {self.coarse}, {self.fine}, expected at least '
-                             f'1 and 0, and at most {self.cells}')
+        if self.size % (2 * _CELL) or not 16 <= self.size <= 1024:
+            raise ValueError(f'size: got {self.size}, expected a multiple of {2 * _CELL} from '
+                             '16 on')
+        if (not 0 <= self.whole <= 1024 or not 1 <= self.coarse <= self.cells
+                or not 0 <= self.fine <= self.cells):
+            raise ValueError(f'whole, coarse, fine: got {self.whole}, {self.coarse}, '
+                             f'{self.fine}, expected at least 0, 1 and 0, and at most 1024, '
+                             f'{self.cells} and {self.cells}')
         if self.quantizer not in ('fsq', 'vq') or self.bits not in LEVELS:
             raise ValueError(f'quantizer, bits: got {self.quantizer!r}, {self.bits}, expected '
                              f'fsq or vq, and one of {", ".join(map(str, LEVELS))}')
@@ -48,6 +54,11 @@ class FrameConfig:
         return (self.size // _CELL) ** 2
 
     @property
+    def tokens(self) -> int:
+        """Return the number of tokens of a frame."""
+        return self.whole + self.coarse + self.fine
+
+    @property
     def grid(self) -> Tuple[int, int]:
         """Return rows and columns of the coarse tokens, as square as their number allows."""
         rows = next(n for n in range(math.isqrt(self.coarse), 0, -1) if self.coarse % n == 0)
@@ -57,7 +68,7 @@ class FrameConfig:
     def frame_bits(self) -> float:
         """Return the bits of one frame: codes, and the set of the fine cells."""
         places = math.log2(math.comb(self.cells, self.fine))
-        return self.bits * (self.coarse + self.fine) + math.ceil(places)
+        return self.bits * (self.whole + self.coarse + self.fine) + math.ceil(places)
 
     @property
     def compression(self) -> float:
@@ -70,15 +81,16 @@ class FrameConfig:
 
 
 class FrameTokens(NamedTuple):
-    """Indices of B frames: coarse [B, N], fine [B, k] and the fine ones' cells [B, k]."""
+    """Indices of B frames: whole [B, G], coarse [B, N], fine [B, k], and cells [B, k]."""
 
+    whole: torch.Tensor
     coarse: torch.Tensor
     fine: torch.Tensor
     cells: torch.Tensor
 
 
 class Reconstruction(NamedTuple):
-    """Frames [B, 3, S, S], those of the coarse tokens alone, tokens, the quantisers' loss."""
+    """Frames [B, 3, S, S], those without the fine tokens, tokens, the quantisers' loss."""
 
     frames: torch.Tensor
     coarse: torch.Tensor
@@ -87,47 +99,73 @@ class Reconstruction(NamedTuple):
 
 
 class FrameTokenizer(nn.Module):
-    """Frames in [0, 1] to tokens and back; ``config.fine`` 0 makes it a flat one."""
+    """Frames in [0, 1] to tokens and back; without global and fine tokens it is a flat one."""
 
     def __init__(self, config: FrameConfig):
         super().__init__()
         self.config = config
-        width, side, pixels = config.width, config.size // _CELL, 3 * _CELL ** 2
+        side = config.size // _CELL
+        width, pixels = config.width, 3 * _CELL ** 2
         self.coarse_quantizer = make_quantizer(config.quantizer, config.bits)
         codes = self.coarse_quantizer.width
-        self.look = nn.Sequential(nn.Conv2d(pixels, width, 1), _Block(width), _Block(width))
-        self.shrink = _Resample((side, side), config.grid)
-        self.to_coarse = nn.Conv2d(width, codes, 1)
-        self.from_coarse = nn.Conv2d(codes, width, 1)
-        self.grow = _Resample(config.grid, (side, side))
-        self.draw = nn.Sequential(_Block(width), _Block(width), _Block(width))
+        self.look = nn.Sequential(
+            nn.Conv2d(pixels, width, 1), Block(width), Block(width),
+            nn.Conv2d(width, 2 * width, 2, stride=2), Block(2 * width), Block(2 * width))
+        self.shrink = Resample((side // 2, side // 2), config.grid)
+        self.to_coarse = ToCodes(2 * width, codes)
+        self._make_whole(width, codes)
+        context = 2 * width if config.whole else 0
+        self.from_coarse = nn.Conv2d(codes, 2 * width, 1)
+        self.grow = Resample(config.grid, (side // 2, side // 2))
+        self.place = nn.Parameter(0.1 * torch.randn(2 * width, side // 2, side // 2))
+        self.draw_low = nn.ModuleList(Block(2 * width, context) for _ in range(3))
+        self.enlarge = nn.Conv2d(2 * width, 4 * width, 1)
+        self.draw_high = nn.ModuleList(Block(width, context) for _ in range(3))
         self.paint = nn.Conv2d(width, pixels, 1)
+        self._make_fine(width, pixels, codes)
+
+    def _make_whole(self, width, codes):
+        config = self.config
+        if config.whole:
+            self.whole_quantizer = make_quantizer(config.quantizer, config.bits)
+            self.pool = Pool(2 * width, config.whole)
+            self.to_whole = ToCodes(2 * width, codes, config.whole)
+            self.from_whole = nn.Sequential(
+                nn.Linear(config.whole * codes, 4 * width), nn.SiLU(),
+                nn.Linear(4 * width, 2 * width), nn.SiLU())
+
+    def _make_fine(self, width, pixels, codes):
+        config = self.config
         if config.fine:
             self.fine_quantizer = make_quantizer(config.quantizer, config.bits)
-            self.compare = nn.Sequential(nn.Conv2d(2 * pixels, width, 1), _Block(width))
-            self.to_fine = nn.Conv2d(width, codes, 1)
+            self.compare = nn.Sequential(nn.Conv2d(2 * pixels, width, 1), Block(width))
+            self.to_fine = ToCodes(width, codes)
             self.from_fine = nn.Conv2d(codes + 1 + width, width, 1)
-            self.correct = nn.Sequential(_Block(width), _Block(width))
+            self.correct = nn.Sequential(Block(width), Block(width))
             self.retouch = nn.Conv2d(width, pixels, 1)
 
     def forward(self, frames) -> Reconstruction:
         """Return the reconstruction of ``frames`` [B, 3, S, S] with all that was used for it."""
         patches = functional.pixel_unshuffle(frames - 0.5, _CELL)
-        found = self.to_coarse(self.shrink(self.look(patches))).flatten(2).transpose(1, 2)
-        coarse = self.coarse_quantizer(found)
-        drawn, rough = self._draw(coarse.codes)
+        seen = self.look(patches)
+        coarse = self.coarse_quantizer(self.to_coarse(
+            self.shrink(seen).flatten(2).transpose(1, 2)))
+        none = coarse.indices[:, :0]
+        whole, whole_codes, loss = none, None, coarse.loss
+        if self.config.whole:
+            found = self.whole_quantizer(self.to_whole(self.pool(seen)))
+            whole, whole_codes, loss = found.indices, found.codes, loss + found.loss
+        drawn, rough = self._draw(whole_codes, coarse.codes)
         if not self.config.fine:
-            none = coarse.indices[:, :0]
             return Reconstruction(_frames(rough), _frames(rough),
-                                  FrameTokens(coarse.indices, none, none), coarse.loss)
+                                  FrameTokens(whole, coarse.indices, none, none), loss)
         cells = self._worst(patches, rough)
-        features = self.to_fine(self.compare(torch.cat([patches, rough.detach()], 1)))
-        chosen = _pick(features, cells)
-        fine = self.fine_quantizer(chosen)
+        features = self.compare(torch.cat([patches, rough.detach()], 1))
+        fine = self.fine_quantizer(self.to_fine(_pick(features, cells)))
         final = rough + self._correct(fine.codes, cells, drawn)
         return Reconstruction(
-            _frames(final), _frames(rough), FrameTokens(coarse.indices, fine.indices, cells),
-            coarse.loss + fine.loss)
+            _frames(final), _frames(rough),
+            FrameTokens(whole, coarse.indices, fine.indices, cells), loss + fine.loss)
 
     @torch.no_grad()
     def encode(self, frames) -> FrameTokens:
@@ -137,16 +175,23 @@ class FrameTokenizer(nn.Module):
     @torch.no_grad()
     def decode(self, tokens: FrameTokens):
         """Return the frames [B, 3, S, S] in [0, 1] that ``tokens`` stand for."""
-        drawn, patches = self._draw(self.coarse_quantizer.codes(tokens.coarse))
+        whole = self.whole_quantizer.codes(tokens.whole) if self.config.whole else None
+        drawn, patches = self._draw(whole, self.coarse_quantizer.codes(tokens.coarse))
         if self.config.fine:
             codes = self.fine_quantizer.codes(tokens.fine)
             patches = patches + self._correct(codes, tokens.cells, drawn)
         return _frames(patches).clamp(0, 1)
 
-    def _draw(self, codes):
-        """Return features and patches that coarse codes [B, N, C] make."""
-        grid = codes.transpose(1, 2).unflatten(2, self.config.grid)
-        drawn = self.draw(self.grow(self.from_coarse(grid)))
+    def _draw(self, whole, coarse):
+        """Return features and patches that codes [B, G, C] and [B, N, C] make."""
+        context = self.from_whole(whole.flatten(1)) if self.config.whole else None
+        grid = coarse.transpose(1, 2).unflatten(2, self.config.grid)
+        drawn = self.grow(self.from_coarse(grid)) + self.place
+        for block in self.draw_low:
+            drawn = block(drawn, context)
+        drawn = functional.pixel_shuffle(self.enlarge(drawn), 2)
+        for block in self.draw_high:
+            drawn = block(drawn, context)
         return drawn, self.paint(drawn)
 
     def _worst(self, patches, rough):
@@ -172,37 +217,3 @@ def _pick(features, cells):
     """Return the features [B, k, C] of ``cells`` [B, k] out of a map [B, C, h, w]."""
     flat = features.flatten(2).transpose(1, 2)
     return flat.gather(1, cells[..., None].expand(-1, -1, flat.shape[-1]))
-
-
-class _Block(nn.Module):
-    """Two convolutions beside a short cut."""
-
-    def __init__(self, width):
-        super().__init__()
-        self.inner = nn.Sequential(
-            nn.GroupNorm(8, width), nn.SiLU(), nn.Conv2d(width, width, 3, padding=1),
-            nn.GroupNorm(8, width), nn.SiLU(), nn.Conv2d(width, width, 3, padding=1))
-
-    def forward(self, x):
-        """Return x [B, C, h, w], changed."""
-        return x + self.inner(x)
-
-
-class _Resample(nn.Module):
-    """A learned change of resolution, rows and columns apart; begins as interpolation."""
-
-    def __init__(self, old, new):
-        super().__init__()
-        self.rows = nn.Parameter(_interpolation(old[0], new[0]))
-        self.columns = nn.Parameter(_interpolation(old[1], new[1]))
-
-    def forward(self, x):
-        """Return x [B, C, h, w] at the new resolution."""
-        return torch.einsum('bchw,rh,sw->bcrs', x, self.rows, self.columns)
-
-
-def _interpolation(old, new):
-    """Return the matrix [new, old] that resamples a line linearly, without aliasing."""
-    unit = torch.eye(old)[:, None, :, None]
-    return functional.interpolate(unit, size=(new, 1), mode='bilinear', antialias=True,
-                                  align_corners=False)[:, 0, :, 0].T.contiguous()

@@ -1,0 +1,70 @@
+"""Parts of the world model that are trained on recordings, by name."""
+
+from dataclasses import fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Callable, Dict, NamedTuple, Sequence, Tuple
+
+import torch
+from wm_ros.data import Bank
+from wm_ros.learning.loop import Job, LoopConfig
+from wm_ros.learning.tokenizer import COLUMNS, TokenizerJob, TokenizerTraining
+from wm_ros.types import WmRosError
+from wm_ros.world_model.tokens import FrameConfig
+
+
+class Order(NamedTuple):
+    """What a user asks for: recordings, settings KEY=VALUE, and how to train."""
+
+    task: str
+    data: Path                      # folder of recordings to train on
+    held_out: Path                  # and of those to validate on
+    settings: Tuple[str, ...] = ()
+    seed: int = 0
+    device: str = 'cpu'
+    debug: bool = False             # every part in seconds
+    complain: Callable[[str], None] = print
+
+
+def tokenizer(order: Order) -> Tuple[Job, LoopConfig]:
+    """Return the training of a frame tokenizer."""
+    usual = ({'updates': 6, 'validate': 3, 'batch': 4, 'held_out': 8, 'width': 8}
+             if order.debug else {'updates': 20_000, 'learning_rate': 2e-3})
+    config, training, loop = configured((FrameConfig, TokenizerTraining, LoopConfig),
+                                        order.settings, {'seed': order.seed, **usual})
+    torch.manual_seed(order.seed)
+    train, held_out = (Bank(folder, order.task, order.complain, COLUMNS)
+                       for folder in (order.data, order.held_out))
+    return TokenizerJob(config, training, train, held_out, order.seed, order.device), loop
+
+
+#: Parts by name.
+PARTS: Dict[str, Callable[[Order], Tuple[Job, LoopConfig]]] = {'tokenizer': tokenizer}
+
+
+def configured(kinds: Sequence[type], settings: Sequence[str], usual: dict) -> list:
+    """
+    Return one of each of the dataclasses ``kinds``, made of ``usual`` values and settings.
+
+    Settings are texts KEY=VALUE; a value is of the type of the field's default.  Raises
+    WmRosError for keys that none has, and values that do not fit.
+    """
+    known = {field.name: field for kind in kinds for field in fields(kind)}
+    values = dict(usual)
+    for text in settings:
+        key, equals, value = text.partition('=')
+        if not equals or key not in known:
+            near = get_close_matches(key, known, 1)
+            hint = f'; did you mean {near[0]!r}?' if near else ''
+            raise WmRosError(f'--set {text}: expected KEY=VALUE, a key of '
+                             f'{", ".join(sorted(known))}{hint}')
+        kind = known[key].type if isinstance(known[key].type, type) else str
+        try:
+            values[key] = kind(value)
+        except ValueError as error:
+            raise WmRosError(f'--set {text}: got {value!r}, expected {kind.__name__}') from error
+    try:
+        return [kind(**{field.name: values[field.name] for field in fields(kind)
+                        if field.name in values}) for kind in kinds]
+    except ValueError as error:
+        raise WmRosError(f'--set: {error}') from error

@@ -1,0 +1,89 @@
+"""Building blocks of frame tokenizers: convolutions that are told of the whole, resampling."""
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+
+class Block(nn.Module):
+    """
+    A residual block: wide depthwise convolution, then an MLP per place (Liu et al. 2022).
+
+    With ``context`` features of the whole frame [B, context] scale and shift what is
+    normalised (FiLM, Perez et al. 2018).
+    """
+
+    def __init__(self, width: int, context: int = 0):
+        super().__init__()
+        self.spread = nn.Conv2d(width, width, 5, padding=2, groups=width)
+        self.norm = nn.GroupNorm(1, width)
+        self.widen = nn.Conv2d(width, 2 * width, 1)
+        self.narrow = nn.Conv2d(2 * width, width, 1)
+        self.film = nn.Linear(context, 2 * width) if context else None
+        if context:
+            nn.init.zeros_(self.film.weight)
+            nn.init.zeros_(self.film.bias)
+
+    def forward(self, x, whole=None):
+        """Return x [B, C, h, w], changed."""
+        y = self.norm(self.spread(x))
+        if self.film is not None:
+            scale, shift = self.film(whole)[..., None, None].chunk(2, 1)
+            y = y * (1 + scale) + shift
+        return x + self.narrow(functional.silu(self.widen(y)))
+
+
+class ToCodes(nn.Module):
+    """
+    Features [B, N, C] to what a quantiser takes [B, N, codes], of unit variance.
+
+    Without that, codes begin, and too often stay, a few of those that there are.  ``tokens``
+    apart have weights of their own each; None: they share them.
+    """
+
+    def __init__(self, width: int, codes: int, tokens=None):
+        super().__init__()
+        shape = (width, codes) if tokens is None else (tokens, width, codes)
+        self.weight = nn.Parameter(torch.randn(shape) / width ** 0.5)
+        self.norm = nn.BatchNorm1d(codes, affine=False)
+
+    def forward(self, x):
+        """Return [B, N, codes]."""
+        if self.weight.dim() == 2:
+            made = x @ self.weight
+        else:
+            made = torch.einsum('bnc,nck->bnk', x, self.weight)
+        return self.norm(made.flatten(0, 1)).view_as(made)
+
+
+class Pool(nn.Module):
+    """Looks at a map from ``tokens`` sides: weighted means over all places."""
+
+    def __init__(self, width: int, tokens: int):
+        super().__init__()
+        self.look = nn.Conv2d(width, tokens, 1)
+
+    def forward(self, x):
+        """Return [B, tokens, C] of x [B, C, h, w]."""
+        weights = torch.softmax(self.look(x).flatten(2), -1)
+        return weights @ x.flatten(2).transpose(1, 2)
+
+
+class Resample(nn.Module):
+    """A learned change of resolution, rows and columns apart; begins as interpolation."""
+
+    def __init__(self, old, new):
+        super().__init__()
+        self.rows = nn.Parameter(_interpolation(old[0], new[0]))
+        self.columns = nn.Parameter(_interpolation(old[1], new[1]))
+
+    def forward(self, x):
+        """Return x [B, C, h, w] at the new resolution."""
+        return torch.einsum('bchw,rh,sw->bcrs', x, self.rows, self.columns)
+
+
+def _interpolation(old, new):
+    """Return the matrix [new, old] that resamples a line linearly, without aliasing."""
+    unit = torch.eye(old)[:, None, :, None]
+    return functional.interpolate(unit, size=(new, 1), mode='bilinear', antialias=True,
+                                  align_corners=False)[:, 0, :, 0].T.contiguous()
