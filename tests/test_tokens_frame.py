@@ -73,8 +73,8 @@ def test_it_learns_and_the_fine_tokens_go_where_something_unexpected_is(quantize
 
 
 @pytest.mark.parametrize('wrong', [
-    {'size': 68}, {'size': 8}, {'whole': -1}, {'coarse': 0}, {'fine': -1}, {'fine': 300}, {'bits': 13},
-    {'quantizer': 'lfq'}, {'width': 12}])
+    {'size': 68}, {'size': 8}, {'whole': -1}, {'coarse': 0}, {'fine': -1}, {'fine': 300},
+    {'bits': 13}, {'quantizer': 'lfq'}, {'width': 12}])
 def test_configurations_that_make_no_sense_are_refused(wrong):
     with pytest.raises(ValueError, match='got'):
         FrameConfig(**wrong)

@@ -36,14 +36,14 @@ def train(recordings, output, *more):
 
 def test_a_tokenizer_learns_and_is_written(recordings, tmp_path, capsys):
     figures = tmp_path / 'figures.json'
-    assert train(recordings, tmp_path / 'eyes', '--set', 'updates=60', '--set', 'validate=30',
-                 '--set', 'learning_rate=3e-3', '--json', str(figures)) == 0
+    assert train(recordings, tmp_path / 'eyes', '--set', 'updates=150', '--set', 'validate=50',
+                 '--set', 'learning_rate=5e-3', '--set', 'warmup=20', '--json', str(figures)) == 0
     said = json.loads(figures.read_text())
     assert {'psnr', 'ssim', 'psnr_objects', 'used_coarse', 'used_whole',
             'even_fine', 'updates', 'seconds'} <= set(said)
     assert said['psnr'] > 12.0 and 'eyes.safetensors' in capsys.readouterr().out
     meta = json.loads((tmp_path / 'eyes.json').read_text())
-    assert meta['kind'] == 'frame_tokenizer' and meta['training']['updates'] == 60
+    assert meta['kind'] == 'frame_tokenizer' and meta['training']['updates'] == 150
     tokenizer = FrameTokenizer(FrameConfig(**meta['config']))
     tokenizer.load_state_dict(load_file(tmp_path / 'eyes.safetensors'))
 

@@ -69,8 +69,8 @@ def run(arguments) -> int:
         raise WmRosError(f'--threads: got {arguments.threads}, expected at least 1')
     torch.set_num_threads(arguments.threads)
     if arguments.model != 'agent':
-        from wm_ros.cli import train_part
-        return train_part.run(arguments)
+        from wm_ros.cli import _train_part
+        return _train_part.run(arguments)
     _refuse_settings_of_parts(arguments)
     robot = load_robot(arguments.robot)
     recipe = get_recipe(arguments.task, not arguments.no_demonstrations, arguments.debug_run)
