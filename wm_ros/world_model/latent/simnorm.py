@@ -1,0 +1,108 @@
+"""
+A SimNorm latent that predicts itself (TD-MPC2, Hansen et al. 2024).
+
+The encoder also sees what was predicted, so that what one glance does not show (velocities,
+what is hidden) is carried along; the dynamics is a plain network, and learns to foresee the
+encoder's states over several steps.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import nn
+from wm_ros.world_model.latent.base import at, Filtered, LatentDynamics, stacked
+from wm_ros.world_model.networks import mlp, SimNorm
+
+
+@dataclass(frozen=True)
+class SimNormConfig:
+    """Sizes, and how far the dynamics has to foresee in training."""
+
+    latent: int = 192           # a multiple of 8
+    hidden: int = 256
+    ahead: int = 8              # steps
+    decay: float = 0.9          # of the weight from step to step
+    consistency: float = 20.0
+
+
+class SimNormState(NamedTuple):
+    """The latent [B, D]."""
+
+    latent: torch.Tensor
+
+
+class SimNormLatent(LatentDynamics):
+    """Deterministic dynamics of a latent on simplices."""
+
+    def __init__(self, embedding: int, actions: int, config: SimNormConfig = SimNormConfig()):
+        super().__init__()
+        self.config, self.feature_width = config, config.latent
+        d, h, self._actions = config.latent, config.hidden, actions
+        self.encoder = nn.Sequential(mlp((embedding + d, h, d)), SimNorm())
+        self.transition = nn.Sequential(mlp((d + actions, h, h, d)), SimNorm())
+
+    def initial(self, batch, device=None):
+        """Return the middle of all simplices."""
+        return SimNormState(torch.full((batch, self.config.latent), 1 / 8, device=device))
+
+    def observe(self, state, action, embedding):
+        """Return the latent that the prediction and ``embedding`` make."""
+        return self._see(self.imagine(state, action), embedding)
+
+    def imagine(self, state, action):
+        """Return the predicted latent."""
+        return SimNormState(self.transition(torch.cat([state.latent, action], -1)))
+
+    def features(self, state):
+        """Return the latent."""
+        return state.latent
+
+    def filter(self, embeddings, actions):  # noqa: A003
+        """Return the filtered sequence and how well each state foresees the following ones."""
+        state = self._see(self.initial(embeddings.shape[1], embeddings.device), embeddings[0])
+        states = [state]
+        for embedding, action in zip(embeddings[1:], actions[1:]):
+            state = self.observe(state, action, embedding)
+            states.append(state)
+        states = stacked(states)
+        return Filtered(states.latent, states, {'consistency': self._foresight(states, actions)})
+
+    @property
+    def condition_width(self) -> int:
+        """Return the width of what ``lead`` returns."""
+        return self.config.latent + self._actions
+
+    @property
+    def target_width(self) -> int:
+        """Return the width of what ``target`` returns."""
+        return self.config.latent
+
+    def lead(self, state, action):
+        """Return what a flow draws the next latent from; nothing is carried over."""
+        return torch.cat([state.latent, action], -1), None
+
+    def target(self, states):
+        """Return the latents as logits, centred in each simplex."""
+        logits = states.latent.clamp(min=1e-4).log().unflatten(-1, (-1, 8))
+        return (logits - logits.mean(-1, keepdim=True)).flatten(-2)
+
+    def land(self, carried, target):
+        """Return the state that drawn logits make."""
+        return SimNormState(torch.softmax(target.unflatten(-1, (-1, 8)), -1).flatten(-2))
+
+    def _see(self, predicted, embedding):
+        return SimNormState(self.encoder(torch.cat([embedding, predicted.latent], -1)))
+
+    def _foresight(self, states, actions):
+        """Return the weighted error of rolling each state ``ahead`` steps; targets are given."""
+        config, target = self.config, states.latent.detach()
+        steps = min(config.ahead, len(target) - 1)
+        rolled = at(states, slice(0, len(target) - steps))
+        total, weights = 0.0, 0.0
+        for k in range(1, steps + 1):
+            rolled = self.imagine(rolled, actions[k:k + len(rolled.latent)])
+            error = (rolled.latent - target[k:k + len(rolled.latent)]).square().mean()
+            weight = config.decay ** (k - 1)
+            total, weights = total + weight * error, weights + weight
+        return config.consistency * total / max(weights, 1e-9)
