@@ -20,7 +20,7 @@ def compile_dynamics(dynamics, backends=BACKENDS):
 
     The first of ``backends`` that is there, works, and gives the numbers of eager torch is
     taken; one that fails is named in a warning.  Networks as small as these spend most of
-    their time between operations: numba's loops take less than half of TorchScript's time.
+    their time between torch's operations, which numba's loops do without.
     Inputs have two dimensions [K, *].  The weights stay those of ``dynamics``, also when they
     change later.  Holds memory: one for each thread.
     """
