@@ -17,6 +17,10 @@ class FusedDynamics:
     """
 
     def __init__(self, dynamics):
+        config = dynamics.config
+        if config.hidden % 4 or config.ensemble_hidden % 4:
+            raise ValueError(f'hidden layers of {config.hidden} and {config.ensemble_hidden}, '
+                             'expected multiples of 4')
         self.dynamics = dynamics
         self._sources = [*dynamics.parameters(), dynamics.lag, dynamics.scale]
         self._version = None

@@ -21,9 +21,9 @@ def _can_cache() -> bool:
 
 
 F = np.float32
-# NaN and infinity keep their meaning, everything else may be reordered.
-_FAST = {'fastmath': {'nsz', 'arcp', 'contract', 'afn', 'reassoc'}, 'cache': _can_cache(),
-         'error_model': 'numpy', 'nogil': True}
+# Nothing may be reordered: what is compiled anew and what comes out of the cache are optimised
+# apart, and have to give the same numbers.  Fused products and sums are written as such.
+_FAST = {'cache': _can_cache(), 'error_model': 'numpy', 'nogil': True}
 
 compiled = njit(**_FAST)
 inlined = njit(inline='always', **_FAST)
@@ -35,6 +35,14 @@ def _as_float(typing, bits):
     def generate(context, builder, signature, arguments):
         return builder.bitcast(arguments[0], ir.FloatType())
     return types.float32(types.int32), generate
+
+
+@intrinsic
+def fma(typing, a, b, c):
+    """Return a * b + c, rounded once."""
+    def generate(context, builder, signature, arguments):
+        return builder.fma(*arguments)
+    return types.float32(types.float32, types.float32, types.float32), generate
 
 
 @inlined
@@ -89,21 +97,28 @@ def dense(x, weight, bias, out):
             for o in range(weight.shape[1]):
                 w0, w1 = weight[i, o], weight[i + 1, o]
                 w2, w3 = weight[i + 2, o], weight[i + 3, o]
-                out[k, o] += a0 * w0 + a1 * w1 + a2 * w2 + a3 * w3
-                out[k + 1, o] += b0 * w0 + b1 * w1 + b2 * w2 + b3 * w3
-                out[k + 2, o] += c0 * w0 + c1 * w1 + c2 * w2 + c3 * w3
-                out[k + 3, o] += d0 * w0 + d1 * w1 + d2 * w2 + d3 * w3
+                out[k, o] = fma(a3, w3, fma(a2, w2, fma(a1, w1, fma(
+                    a0, w0, out[k, o]))))
+                out[k + 1, o] = fma(b3, w3, fma(b2, w2, fma(b1, w1, fma(
+                    b0, w0, out[k + 1, o]))))
+                out[k + 2, o] = fma(c3, w3, fma(c2, w2, fma(c1, w1, fma(
+                    c0, w0, out[k + 2, o]))))
+                out[k + 3, o] = fma(d3, w3, fma(d2, w2, fma(d1, w1, fma(
+                    d0, w0, out[k + 3, o]))))
 
 
 @compiled
 def project(x, weight, bias, out):
-    """Put x [K, I] @ weight [O, I].T + bias [O] into out [K, >= O]; for few outputs."""
+    """Put x [K, I] @ weight [O, I].T + bias [O] into out [K, O]; I is a multiple of 4."""
     for k in range(x.shape[0]):
         for o in range(weight.shape[0]):
-            total = F(0.0)
-            for i in range(x.shape[1]):
-                total += x[k, i] * weight[o, i]
-            out[k, o] = total + bias[o]
+            a = b = c = d = F(0.0)
+            for i in range(0, x.shape[1], 4):
+                a = fma(x[k, i], weight[o, i], a)
+                b = fma(x[k, i + 1], weight[o, i + 1], b)
+                c = fma(x[k, i + 2], weight[o, i + 2], c)
+                d = fma(x[k, i + 3], weight[o, i + 3], d)
+            out[k, o] = ((a + b) + (c + d)) + bias[o]
 
 
 @compiled
@@ -116,18 +131,19 @@ def silu(x):
 
 @compiled
 def norm_silu(x, gain, shift):
-    """Put LayerNorm, then SiLU, in place of x [K, N]."""
+    """Put LayerNorm, then SiLU, in place of x [K, N]; N is a multiple of 4."""
     count = x.shape[1]
     for k in range(x.shape[0]):
         row = x[k]
-        total = F(0.0)
-        for i in range(count):
-            total += row[i]
-        mean = total / F(count)
-        total = F(0.0)
-        for i in range(count):
-            total += (row[i] - mean) * (row[i] - mean)
-        scale = F(1.0) / np.sqrt(total / F(count) + F(1e-5))
+        a = b = c = d = F(0.0)
+        for i in range(0, count, 4):
+            a, b, c, d = a + row[i], b + row[i + 1], c + row[i + 2], d + row[i + 3]
+        mean = ((a + b) + (c + d)) / F(count)
+        a = b = c = d = F(0.0)
+        for i in range(0, count, 4):
+            p, q, r, s = row[i] - mean, row[i + 1] - mean, row[i + 2] - mean, row[i + 3] - mean
+            a, b, c, d = fma(p, p, a), fma(q, q, b), fma(r, r, c), fma(s, s, d)
+        scale = F(1.0) / np.sqrt(((a + b) + (c + d)) / F(count) + F(1e-5))
         for i in range(count):
             y = (row[i] - mean) * scale * gain[i] + shift[i]
             row[i] = y / (F(1.0) + exp(-y))
