@@ -1,8 +1,8 @@
 """
 Whole steps and rollouts as compiled functions of arrays.
 
-``Weights`` are the dynamics' weights.  Those of hidden layers are [I, O], with I padded to a
-multiple of 4, those of last layers [O, I].  ``Work`` is memory for K rows, a multiple of 4; rows
+``Weights`` are the dynamics' weights [I, O], with I padded to a multiple of 4, and O of last
+layers to one of 8.  ``Work`` is memory for K rows, a multiple of 4; rows
 beyond those that are asked for are worked on and ignored.
 """
 
@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from wm_ros.world_model.fused import maps
 from wm_ros.world_model.fused.numerics import (
-    bounded, compiled, dense, F, norm_silu, project, silu, simplices, tanh)
+    bounded, compiled, dense, F, norm_silu, silu, simplices, tanh)
 
 
 class Net(NamedTuple):
@@ -62,7 +62,7 @@ class Weights(NamedTuple):
     ensemble_b1: np.ndarray     # [E, O]
     ensemble_w2: np.ndarray
     ensemble_b2: np.ndarray
-    ensemble_w3: np.ndarray     # [E, O, I]
+    ensemble_w3: np.ndarray     # [E, I, O]
     ensemble_b3: np.ndarray
     transition: Net
     encoder: Net
@@ -85,14 +85,14 @@ class Work(NamedTuple):
     narrow2: np.ndarray
     wide1: np.ndarray           # [K, policy's]
     wide2: np.ndarray
-    action: np.ndarray          # [K, A]
+    action: np.ndarray          # [K, A padded]
 
 
 @compiled
 def _run(x, net, hidden, out):
     dense(x, net.w1, net.b1, hidden)
     norm_silu(hidden, net.gain1, net.shift1)
-    project(hidden, net.w2, net.b2, out)
+    dense(hidden, net.w2, net.b2, out)
 
 
 @compiled
@@ -102,7 +102,7 @@ def run_deep(x, net, hidden1, hidden2, out):
     norm_silu(hidden1, net.gain1, net.shift1)
     dense(hidden1, net.w2, net.b2, hidden2)
     norm_silu(hidden2, net.gain2, net.shift2)
-    project(hidden2, net.w3, net.b3, out)
+    dense(hidden2, net.w3, net.b3, out)
 
 
 @compiled
@@ -126,7 +126,7 @@ def advance(x, z, actions, w, work, after, latents, spread):
         silu(work.hidden1)
         dense(work.hidden1, w.ensemble_w2[e], w.ensemble_b2[e], work.hidden2)
         silu(work.hidden2)
-        project(work.hidden2, w.ensemble_w3[e], w.ensemble_b3[e], work.members[e])
+        dense(work.hidden2, w.ensemble_w3[e], w.ensemble_b3[e], work.members[e])
     maps.apply_residual(x, work.following, work.members, w.objects, w.scale, after, spread)
     _put(work.seen[:, :seen + z.shape[1]], 0, work.moved)
     _put(actions, seen + z.shape[1], work.moved)
@@ -152,7 +152,7 @@ def partial_step(x, z, setpoint, share, w, work, after, latents, spread):
         work.action[0, i] = bounded(faster / w.speed[i], F(-1.0), F(1.0))
     for i in range(4, w.active.shape[0]):
         work.action[0, i] = F(0.0)
-    advance(x, z, work.action, w, work, after, latents, spread)
+    advance(x, z, work.action[:, :w.active.shape[0]], w, work, after, latents, spread)
     for i in range(x.shape[1]):
         after[0, i] = x[0, i] + share * (after[0, i] - x[0, i])
     for i in range(8):

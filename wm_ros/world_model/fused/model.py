@@ -67,14 +67,14 @@ class FusedDynamics:
         """Return the prior's actions [K, A]; see ``Dynamics.policy``."""
         x, memory = _rows(state), self._memory(_padded(len(state)))
         kernels.policy(x, _rows(latent), _rows(goal), self._weights(), memory)
-        return torch.from_numpy(memory.action[:len(state)].copy())
+        return torch.from_numpy(memory.action[:len(state), :len(self.dynamics.active)].copy())
 
     def values(self, state, latent, goal):
         """Return each value head's estimates [V, K]; see ``Dynamics.values``."""
         x = _rows(state)
         weights, memory = self._weights(), self._memory(len(x))
         kernels.look_ahead(x, _rows(latent), _rows(goal), weights, memory.aims)
-        made = np.zeros((len(x), 1), np.float32)
+        made = np.zeros((len(x), self._values[0].w3.shape[1]), np.float32)
         found = np.empty((len(self._values), len(state)), np.float32)
         for head, row in zip(self._values, found):
             kernels.run_deep(memory.aims, head, memory.narrow, memory.narrow2, made)
@@ -95,9 +95,11 @@ class FusedDynamics:
         ensemble = dynamics.ensemble
         first, second, last = ensemble.weights
         named = {'ensemble_w1': _inputs(first), 'ensemble_w2': _inputs(second),
-                 'ensemble_w3': _array(last.transpose(-1, -2))}
-        named.update({f'ensemble_b{i + 1}': _array(bias[:, 0])
+                 'ensemble_w3': _columns(_inputs(last))}
+        named.update({f'ensemble_b{i + 1}': _columns(_array(bias[:, 0]))
                       for i, bias in enumerate(ensemble.biases)})
+        named['ensemble_b1'] = named['ensemble_b1'][:, :first.shape[-1]].copy()
+        named['ensemble_b2'] = named['ensemble_b2'][:, :second.shape[-1]].copy()
         named.update({name: _array(getattr(features, name)) for name in (
             'robot_scale', 'object_scale', 'object_shift', 'context_scale', 'thing_scale',
             'centre', 'table')})
@@ -121,10 +123,10 @@ class FusedDynamics:
             aims=memory(len(weights.policy.w1)), context=memory(len(weights.encoder.w1)),
             hidden1=memory(weights.ensemble_w1.shape[2]),
             hidden2=memory(weights.ensemble_w2.shape[2]),
-            members=memory(weights.ensemble_w3.shape[1], len(weights.ensemble_w1)),
+            members=memory(weights.ensemble_w3.shape[2], len(weights.ensemble_w1)),
             narrow=memory(dynamics.config.hidden), narrow2=memory(dynamics.config.hidden),
             wide1=memory(weights.policy.w1.shape[1]), wide2=memory(weights.policy.w2.shape[1]),
-            action=memory(len(weights.policy.w3)))
+            action=memory(weights.policy.w3.shape[1]))
 
 
 def _padded(count):
@@ -165,4 +167,10 @@ def _hidden(linear, norm):
 
 
 def _last(linear):
-    return _array(linear.weight), _array(linear.bias)
+    return _columns(_inputs(linear.weight.T)), _columns(_array(linear.bias))
+
+
+def _columns(array):
+    """Return an array [..., O] with the outputs padded to a multiple of 8."""
+    missing = -array.shape[-1] % 8
+    return np.ascontiguousarray(np.pad(array, [(0, 0)] * (array.ndim - 1) + [(0, missing)]))

@@ -108,20 +108,6 @@ def dense(x, weight, bias, out):
 
 
 @compiled
-def project(x, weight, bias, out):
-    """Put x [K, I] @ weight [O, I].T + bias [O] into out [K, O]; I is a multiple of 4."""
-    for k in range(x.shape[0]):
-        for o in range(weight.shape[0]):
-            a = b = c = d = F(0.0)
-            for i in range(0, x.shape[1], 4):
-                a = fma(x[k, i], weight[o, i], a)
-                b = fma(x[k, i + 1], weight[o, i + 1], b)
-                c = fma(x[k, i + 2], weight[o, i + 2], c)
-                d = fma(x[k, i + 3], weight[o, i + 3], d)
-            out[k, o] = ((a + b) + (c + d)) + bias[o]
-
-
-@compiled
 def silu(x):
     """Put x / (1 + e ** -x) in place of x [K, N]."""
     for k in range(x.shape[0]):
