@@ -22,7 +22,7 @@ class Stepper:
     def __init__(self, scene: Scene, delay: float = 0.0):
         self.scene, self.robot = scene, scene.robot
         self.rule = MotionRule.of(scene.robot)
-        self._follower = Follower(scene.robot)
+        self._follower = Follower(scene.kinematics)
         self.substeps = round(self.robot.dt / SUBSTEP)
         self.lag = round(delay / SUBSTEP)
         self._times = (np.arange(self.substeps) + 1) * SUBSTEP
@@ -47,9 +47,7 @@ class Stepper:
             raise ValueError(f'action: expected finite numbers, got {action}')
         x, v = self.rule.advance(
             self.ordered, self.ordered_velocity, np.asarray(action, dtype=float)[:4])
-        path, rates = self.scene.kinematics.follow(
-            self._knot[0], x[None, :3], x[3:4], v[None, :3], v[3:4])
-        path, rates = self._follower.follow(*self._knot, path, rates)
+        path, rates = self._follower.follow(*self._knot, x[None], v[None])
         positions, velocities = hermite(*self._knot, path[0], rates[0], robot.dt, self._times)
         self._knot = (path[0], rates[0])
         # As the graph: each plan begins where the command really is.

@@ -4,9 +4,10 @@ from model_testing import ROBOT
 import numpy as np
 import pytest
 from wm_ros.robot.feasible import Follower
+from wm_ros.robot.kinematics import Kinematics
 
 LIMITS, DT, HOME = ROBOT.limits, ROBOT.dt, ROBOT.home
-FOLLOWER = Follower(ROBOT)
+FOLLOWER = Follower(Kinematics(ROBOT))
 
 
 def swing(size, period, steps=60):
@@ -19,7 +20,7 @@ def swing(size, period, steps=60):
 
 def test_what_can_be_followed_is_followed():
     path, rates = swing(0.1, 2.0)
-    positions, velocities = FOLLOWER.follow(HOME, np.zeros(7), path, rates)
+    positions, velocities = FOLLOWER.limit(HOME, np.zeros(7), path, rates)
     np.testing.assert_array_equal(positions, path)
     np.testing.assert_array_equal(velocities, rates)
 
@@ -30,7 +31,7 @@ def test_limits_hold_whatever_is_wanted(seed):
     path = HOME + np.cumsum(rng.normal(size=(40, 7)) * 0.3, 0)
     rates = rng.normal(size=(40, 7)) * 10.0
     begin = rng.uniform(-0.5, 0.5, 7) * LIMITS.velocity
-    positions, velocities = FOLLOWER.follow(HOME, begin, path, rates)
+    positions, velocities = FOLLOWER.limit(HOME, begin, path, rates)
     before = np.vstack([begin, velocities[:-1]])
     assert (np.abs(velocities) <= LIMITS.velocity).all()
     assert (np.abs(velocities - before) <= LIMITS.acceleration * DT).all()
@@ -44,7 +45,7 @@ def test_joints_that_wait_wait_together():
     """One joint is asked too much of: the others do not run ahead of it."""
     way = np.array([1.0, 0.1, 0.1, 0.0, 0.0, 0.0, 0.0])
     path = HOME + np.linspace(0.15, 1.5, 10)[:, None] * way
-    positions, _ = FOLLOWER.follow(HOME, np.zeros(7), path, np.tile(3.0 * way, (10, 1)))
+    positions, _ = FOLLOWER.limit(HOME, np.zeros(7), path, np.tile(3.0 * way, (10, 1)))
     done = positions - HOME
     assert done[-1, 0] < 1.0
     np.testing.assert_allclose(done, done[:, :1] * way, atol=1e-9)
@@ -52,6 +53,6 @@ def test_joints_that_wait_wait_together():
 
 def test_a_delay_is_made_good():
     path = np.tile(HOME + 0.2, (40, 1))
-    positions, velocities = FOLLOWER.follow(HOME, np.zeros(7), path, np.zeros((40, 7)))
+    positions, velocities = FOLLOWER.limit(HOME, np.zeros(7), path, np.zeros((40, 7)))
     np.testing.assert_allclose(positions[-1], path[-1], atol=1e-3)
     assert np.abs(velocities[-1]).max() < 1e-2

@@ -63,7 +63,6 @@ def good_files(folder: Path, task: str, complain: Callable[[str], None],
     if not found:
         raise WmRosError(f'{folder}: no usable episode of {task!r} '
                          f'(record some: wm_ros collect --task {task} --output {folder})')
-    return found
 
 
 def read_rows(path: Path, stream: str, first: int, last: int) -> np.ndarray:

@@ -41,7 +41,8 @@ class Mpc:
         self.model, self.robot, self.task = model, robot, task
         self.rule = MotionRule.of(robot)
         self.dream = None           # tensors of the last plan's candidates
-        self._kinematics, self._follower = Kinematics(robot), Follower(robot)
+        self._kinematics = Kinematics(robot)
+        self._follower = Follower(self._kinematics)
         self._objective = Objective(model, task)
         self._check(settings)
         self.settings = settings
@@ -130,9 +131,7 @@ class Mpc:
             places.append(place)
             velocities.append(velocity)
         places, velocities = np.array(places), np.array(velocities)
-        path, rates = self._kinematics.follow(
-            q, places[1:, :3], places[1:, 3], velocities[1:, :3], velocities[1:, 3])
-        path, rates = self._follower.follow(q, dq, path, rates)
+        path, rates = self._follower.follow(q, dq, places[1:], velocities[1:])
         gripper = width + GRIPPER_STEP * np.cumsum(np.append(0.0, actions[:, 4]))
         return Plan(
             stamp=act_at, observed=belief.stamp, dt=self.rule.dt,

@@ -3,8 +3,8 @@
 from typing import Tuple
 
 import numpy as np
+from wm_ros.robot.kinematics import Kinematics
 from wm_ros.robot.motion import MotionRule
-from wm_ros.robot.robot import Robot
 
 _SPEED, _ACCELERATION = 0.95, 0.8   # shares of the limits; the rest is the gate's
 _MARGIN = 0.025                     # [rad] kept from the positions' limits, more than the gate's
@@ -14,7 +14,7 @@ _NEAR = 0.004                       # [rad] from where a knot is as good as reac
 
 class Follower:
     """
-    Follows joint paths as closely as the limits of ``robot`` allow.
+    Follows paths as closely as the limits of the robot's joints allow.
 
     Where one joint would have to be too fast, or to change its velocity too quickly, all of
     them change in proportion: the arm comes later, on nearly the same way.  Limiting joints
@@ -22,15 +22,27 @@ class Follower:
     the table.
     """
 
-    def __init__(self, robot: Robot):
-        limits = robot.limits
+    def __init__(self, kinematics: Kinematics):
+        robot, limits = kinematics.robot, kinematics.robot.limits
+        self._kinematics = kinematics
         self._rule = MotionRule(
             dt=robot.dt, speed=_SPEED * limits.velocity,
             acceleration=_ACCELERATION * limits.acceleration,
             low=limits.lower + _MARGIN, high=limits.upper - _MARGIN)
 
-    def follow(self, q: np.ndarray, dq: np.ndarray, path: np.ndarray, rates: np.ndarray
+    def follow(self, q: np.ndarray, dq: np.ndarray, places: np.ndarray, velocities: np.ndarray
                ) -> Tuple[np.ndarray, np.ndarray]:
+        """
+        Return joint positions and velocities [H, N] along end-effector knots.
+
+        ``q``, ``dq`` [N] rad, rad/s are where the motion begins; ``places`` [H, 4] are
+        positions m and yaw rad, a step of the robot's apart, ``velocities`` [H, 4] their rates.
+        """
+        return self.limit(q, dq, *self._kinematics.follow(
+            q, places[:, :3], places[:, 3], velocities[:, :3], velocities[:, 3]))
+
+    def limit(self, q: np.ndarray, dq: np.ndarray, path: np.ndarray, rates: np.ndarray
+              ) -> Tuple[np.ndarray, np.ndarray]:
         """
         Return positions and velocities [H, N] along knots, a step of the robot's apart.
 
