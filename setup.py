@@ -77,6 +77,7 @@ setup(
             'flake8-quotes',
             'pydocstyle>=6',
             'setuptools',
+            'tensorboard',
         ],
     },
     maintainer='The wm_ros maintainers',

@@ -5,6 +5,7 @@ import math
 
 import pytest
 from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 import torch
 from wm_ros.cli import main
 from wm_ros.learning.loop import LoopConfig
@@ -53,10 +54,9 @@ def test_debug_runs_every_part_in_seconds(recordings, tmp_path):
 
 
 def test_tensorboard_gets_scalars_and_pictures(recordings, tmp_path):
-    reader = pytest.importorskip('tensorboard.backend.event_processing.event_accumulator')
     assert train(recordings, tmp_path / 'eyes', '--set', 'updates=20', '--set', 'validate=10',
                  '--log-dir', str(tmp_path / 'log')) == 0
-    events = reader.EventAccumulator(str(tmp_path / 'log'))
+    events = EventAccumulator(str(tmp_path / 'log'))
     events.Reload()
     tags = events.Tags()
     assert 'train/loss' in tags['scalars'] and 'validation/psnr' in tags['scalars']
