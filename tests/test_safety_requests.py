@@ -49,6 +49,8 @@ def test_no_jump_after_the_arm_was_moved_in_a_pause(at_once, seed):
     # Old plans, and a new one to a place far away.
     rig.plan = standing_plan(rig, HOME)
     rig.step()
+    assert rig.gate.silent      # until the arm was measured anew
+    rig.step()
     bound = LIMITS.velocity * PERIOD
     assert (np.abs(rig.command.positions - rig.arm) <= bound).all()
     assert rig.status.code is not Code.PAUSED
@@ -66,8 +68,27 @@ def test_a_plan_made_before_the_arm_was_moved_is_void():
     rig.go(PERIOD)
     rig.gate.pause(False)
     rig.plan = old
+    rig.step()
     assert rig.step()[1].code is Code.WAITING
-    assert rig.status.figures['plan_age'] == np.inf
+    assert rig.status.figures['plan_age'] == np.inf and not rig.gate.silent
+
+
+def test_a_pause_does_not_end_where_the_arm_was_before():
+    """A joint state that was under way when the arm was moved must not be what is begun at."""
+    rig = Rig().cruise(0.5)
+    rig.gate.pause(True)
+    rig.go(0.5)
+    rig.follows, rig.input = False, False
+    rig.arm = rig.arm + 0.5
+    rig.gate.pause(False)
+    rig.plan = standing_plan(rig)
+    for _ in range(3):
+        rig.step()
+        assert rig.status.code is Code.WAITING and rig.gate.silent
+    rig.input, rig.may_begin = True, True
+    rig.step()
+    np.testing.assert_array_equal(rig.command.positions, rig.arm)
+    assert not rig.gate.silent
 
 
 def test_a_short_pause_does_not_jump_back():
@@ -94,7 +115,7 @@ def test_a_pause_ends_only_with_fresh_joint_states():
     rig.follows, rig.input = False, True
     rig.arm = rig.arm + 0.2
     rig.may_begin = True
-    rig.step()
+    rig.go(2 * PERIOD)
     np.testing.assert_allclose(rig.command.positions, rig.arm, atol=1e-2)
 
 
@@ -115,7 +136,7 @@ def test_start_paused():
     rig.go(0.1)
     assert rig.status.code is Code.PAUSED and rig.gate.silent
     rig.gate.pause(False)
-    rig.step()
+    rig.go(2 * PERIOD)
     rig.plan = standing_plan(rig)
     assert rig.step()[1].code is Code.OK
 

@@ -45,6 +45,7 @@ class SafetyGate:
         self._latched = ''              # why, '' when free
         self._begun = False             # there is a command to go on from
         self._begin_wanted = True       # go on from the measured position instead
+        self._since: Optional[float] = -math.inf    # [s], measured then or later; None: now
         self._silent = False
         self._guided = False            # the command follows an arm that somebody moves
         self._lost = False              # the arm is too far from its command
@@ -117,13 +118,13 @@ class SafetyGate:
         """
         self._plans.clear()
         self._measured.clear()
-        self._begun, self._begin_wanted = False, True
+        self._begun, self._begin_wanted, self._since = False, True, -math.inf
 
     def pause(self, flag: bool):
         """Brake and stand (True), or go on from where the arm then is (False)."""
         with self._lock:
             if self._paused and not flag and self._silent:
-                self._begin_wanted = True
+                self._begin_wanted, self._since = True, None
             self._paused = flag
 
     def emergency_stop(self):
@@ -144,7 +145,7 @@ class SafetyGate:
                 return not (self._emergency or self._latched or self._lost)
             self._paused |= self._emergency
             self._emergency, self._latched, self._lost = False, '', False
-            self._begin_wanted = True
+            self._begin_wanted, self._since = True, None
             return True
 
     def reconfigure(self, settings: GateSettings):
@@ -200,6 +201,10 @@ class SafetyGate:
         if figures['input_age'] > settings.input_timeout:
             return Code.STALE_INPUT, f'joint states are {figures["input_age"]:.3f} s old'
         if self._begin_wanted:
+            # What was measured before says where the arm was, not where it has been led since.
+            self._since = now if self._since is None else self._since
+            if self._measured.stamp < self._since:
+                return Code.WAITING, 'no joint state yet since it was to go on'
             self._begin(now)
             plan = self._plans.at(now + settings.period)
             age = figures['plan_age'] = self._plans.age(now)
@@ -248,9 +253,9 @@ class SafetyGate:
         return Code.OK, ''
 
     def _hold(self, code, now, dt):
-        """Brake and stand; in a pause, come along with an arm that somebody moves."""
+        """Brake and stand; up to a pause's end, come along with an arm that somebody moves."""
         motion = self._motion
-        if code is not Code.PAUSED:
+        if not (code is Code.PAUSED or code is Code.WAITING and self._begin_wanted):
             self._silent = self._guided = False
             hard = code in (Code.EMERGENCY_STOP, Code.LATCHED)
             motion.brake(1.0 if hard else self.settings.hold_deceleration, dt)
