@@ -14,16 +14,17 @@ class Bank:
     """
     Windows of ``length`` observations of the episodes in a folder.
 
-    ``columns`` are names of streams, or ``states`` [X], ``actions`` [A], ``rewards`` [] and
-    ``goal`` [7].  Row t of actions and rewards is what was done, and gained, after observation
-    t; after the last one it is 0.  Damaged files are named through ``complain`` and left out;
+    ``columns`` are names of streams, or ``states`` [X], ``actions`` [A], ``rewards`` [],
+    ``goal`` [7], ``success`` [] (of the episode) and ``ended`` [] (by success, here).  Row t of
+    actions and rewards is what was done, and gained, after observation t; after the last one
+    it is 0.  Damaged files are named through ``complain`` and left out;
     raises WmRosError where nothing is left.
     """
 
     def __init__(self, folder: Path, task: str, complain: Callable[[str], None],
                  columns: Sequence[str]):
         self.columns = tuple(columns)
-        own = ('states', 'actions', 'rewards', 'goal')
+        own = ('states', 'actions', 'rewards', 'goal', 'success', 'ended')
         streams = tuple(name for name in columns if name not in own)
         self._paths, self._kept, lengths = [], [], []
         for path, episode in good_files(folder, task, complain, streams):
@@ -31,7 +32,9 @@ class Bank:
             kept = {
                 'states': episode.states, 'goal': np.tile(episode.goal, (rows, 1)),
                 'actions': np.concatenate([episode.actions, np.zeros_like(episode.actions[:1])]),
-                'rewards': np.append(episode.rewards, 0.0).astype(np.float32)}
+                'rewards': np.append(episode.rewards, 0.0).astype(np.float32),
+                'success': np.full(rows, episode.success, np.float32),
+                'ended': np.append(np.zeros(rows - 1), episode.success).astype(np.float32)}
             kept.update({name: stream for name, stream in episode.streams.items()
                          if stream.nbytes <= _SMALL})
             self._paths.append(path)

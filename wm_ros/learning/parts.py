@@ -1,15 +1,17 @@
 """Parts of the world model that are trained on recordings, by name."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Callable, Dict, NamedTuple, Sequence, Tuple
 
-import torch
+import numpy as np
 from wm_ros.data import Bank
 from wm_ros.learning.loop import Job, LoopConfig
-from wm_ros.learning.tokenizer import COLUMNS, TokenizerJob, TokenizerTraining
+from wm_ros.learning import sequence as sequences
+from wm_ros.learning import tokenizer as tokenizers
 from wm_ros.types import WmRosError
+from wm_ros.world_model.sequence import SequenceConfig
 from wm_ros.world_model.tokens import FrameConfig
 
 
@@ -30,16 +32,39 @@ def tokenizer(order: Order) -> Tuple[Job, LoopConfig]:
     """Return the training of a frame tokenizer."""
     usual = ({'updates': 6, 'validate': 3, 'batch': 4, 'held_out': 8, 'width': 8}
              if order.debug else {'updates': 20_000, 'learning_rate': 2e-3})
-    config, training, loop = configured((FrameConfig, TokenizerTraining, LoopConfig),
-                                        order.settings, {'seed': order.seed, **usual})
-    torch.manual_seed(order.seed)
-    train, held_out = (Bank(folder, order.task, order.complain, COLUMNS)
-                       for folder in (order.data, order.held_out))
-    return TokenizerJob(config, training, train, held_out, order.seed, order.device), loop
+    config, training, loop = configured(
+        (FrameConfig, tokenizers.TokenizerTraining, LoopConfig), order.settings,
+        {'seed': order.seed, **usual})
+    train, held_out = _banks(order, tokenizers.COLUMNS)
+    return tokenizers.TokenizerJob(
+        config, training, train, held_out, order.seed, order.device), loop
+
+
+def sequence(order: Order) -> Tuple[Job, LoopConfig]:
+    """Return the training of a model of sequences."""
+    usual = ({'updates': 6, 'validate': 3, 'batch': 4, 'held_out': 8, 'window': 12, 'dream': 4,
+              'size': 16, 'hidden': 16, 'layers': 1}
+             if order.debug else {'updates': 10_000})
+    config, training, loop = configured(
+        (SequenceConfig, sequences.SequenceTraining, LoopConfig), order.settings,
+        {'seed': order.seed, **usual})
+    streams = tuple(training.inputs.split('+'))
+    train, held_out = _banks(order, (*streams, *sequences.COLUMNS))
+    row = train.sample(np.random.default_rng(0), 1)
+    config = replace(config, actions=row['actions'].shape[-1],
+                     streams={name: row[name][0, 0].size for name in streams})
+    return sequences.SequenceJob(
+        config, training, train, held_out, order.seed, order.device), loop
+
+
+def _banks(order, columns):
+    return [Bank(folder, order.task, order.complain, columns)
+            for folder in (order.data, order.held_out)]
 
 
 #: Parts by name.
-PARTS: Dict[str, Callable[[Order], Tuple[Job, LoopConfig]]] = {'tokenizer': tokenizer}
+PARTS: Dict[str, Callable[[Order], Tuple[Job, LoopConfig]]] = {
+    'tokenizer': tokenizer, 'sequence': sequence}
 
 
 def configured(kinds: Sequence[type], settings: Sequence[str], usual: dict) -> list:

@@ -38,8 +38,9 @@ class TokenTransformer(LatentDynamics):
     """
     Foresees the ``numbers`` K of what is seen [K], which stand for embeddings here.
 
-    Numbers are scaled by ``low`` and ``high`` [K], the range that the bins share out.  Each
-    step is the action before it and its K tokens.
+    Numbers are scaled by ``low`` and ``high`` [K], the range that the bins share out; one that
+    is NaN is missing, which is a token of its own.  Each step is the action before it and its
+    K tokens.
     """
 
     def __init__(self, numbers: int, actions: int,
@@ -49,7 +50,7 @@ class TokenTransformer(LatentDynamics):
         self.register_buffer('low', -torch.ones(numbers))
         self.register_buffer('high', torch.ones(numbers))
         width = config.width
-        self.token = nn.Embedding(numbers * config.bins, width)
+        self.token = nn.Embedding(numbers * (config.bins + 1), width)
         self.act = nn.Linear(actions, width)
         self.place = nn.Parameter(0.02 * torch.randn(numbers + 1, width))
         self.moment = nn.Parameter(0.02 * torch.randn(config.memory, width))
@@ -61,19 +62,24 @@ class TokenTransformer(LatentDynamics):
     def fit_range(self, numbers):
         """Learn the range of ``numbers`` [..., K]."""
         flat = numbers.flatten(0, -2)
-        margin = 0.05 * (flat.amax(0) - flat.amin(0)).clamp(min=1e-3)
-        self.low.copy_(flat.amin(0) - margin)
-        self.high.copy_(flat.amax(0) + margin)
+        low = flat.nan_to_num(nan=float('inf')).amin(0)
+        high = flat.nan_to_num(nan=-float('inf')).amax(0)
+        margin = 0.05 * (high - low).clamp(min=1e-3)
+        self.low.copy_(low - margin)
+        self.high.copy_(high + margin)
 
     def tokenise(self, numbers):
         """Return the tokens [..., K] of numbers [..., K]."""
-        share = (numbers - self.low) / (self.high - self.low)
-        return (share * self.config.bins).floor().clamp(0, self.config.bins - 1).long()
+        bins, there = self.config.bins, numbers.isfinite()
+        share = (numbers.nan_to_num() - self.low) / (self.high - self.low)
+        tokens = (share * bins).floor().clamp(0, bins - 1).long()
+        return torch.where(there, tokens, bins)
 
     def numbers_of(self, tokens):
-        """Return the middles [..., K] of the bins of tokens [..., K]."""
+        """Return the middles [..., K] of the bins of tokens [..., K]; NaN for a missing one."""
         share = (tokens + 0.5) / self.config.bins
-        return self.low + share * (self.high - self.low)
+        numbers = self.low + share * (self.high - self.low)
+        return numbers.masked_fill(tokens == self.config.bins, float('nan'))
 
     def initial(self, batch, device=None):
         """Return a state without any step."""
@@ -108,7 +114,7 @@ class TokenTransformer(LatentDynamics):
         """Return features at each step, and the cross entropy of the tokens [nats each]."""
         steps = self.config.memory
         tokens = self.tokenise(embeddings).transpose(0, 1)
-        hidden, losses = [], []
+        hidden, losses, count = [], [], tokens.new_zeros(())
         for first in range(0, len(embeddings), steps):
             part = tokens[:, first:first + steps]
             rows = self._run(self._embed(part, actions.transpose(0, 1)[:, first:first + steps]))
@@ -116,12 +122,13 @@ class TokenTransformer(LatentDynamics):
             hidden.append(rows[:, :, -1])
             # The first step of a window is given: nothing before it says what it will be.
             logits = self.guess(rows[:, 1:, :-1])
-            losses.append(functional.cross_entropy(logits.flatten(0, -2),
-                                                   part[:, 1:].flatten(), reduction='sum'))
-        count = embeddings.shape[1] * self.numbers * (len(embeddings) - len(losses))
+            losses.append(functional.cross_entropy(
+                logits.flatten(0, -2), part[:, 1:].flatten(), reduction='sum',
+                ignore_index=self.config.bins))
+            count = count + (part[:, 1:] < self.config.bins).sum()
         features = torch.cat(hidden, 1).transpose(0, 1)
         # A state at t holds the steps up to it.
-        return Filtered(features, (), {'tokens': sum(losses) / max(count, 1)})
+        return Filtered(features, (), {'tokens': sum(losses) / count.clamp(min=1)})
 
     def _read(self, state, action, tokens):
         before, actions = self._recent(state, action)
@@ -138,14 +145,14 @@ class TokenTransformer(LatentDynamics):
 
     def _embed(self, tokens, actions):
         """Return the sequence [B, L * (1 + K), W] of tokens [B, L, K] and actions [B, L, A]."""
-        offset = self.config.bins * torch.arange(self.numbers, device=tokens.device)
+        offset = (self.config.bins + 1) * torch.arange(self.numbers, device=tokens.device)
         rows = torch.cat([self.act(actions)[:, :, None], self.token(tokens + offset)], 2)
         rows = rows + self.place + self.moment[:tokens.shape[1], None]
         return rows.flatten(1, 2)
 
     def _token(self, drawn, k, moment):
         """Return the sequence [B, 1, W] of token ``k`` of a step, drawn [B, 1]."""
-        return self.token(drawn + self.config.bins * k) + self.place[k + 1] + self.moment[moment]
+        return self.token(drawn + (self.config.bins + 1) * k) + self.place[k + 1] + self.moment[moment]
 
     def _run(self, x, caches=None):
         """Return what comes out for x [B, N, W]; with ``caches`` it goes on where they end."""
