@@ -14,7 +14,7 @@ examples:
   wm_ros train --task push --seed 1 --output push_1
   wm_ros train --task push --no-demonstrations --output alone
   wm_ros train --task push --debug-run              every part in seconds; learns nothing
-  wm_ros train --task push --model tokenizer --data seen --held-out others --output eyes
+  wm_ros train --task push --model tokenizer --data seen --held-out others --output tokens
   wm_ros evaluate --task reach --checkpoint reach   what it can do
 """
 
@@ -27,7 +27,7 @@ def add_parser(subparsers):
     parser.add_argument('--task', required=True, help='such as reach or push')
     parser.add_argument('--model', default='agent',
                         help='what to train: the agent, or a part of a world model that is '
-                        'trained on recordings: tokenizer')
+                        'trained on recordings: tokenizer, sequence or eyes')
     parser.add_argument('--output', default='', metavar='NAME',
                         help='checkpoint to write: NAME.safetensors and NAME.json '
                         '(default: <robot>_<task>)')

@@ -8,9 +8,11 @@ from typing import Callable, Dict, NamedTuple, Sequence, Tuple
 import numpy as np
 from wm_ros.data import Bank
 from wm_ros.learning.loop import Job, LoopConfig
+from wm_ros.learning import eyes as seeing
 from wm_ros.learning import sequence as sequences
 from wm_ros.learning import tokenizer as tokenizers
 from wm_ros.types import WmRosError
+from wm_ros.world_model.eyes import EyesConfig
 from wm_ros.world_model.sequence import SequenceConfig
 from wm_ros.world_model.tokens import FrameConfig
 
@@ -57,6 +59,17 @@ def sequence(order: Order) -> Tuple[Job, LoopConfig]:
         config, training, train, held_out, order.seed, order.device), loop
 
 
+def eyes(order: Order) -> Tuple[Job, LoopConfig]:
+    """Return the training of eyes, which see where objects are."""
+    usual = ({'updates': 6, 'validate': 3, 'batch': 4, 'held_out': 8, 'width': 8, 'points': 8}
+             if order.debug else {'updates': 20_000})
+    config, training, loop = configured(
+        (EyesConfig, seeing.EyesTraining, LoopConfig), order.settings,
+        {'seed': order.seed, **usual})
+    train, held_out = _banks(order, seeing.COLUMNS)
+    return seeing.EyesJob(config, training, train, held_out, order.seed, order.device), loop
+
+
 def _banks(order, columns):
     return [Bank(folder, order.task, order.complain, columns)
             for folder in (order.data, order.held_out)]
@@ -64,7 +77,7 @@ def _banks(order, columns):
 
 #: Parts by name.
 PARTS: Dict[str, Callable[[Order], Tuple[Job, LoopConfig]]] = {
-    'tokenizer': tokenizer, 'sequence': sequence}
+    'tokenizer': tokenizer, 'sequence': sequence, 'eyes': eyes}
 
 
 def configured(kinds: Sequence[type], settings: Sequence[str], usual: dict) -> list:
