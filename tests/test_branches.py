@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sim.branches import BranchWorld, draw, SEEN, STEPS, WIDTH
 from wm_ros.data import Bank
-from wm_ros.learning.branches import (
+from wm_ros.evaluation.branches import (
     branch_scores, draw_ends, energy_score, record_branches, resimulate, Truth)
 from wm_ros.world_model.sequence import SequenceConfig, SequenceModel
 

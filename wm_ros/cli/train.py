@@ -27,7 +27,8 @@ def add_parser(subparsers):
     parser.add_argument('--task', required=True, help='such as reach or push')
     parser.add_argument('--model', default='agent',
                         help='what to train: the agent, or a part of a world model that is '
-                        'trained on recordings: tokenizer, sequence or eyes')
+                        'trained on recordings: tokenizer, sequence, eyes or '
+                        'decoder')
     parser.add_argument('--output', default='', metavar='NAME',
                         help='checkpoint to write: NAME.safetensors and NAME.json '
                         '(default: <robot>_<task>)')

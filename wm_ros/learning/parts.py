@@ -7,14 +7,17 @@ from typing import Callable, Dict, NamedTuple, Sequence, Tuple
 
 import numpy as np
 from wm_ros.data import Bank
-from wm_ros.learning.loop import Job, LoopConfig
 from wm_ros.learning import eyes as seeing
 from wm_ros.learning import sequence as sequences
 from wm_ros.learning import tokenizer as tokenizers
+from wm_ros.learning import watch as watching
+from wm_ros.learning.loop import Job, LoopConfig
 from wm_ros.types import WmRosError
 from wm_ros.world_model.eyes import EyesConfig
+from wm_ros.world_model.load import load_part
 from wm_ros.world_model.sequence import SequenceConfig
 from wm_ros.world_model.tokens import FrameConfig
+from wm_ros.world_model.watch import WatchConfig
 
 
 class Order(NamedTuple):
@@ -70,6 +73,22 @@ def eyes(order: Order) -> Tuple[Job, LoopConfig]:
     return seeing.EyesJob(config, training, train, held_out, order.seed, order.device), loop
 
 
+def decoder(order: Order) -> Tuple[Job, LoopConfig]:
+    """Return the training of a frame decoder for the model of sequences that is set."""
+    usual = ({'updates': 6, 'validate': 3, 'batch': 2, 'held_out': 2, 'width': 8, 'blocks': 1}
+             if order.debug else {'updates': 20_000})
+    config, training, loop = configured(
+        (WatchConfig, watching.WatchTraining, LoopConfig), order.settings,
+        {'seed': order.seed, 'features': 1, **usual})
+    if not training.model:
+        raise WmRosError('--model decoder draws the latents of a model of sequences: add --set '
+                         'model=NAME (wm_ros train --model sequence)')
+    model = load_part(training.model, 'sequence_model', order.device)
+    train, held_out = _banks(order, watching.columns_for(model))
+    return watching.WatchJob(config, training, model, train, held_out, order.seed,
+                             order.device), loop
+
+
 def _banks(order, columns):
     return [Bank(folder, order.task, order.complain, columns)
             for folder in (order.data, order.held_out)]
@@ -77,7 +96,7 @@ def _banks(order, columns):
 
 #: Parts by name.
 PARTS: Dict[str, Callable[[Order], Tuple[Job, LoopConfig]]] = {
-    'tokenizer': tokenizer, 'sequence': sequence, 'eyes': eyes}
+    'tokenizer': tokenizer, 'sequence': sequence, 'eyes': eyes, 'decoder': decoder}
 
 
 def configured(kinds: Sequence[type], settings: Sequence[str], usual: dict) -> list:

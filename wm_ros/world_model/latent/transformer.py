@@ -152,7 +152,8 @@ class TokenTransformer(LatentDynamics):
 
     def _token(self, drawn, k, moment):
         """Return the sequence [B, 1, W] of token ``k`` of a step, drawn [B, 1]."""
-        return self.token(drawn + (self.config.bins + 1) * k) + self.place[k + 1] + self.moment[moment]
+        token = drawn + (self.config.bins + 1) * k
+        return self.token(token) + self.place[k + 1] + self.moment[moment]
 
     def _run(self, x, caches=None):
         """Return what comes out for x [B, N, W]; with ``caches`` it goes on where they end."""

@@ -7,8 +7,8 @@ import numpy as np
 from sim import branches
 import torch
 from wm_ros.data import write_episode
-from wm_ros.learning.sequence import SequenceModel
 from wm_ros.types import Episode
+from wm_ros.world_model.sequence import SequenceModel
 
 _NEAR = 0.04        # [m] from a true outcome, a draw has found it
 _FOUND = 0.05       # share of the draws that must have found a mode

@@ -1,0 +1,46 @@
+"""Parts of world models back from their checkpoints, by what their JSON says they are."""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+from wm_ros import paths
+from wm_ros.types import CheckpointError
+from wm_ros.world_model.checkpoint import check_device
+from wm_ros.world_model.eyes import Eyes, EyesConfig
+from wm_ros.world_model.sequence import SequenceConfig, SequenceModel
+from wm_ros.world_model.tokens import FrameConfig, FrameTokenizer
+from wm_ros.world_model.watch import FrameDecoder, WatchConfig
+from wm_ros.world_model.weights import check_weights, read_meta, read_weights, shown
+
+#: Configuration and module of each kind.
+KINDS = {'frame_tokenizer': (FrameConfig, FrameTokenizer), 'eyes': (EyesConfig, Eyes),
+         'sequence_model': (SequenceConfig, SequenceModel),
+         'frame_decoder': (WatchConfig, FrameDecoder)}
+
+
+def load_part(reference: str, kind: str, device: str = 'cpu') -> nn.Module:
+    """
+    Return the part of ``kind`` in the checkpoint ``reference``, for evaluation.
+
+    Raises CheckpointError, in one line, for files that are missing, damaged or of another kind,
+    and ParameterError for a device that is not there.
+    """
+    check_device(device)
+    path = paths.weights_file(Path(reference))
+    meta = read_meta(path.with_suffix('.json'), {'kind': str})
+    if meta['kind'] != kind:
+        raise CheckpointError(f'checkpoint {path}: is a {shown(meta["kind"])}, expected {kind!r}')
+    weights, _ = read_weights(path, meta)
+    config, module = KINDS[kind]
+    try:
+        config = config(**meta['config'])
+        with torch.device('meta'):      # shapes without memory: the sizes may be absurd
+            expected = module(config).state_dict()
+        check_weights(path, weights, expected)
+        made = module(config)
+        made.load_state_dict(weights)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise CheckpointError(f'checkpoint {path}: does not fit its configuration '
+                              f'({shown(error, str)})') from error
+    return made.to(device).eval().requires_grad_(False)
