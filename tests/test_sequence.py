@@ -33,8 +33,9 @@ def recordings(tmp_path_factory):
 
 
 def small(kind='rssm', **more):
-    return SequenceConfig(**{**dict(streams={'joints': 3, 'objects': 2}, actions=2, kind=kind,
-                                    size=16, hidden=16, layers=1), **more})
+    return SequenceConfig(**{
+        'streams': {'joints': 3, 'objects': 2}, 'actions': 2, 'kind': kind, 'size': 16,
+        'hidden': 16, 'layers': 1, **more})
 
 
 def test_what_is_missing_has_an_embedding_of_its_own():
