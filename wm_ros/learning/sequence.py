@@ -26,6 +26,7 @@ class SequenceTraining:
     window: int = 24            # observations
     dream: int = 16             # steps dreamed from each window's middle part, 0: none
     read: float = 1.0           # weight of what is seen, filtered and dreamed
+    doubt: float = 1.0          # weight of the ensemble that knows when it does not know
     heads: float = 0.0          # weight of reward, flags, values and prior
     discount: float = 0.97
     missing: float = 0.0        # share of moments at which each stream is missing
@@ -84,6 +85,8 @@ class SequenceJob(Job):
         losses['read'] = training.read * self._reading(module, found.features, numbers)
         if training.dream and found.states:
             losses['dream'] = training.read * self._dreaming(module, found.states, batch, rng)
+        if training.doubt:
+            losses['doubt'] = training.doubt * self._doubting(module, found.features, batch)
         if training.heads:
             losses.update(head_losses(module, found.features, batch, training))
         return {'loss': sum(losses.values()), **losses}
@@ -94,6 +97,13 @@ class SequenceJob(Job):
         error = functional.smooth_l1_loss(module.read(features), wanted.nan_to_num(),
                                           reduction='none')
         return (error * there).sum() / there.sum().clamp(min=1)
+
+    @staticmethod
+    def _doubting(module, features, batch):
+        """Return the loss of foreseeing the next row; the features are not its business."""
+        features = features[:-1].detach()
+        return module.doubt.loss(features, module.read(features).detach(), batch['actions'][1:],
+                                 module.senses.normalised(batch['numbers'][1:]))
 
     def _dreaming(self, module, states, batch, rng):
         """Return the error of what is read in a dream from one moment on."""

@@ -11,6 +11,7 @@ from typing import Dict, Mapping, NamedTuple
 
 import torch
 from torch import nn
+from wm_ros.world_model.doubt import Doubt, Forecast
 from wm_ros.world_model.latent import (
     FlowConfig, FlowDynamics, LatentDynamics, Rssm, RssmConfig, SimNormConfig, SimNormLatent,
     TokenTransformer, TransformerConfig)
@@ -36,6 +37,7 @@ class SequenceConfig:
     memory: int = 8             # steps that the transformer looks back on
     ahead: int = 8              # steps that SimNorm foresees in training
     values: int = 5             # heads of the value ensemble
+    doubters: int = 5           # members of the ensemble that knows when it does not know
 
     def __post_init__(self):
         if not isinstance(self.streams, Mapping):
@@ -44,10 +46,10 @@ class SequenceConfig:
             raise ValueError(f'kind: got {self.kind!r}, expected one of {", ".join(KINDS)}')
         if self.size % 16 or not 16 <= self.size <= 4096:
             raise ValueError(f'size: got {self.size}, expected a multiple of 16 from 16 to 4096')
-        if min(self.hidden, self.layers, self.memory, self.ahead, self.values,
+        if min(self.hidden, self.layers, self.memory, self.ahead, self.values, self.doubters,
                self.actions) < 1 or self.goal < 0:
-            raise ValueError('hidden, layers, memory, ahead, values, actions: expected at least '
-                             '1 each; goal: at least 0')
+            raise ValueError('hidden, layers, memory, ahead, values, doubters, actions: expected '
+                             'at least 1 each; goal: at least 0')
 
     def to_dict(self) -> dict:
         """Return it as plain data, for checkpoints."""
@@ -79,6 +81,8 @@ class SequenceModel(nn.Module):
         self.dynamics = make_dynamics(config, self.senses.width)
         width = self.dynamics.feature_width
         self.read = mlp((width, config.hidden, self.senses.width))
+        self.doubt = Doubt(width, config.actions, config.streams, config.doubters,
+                           config.hidden // 2 or 1)
         self.number = TwoHot()
         bins, given = len(self.number.middles), width + config.goal
         self.reward = mlp((given, config.hidden, bins))
@@ -106,6 +110,19 @@ class SequenceModel(nn.Module):
     def seen(self, features):
         """Return the numbers [..., K] that are expected to be seen."""
         return self.senses.restored(self.read(features))
+
+    def forecast(self, features, action) -> Forecast:
+        """Return what is expected to be seen after ``action`` [..., A], and how surely."""
+        return self.doubt(features, self.read(features), action)
+
+    def surprise(self, features, action, numbers):
+        """
+        Return how surprising ``numbers`` [..., K] are, {stream: [...]}; 1 is as expected.
+
+        ``features`` [..., F] are those of the state before, ``action`` what was done since.
+        """
+        return self.doubt.surprise(self.forecast(features, action),
+                                   self.senses.normalised(numbers))
 
     def outlook(self, features, goal=None) -> Outlook:
         """Return what the heads say of ``features`` [..., F], for ``goal`` [..., G]."""

@@ -1,0 +1,68 @@
+"""Doubt: what was never seen is doubted, what was not foreseen surprises."""
+
+import pytest
+import torch
+from wm_ros.world_model.doubt import Doubt
+
+SPREAD = 0.1
+
+
+def rows(count, low=-1.0, high=1.0, spread=SPREAD):
+    """Return features [B, 2], guesses [B, 2], actions [B, 1], and what is seen next [B, 2]."""
+    features = low + (high - low) * torch.rand(count, 2)
+    action = torch.rand(count, 1) * 2 - 1
+    guess = features.clone()
+    clean = torch.cat([guess[:, :1] + 0.3 * action, (2 * features[:, 1:]).sin()], -1)
+    return features, guess, action, clean + spread * torch.randn(count, 2)
+
+
+@pytest.fixture(scope='module')
+def doubt():
+    torch.manual_seed(0)
+    made = Doubt(2, 1, {'joints': 1, 'objects': 1}, members=5, hidden=32)
+    optimiser = torch.optim.Adam(made.parameters(), 3e-3)
+    for _ in range(1200):
+        loss = made.loss(*rows(128))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    return made.eval()
+
+
+@torch.no_grad()
+def test_the_forecast_is_right_and_knows_how_right(doubt):
+    features, guess, action, seen = rows(2000)
+    found = doubt(features, guess, action)
+    error = seen - found.mean
+    assert error.std() < 1.2 * SPREAD
+    assert 0.7 * SPREAD < found.spread.mean() < 1.4 * SPREAD
+    within = (error.abs() < found.spread).float().mean()
+    assert 0.6 < within < 0.78      # 0.68 for a Gaussian
+    for surprise in doubt.surprise(found, seen).values():
+        assert 0.7 < surprise.mean() < 1.4
+
+
+@torch.no_grad()
+def test_members_disagree_where_they_have_seen_nothing(doubt):
+    known = doubt.disagreement(*rows(500)[:3])
+    unknown = doubt.disagreement(*rows(500, 2.0, 3.0)[:3])
+    assert unknown.median() > 4 * known.quantile(0.95)
+
+
+@torch.no_grad()
+def test_what_was_not_foreseen_surprises_in_its_stream_alone(doubt):
+    features, guess, action, seen = rows(500)
+    seen[:, 1] += 8 * SPREAD
+    found = doubt.surprise(doubt(features, guess, action), seen)
+    assert found['objects'].median() > 20 and found['joints'].median() < 2
+
+
+def test_what_is_missing_neither_teaches_nor_surprises(doubt):
+    features, guess, action, seen = rows(50)
+    seen[:, 1] = float('nan')
+    loss = doubt.loss(features, guess, action, seen)
+    assert loss.isfinite()
+    loss.backward()
+    assert all(p.grad.isfinite().all() for p in doubt.parameters())
+    found = doubt.surprise(doubt(features, guess, action), seen)
+    assert found['objects'].isnan().all() and found['joints'].isfinite().all()

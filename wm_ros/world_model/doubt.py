@@ -1,0 +1,81 @@
+"""
+Knowing when it does not know: an ensemble that foresees what will be seen next, and how surely.
+
+Each member is a network that gives a mean and a variance (PETS, Chua et al. 2018).  Where the
+members' means differ, the model has seen too little (disagreement); what is seen, measured by
+mean and variance of all of them, is the surprise.
+"""
+
+from typing import Dict, Mapping, NamedTuple
+
+import torch
+from torch import nn
+from torch.nn import functional
+from wm_ros.world_model.networks import EnsembleMLP
+
+_LEAST, _MOST = -6.0, 2.0       # of a member's log standard deviation
+
+
+class Forecast(NamedTuple):
+    """
+    What is expected of the next numbers [..., K], normalised.
+
+    mean; spread, the standard deviation in all; epistemic, that of the members' means alone.
+    """
+
+    mean: torch.Tensor
+    spread: torch.Tensor
+    epistemic: torch.Tensor
+
+
+class Doubt(nn.Module):
+    """E members that foresee numbers [K] of features [F], a first guess [K] and an action [A]."""
+
+    def __init__(self, features: int, actions: int, streams: Mapping[str, int],
+                 members: int = 5, hidden: int = 128):
+        super().__init__()
+        self.streams, self.width = dict(streams), sum(streams.values())
+        self.members = EnsembleMLP(members, (features + actions + self.width, hidden, hidden,
+                                             2 * self.width))
+
+    def forward(self, features, guess, action) -> Forecast:
+        """Return the forecast of what is seen after ``action`` [..., A]."""
+        means, logs = self._each(features, guess, action)
+        mean, epistemic = means.mean(0), means.std(0, unbiased=False)
+        aleatoric = (2 * logs).exp().mean(0)
+        return Forecast(mean, (aleatoric + epistemic ** 2).sqrt(), epistemic)
+
+    def loss(self, features, guess, action, seen):
+        """Return the members' negative log likelihood [scalar] of ``seen`` [..., K], NaN apart."""
+        means, logs = self._each(features, guess, action)
+        there = seen.isfinite()
+        # Each member leaves out rows of its own, or they would agree where they should not.
+        kept = there & (torch.rand(means.shape[:-1], device=means.device) < 0.8)[..., None]
+        error = (means - seen.nan_to_num()) / logs.exp()
+        # Far from what was foreseen a Gaussian's gradients are those of a few outliers alone.
+        likely = functional.smooth_l1_loss(error, torch.zeros_like(error), reduction='none',
+                                           beta=3.0) * 3.0 + logs
+        return (likely * kept).sum() / kept.sum().clamp(min=1)
+
+    def disagreement(self, features, guess, action):
+        """Return by how much the members differ [...], root mean square over the numbers."""
+        return self(features, guess, action).epistemic.square().mean(-1).sqrt()
+
+    def surprise(self, forecast: Forecast, seen) -> Dict[str, torch.Tensor]:
+        """
+        Return how surprising ``seen`` [..., K] is, {stream: [...]}; 1 is as expected.
+
+        It is the mean square of the errors in units of the spread; NaN for a missing stream.
+        """
+        squares = ((seen - forecast.mean) / forecast.spread).square()
+        return {name: part.mean(-1)
+                for name, part in zip(self.streams, squares.split(list(self.streams.values()),
+                                                                  -1))}
+
+    def _each(self, features, guess, action):
+        """Return each member's means and log standard deviations [E, ..., K]."""
+        given = torch.cat([features, guess, action], -1)
+        made = self.members(given.flatten(0, -2)).unflatten(1, given.shape[:-1])
+        change, logs = made.chunk(2, -1)
+        logs = _LEAST + (_MOST - _LEAST) * torch.sigmoid(logs)
+        return guess + change, logs
