@@ -24,7 +24,8 @@ def add_parser(subparsers):
     parser = subparsers.add_parser(
         'goal', help='send a goal', description=__doc__, epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('position', type=float, nargs=3, metavar=('X', 'Y', 'Z'), help='m')
+    for axis in 'xyz':
+        parser.add_argument(axis, type=float, help='m')
     parser.add_argument('--robot', default='panda', metavar='NAME',
                         help='whose base frame it is in (default: %(default)s)')
     parser.add_argument('--namespace', default='', metavar='NS', help='namespace of the graph')
@@ -38,8 +39,9 @@ def run(arguments) -> int:
     from wm_ros.nodes.processes import environment
     from wm_ros.robot.robot import load_robot
     from wm_ros.types import Code, WmRosError
-    if not all(map(math.isfinite, arguments.position)):
-        raise WmRosError(f'position: got {arguments.position}, expected finite numbers')
+    position = arguments.x, arguments.y, arguments.z
+    if not all(map(math.isfinite, position)):
+        raise WmRosError(f'position: got {position}, expected finite numbers')
     frame = load_robot(arguments.robot).base_frame
     environment.prepare()
     import rclpy
@@ -57,7 +59,7 @@ def run(arguments) -> int:
         msg = convert.PoseStamped()
         msg.header.frame_id = frame
         p = msg.pose.position
-        p.x, p.y, p.z = arguments.position
+        p.x, p.y, p.z = position
         msg.pose.orientation.w = 1.0
         said.clear()
         goal.publish(msg)
