@@ -79,6 +79,16 @@ def test_bad_orders_are_one_line(recordings, tmp_path, capsys, more, word):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize('model', ['tokenizer', 'agent'])
+def test_figures_do_not_overwrite_the_checkpoint(recordings, tmp_path, capsys, model):
+    output = tmp_path / 'eyes'
+    assert main(['train', '--task', 'push', '--model', model, '--output', str(output), '--data',
+                 str(recordings[0]), '--json', f'{output}.json'] + (
+                     ['--held-out', str(recordings[1])] if model != 'agent' else [])) == 2
+    assert 'would overwrite its description' in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_settings_go_where_they_belong():
     frame, own, loop = configured(
         (FrameConfig, TokenizerTraining, LoopConfig),

@@ -14,7 +14,7 @@ def run(arguments) -> int:
     from wm_ros.world_model.checkpoint import check_device, check_output
     order = _order(arguments, Order, PARTS)
     output = arguments.output or f'{arguments.task}_{arguments.model}'
-    check_output(output)
+    check_output(output, arguments.json)
     check_device(arguments.device)
     parallel.start(arguments.device)
     job, config = PARTS[arguments.model](order)

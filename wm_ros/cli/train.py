@@ -81,7 +81,7 @@ def run(arguments) -> int:
     if arguments.no_demonstrations:
         planner.update(ALONE_PLANNER)
     output = arguments.output or f'{robot.name}_{arguments.task}'
-    check_output(output)
+    check_output(output, arguments.json)
     recorded = _recorded(arguments)
     with StageBars() as bars:
         training = Training(robot, arguments.task, recipe, arguments.seed, planner,

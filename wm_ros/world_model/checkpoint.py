@@ -32,9 +32,17 @@ def save_checkpoint(path: Path, dynamics: Dynamics, robot: Robot, task: TaskSpec
         'training': training})
 
 
-def check_output(name):
-    """Raise CheckpointError where ``save_checkpoint`` could not write, hours before it does."""
+def check_output(name, figures=''):
+    """
+    Raise CheckpointError where a checkpoint could not be written, hours before it is.
+
+    ``figures`` is another file that will be written, '' or None for none.
+    """
     path = paths.weights_file(name)
+    if figures and Path(figures).resolve() in (
+            path.resolve(), path.with_suffix('.json').resolve()):
+        raise CheckpointError(f'checkpoint {path}: --json {figures} would overwrite its '
+                              'description; name another file')
     folder = path.parent
     while not folder.exists():
         folder = folder.parent
