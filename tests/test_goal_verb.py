@@ -6,8 +6,8 @@ import sys
 
 import pytest
 from ros_testing import Domain
-from wm_ros.cli.goal import _end
 from wm_ros.graph import GraphOptions
+from wm_ros.nodes.clients.goal import outcome
 from wm_ros.nodes.clients.live import LiveGraph
 from wm_ros.types import Code, Status
 
@@ -36,9 +36,9 @@ def test_goals_are_reached_or_refused_and_without_a_graph_it_says_so(monkeypatch
 
 def test_what_was_said_before_the_goal_was_taken_does_not_count():
     before, ok = Status(Code.GOAL_REACHED), Status(Code.OK)
-    assert _end([]) is None and _end([before]) is None and _end([before, ok]) is None
-    assert _end([before, ok, Status(Code.GOAL_FAILED, 'late')]).text == 'late'
-    assert _end([Status(Code.GOAL_REJECTED, 'far')]).text == 'far'
+    assert outcome([]) is None and outcome([before]) is None and outcome([before, ok]) is None
+    assert outcome([before, ok, Status(Code.GOAL_FAILED, 'late')]).text == 'late'
+    assert outcome([Status(Code.GOAL_REJECTED, 'far')]).text == 'far'
 
 
 def test_numbers_that_are_none_are_one_line(capsys):

@@ -16,7 +16,6 @@ examples:
 
 exit code: 0 the goal was reached; 1 it was refused or not reached; 2 no graph took it.
 """
-_FIND = 15.0        # [s] in which a planner must be found
 
 
 def add_parser(subparsers):
@@ -44,41 +43,7 @@ def run(arguments) -> int:
         raise WmRosError(f'position: got {position}, expected finite numbers')
     frame = load_robot(arguments.robot).base_frame
     environment.prepare()
-    import rclpy
-    from wm_ros.nodes import convert
-    from wm_ros.nodes.clients.client_node import ClientNode
-    from wm_ros.param_table import MPC
-    rclpy.init()
-    client, said = ClientNode('goal_client', arguments.namespace), []
-    try:
-        goal = client.node.create_publisher(convert.PoseStamped, f'{MPC}/goal', 1)
-        client.wait(goal.get_subscription_count, _FIND, f'a planner that listens to {MPC}/goal')
-        client.listen(convert.DiagnosticStatus, f'{MPC}/status',
-                      lambda msg: said.append(convert.status_from_msg(msg)))
-        client.wait(lambda: said, _FIND, f'{MPC}/status')
-        msg = convert.PoseStamped()
-        msg.header.frame_id = frame
-        p = msg.pose.position
-        p.x, p.y, p.z = position
-        msg.pose.orientation.w = 1.0
-        said.clear()
-        goal.publish(msg)
-        client.wait(lambda: _end(said), arguments.timeout, 'the end of the motion')
-        status = _end(said)
-    finally:
-        client.close()
-        rclpy.try_shutdown()
+    from wm_ros.nodes.clients.goal import pursue
+    status = pursue(position, frame, arguments.namespace, arguments.timeout)
     print(f'{status.code.name}: {status.text}' if status.text else status.code.name)
     return 0 if status.code is Code.GOAL_REACHED else 1
-
-
-def _end(said):
-    """Return the status that ends the wait, None while there is none."""
-    from wm_ros.types import Code
-    begun = False
-    for status in said:
-        begun = begun or status.code is Code.OK
-        if status.code is Code.GOAL_REJECTED or begun and status.code in (
-                Code.GOAL_REACHED, Code.GOAL_FAILED):
-            return status
-    return None

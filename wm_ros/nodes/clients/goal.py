@@ -1,0 +1,51 @@
+"""Sends a running graph one goal and waits for what comes of it."""
+
+from typing import Optional, Sequence
+
+import rclpy
+from wm_ros.nodes import convert
+from wm_ros.nodes.clients.client_node import ClientNode
+from wm_ros.param_table import MPC
+from wm_ros.types import Code, Status
+
+_FIND = 15.0        # [s] in which a planner must be found
+
+
+def pursue(position: Sequence[float], frame: str, namespace: str = '', timeout: float = 60.0
+           ) -> Status:
+    """
+    Return what the planner says in the end of the goal at ``position`` [3] m in ``frame``.
+
+    Its code is GOAL_REACHED, GOAL_FAILED or GOAL_REJECTED.  Raises WmRosError where no planner
+    listens, or nothing has come of it within ``timeout`` [s].
+    """
+    rclpy.init()
+    client, said = ClientNode('goal_client', namespace), []
+    try:
+        goal = client.node.create_publisher(convert.PoseStamped, f'{MPC}/goal', 1)
+        client.wait(goal.get_subscription_count, _FIND, f'a planner that listens to {MPC}/goal')
+        client.listen(convert.DiagnosticStatus, f'{MPC}/status',
+                      lambda msg: said.append(convert.status_from_msg(msg)))
+        client.wait(lambda: said, _FIND, f'{MPC}/status')
+        msg = convert.PoseStamped()
+        msg.header.frame_id = frame
+        p = msg.pose.position
+        p.x, p.y, p.z = position
+        msg.pose.orientation.w = 1.0
+        said.clear()
+        goal.publish(msg)
+        return client.wait(lambda: outcome(said), timeout, 'the end of the motion')
+    finally:
+        client.close()
+        rclpy.try_shutdown()
+
+
+def outcome(said: Sequence[Status]) -> Optional[Status]:
+    """Return what ends the wait in what was ``said`` since the goal was sent, or None."""
+    begun = False
+    for status in said:
+        begun = begun or status.code is Code.OK
+        if status.code is Code.GOAL_REJECTED or begun and status.code in (
+                Code.GOAL_REACHED, Code.GOAL_FAILED):
+            return status
+    return None
