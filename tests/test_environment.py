@@ -89,7 +89,7 @@ def test_missing_ros_is_explained():
     program = f'import sys; sys.path.insert(0, {str(ROOT)!r})\n' + USE_ROS
     result = run(program, dict(os.environ), '-I', '-S')
     assert result.returncode != 0
-    assert "pip install 'wm_ros[ros]'" in result.stderr.strip().splitlines()[-1]
+    assert "pip install '.[ros]'" in result.stderr.strip().splitlines()[-1]
 
 
 def without(*names):

@@ -162,3 +162,10 @@ def test_second_graph_is_refused():
             described('sim', namespace='held')
     finally:
         lock.release()
+
+
+@needs_launch
+def test_the_nodes_libraries_are_not_needed_to_launch_them(monkeypatch):
+    """As with apt's `ros2` and nodes that have a virtual environment of their own."""
+    monkeypatch.setattr('wm_ros.robot.urdf.find_spec', lambda name: None)
+    assert len(described('sim')[1]) == len(graph('sim'))

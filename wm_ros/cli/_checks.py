@@ -19,7 +19,7 @@ LIBRARIES = {
     'numpy': 'numpy', 'yaml': 'pyyaml', 'casadi': 'casadi', 'torch': 'torch',
     'safetensors': 'safetensors', 'pybullet': 'pybullet', 'gymnasium': 'gymnasium',
     'rich': 'rich', 'matplotlib': 'matplotlib', 'PIL': 'pillow', 'imageio': 'imageio',
-    'imageio_ffmpeg': 'imageio-ffmpeg'}
+    'imageio_ffmpeg': 'imageio-ffmpeg', 'numba': 'numba'}
 MESSAGES = ('builtin_interfaces', 'diagnostic_msgs', 'geometry_msgs', 'lifecycle_msgs',
             'rcl_interfaces', 'rosgraph_msgs', 'sensor_msgs', 'std_msgs', 'std_srvs',
             'trajectory_msgs', 'visualization_msgs')
@@ -169,7 +169,7 @@ def ros(messages: Sequence[str] = MESSAGES) -> Iterator[Finding]:
     if missing:
         yield Finding('messages', FAIL, f'{", ".join(missing)} not found',
                       'install them: rosdep install --from-paths . or '
-                      "pip install 'wm_ros[ros]'")
+                      "pip install '.[ros]'")
         return
     yield Finding('messages', OK, f'{len(messages)} packages')
     yield _domain()

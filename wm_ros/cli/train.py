@@ -77,6 +77,7 @@ def run(arguments) -> int:
     recipe = get_recipe(arguments.task, not arguments.no_demonstrations, arguments.debug_run)
     planner = {name: value for name, value in parameters(Request(arguments.task, 1))[MPC].items()
                if name.startswith(('planner.', 'objective.'))}
+    planner['planner.dt'] = robot.dt
     if arguments.no_demonstrations:
         planner.update(ALONE_PLANNER)
     output = arguments.output or f'{robot.name}_{arguments.task}'

@@ -27,6 +27,10 @@ class Joint:
     effort: Optional[float] = None
 
 
+class MissingPackage(WmRosError):
+    """A URDF is in a package that this Python does not have; another one may."""
+
+
 def resolve(reference: str, relative_to: Optional[Path] = None) -> Path:
     """
     Return the file that a URDF reference names.
@@ -38,7 +42,8 @@ def resolve(reference: str, relative_to: Optional[Path] = None) -> Path:
     if scheme == 'pybullet_data':
         spec = find_spec('pybullet_data')
         if spec is None:
-            raise WmRosError(f'{reference}: pybullet is not installed (pip install pybullet)')
+            raise MissingPackage(f'{reference}: pybullet is not installed '
+                                 '(pip install pybullet)')
         path = Path(spec.origin).parent / rest
     elif scheme == 'package':
         package, _, inside = rest.partition('/')
@@ -46,7 +51,7 @@ def resolve(reference: str, relative_to: Optional[Path] = None) -> Path:
             from ament_index_python.packages import get_package_share_directory
             path = Path(get_package_share_directory(package)) / inside
         except (ImportError, LookupError) as error:
-            raise WmRosError(f'{reference}: package {package!r} not found') from error
+            raise MissingPackage(f'{reference}: package {package!r} not found') from error
     else:
         path = Path(rest)
         if relative_to is not None and not path.is_absolute():

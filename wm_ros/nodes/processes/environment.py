@@ -37,7 +37,7 @@ def prepare() -> None:
     if find_spec('rclpy') is None:
         raise RosNotInstalled(
             "rclpy is not installed: source your ROS distribution's setup file, or install "
-            "the wheels with: pip install 'wm_ros[ros]'")
+            "the wheels with, in this folder: pip install '.[ros]'")
     if _libraries_out_of_reach(os.environ):
         raise ImportError(
             f'{_GUARD} was inherited from another virtual environment, so the libraries of '

@@ -15,6 +15,7 @@ from wm_ros.nodes.processes.child import DIE_WITH_PARENT
 from wm_ros.nodes.processes.lock import GraphLock
 from wm_ros.param_table import SENSOR
 from wm_ros.robot.robot import load_robot
+from wm_ros.robot.urdf import MissingPackage
 from wm_ros.types import WmRosError
 
 PACKAGE = 'wm_ros'
@@ -56,7 +57,7 @@ def actions(kind: str, values: dict) -> List[Node]:
         use_mock_hardware=bool(_flag(values, 'use_mock_hardware')))
     entries = graph(kind, options)
     told = next(entry.parameters for entry in entries if entry.name == SENSOR)
-    robot = load_robot(told['robot'])
+    robot = _robot(told['robot'], needed=_flag(values, 'rviz'))
     _check_log_level(values['log_level'])
     namespace = values['namespace'].strip('/')
     if _flag(values, 'single_process'):
@@ -78,6 +79,16 @@ def _set_up(context, kind):
     lock.require()
     lock.release()      # for the lifecycle manager, which holds it from now on
     return found
+
+
+def _robot(name, needed):
+    """Return the robot; None where only the nodes' own Python, a venv's, can find its URDF."""
+    try:
+        return load_robot(name)
+    except MissingPackage:
+        if needed:
+            raise
+        return None
 
 
 def _node_of(entry: NodeEntry, namespace: str, values):
@@ -126,7 +137,9 @@ def _require(package):
 
 
 def _rviz(namespace, robot, use_sim_time):
-    description_of_robot = robot.urdf.read_text(encoding='utf-8')
+    # Meshes beside the URDF, which is in no ROS package that RViz could ask.
+    description_of_robot = robot.urdf.read_text(encoding='utf-8').replace(
+        'package://meshes', f'file://{robot.urdf.parent}/meshes')
     return [
         Node(package='robot_state_publisher', executable='robot_state_publisher',
              namespace=namespace or None, output='screen', parameters=[{
