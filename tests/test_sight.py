@@ -1,8 +1,8 @@
 """Objects found by eyes instead of object poses: rough places become beliefs."""
 
+from model_testing import BLOCK, make_model, observe_at
 import numpy as np
 import pytest
-from model_testing import BLOCK, make_model, observe_at
 import torch
 from wm_ros.sensing import squared
 from wm_ros.tasks import get_task
