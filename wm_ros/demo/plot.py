@@ -66,7 +66,7 @@ def draw(episodes: Sequence[LiveEpisode], robot, path: Path):
         _draw_paths(above, own[0], kinematics, robot.dt)
         _draw_errors(off, own, kinematics, robot.dt)
     figure.tight_layout()
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=110, bbox_inches='tight')
     pyplot.close(figure)
 
 
@@ -86,9 +86,11 @@ def _draw_paths(axes, episode, kinematics, dt):
                   label=f'{_words(subject)}, real')
     axes.plot(episode.goal[1], episode.goal[0], '*', markersize=15, color='black', label='goal')
     axes.set(title=f'{episode.task}, seed {episode.seed}, from above', xlabel='y [m]',
-             ylabel='x [m]', aspect='equal')
+             ylabel='x [m]')
+    axes.set_aspect('equal', adjustable='datalim')
     axes.invert_xaxis()     # as seen from behind the robot
-    axes.legend(fontsize=8)
+    # Beside the paths: there is no corner that none of them may cross.
+    axes.legend(fontsize=8, loc='upper center', bbox_to_anchor=(0.5, -0.13), ncol=3)
     axes.grid(alpha=0.3)
 
 
