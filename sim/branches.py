@@ -7,12 +7,12 @@ A number that is seen tells the odds, as a gloss of the ground might.
 """
 
 from dataclasses import dataclass
-from typing import Dict, Tuple
+from typing import Tuple
 
 import numpy as np
 from sim.quiet import pybullet
+from sim.scene import SUBSTEP
 
-SUBSTEP = 1.0 / 240.0       # [s]
 STEP = 12                   # substeps between rows
 SEEN = 4                    # rows before the way is decided
 STEPS = 28                  # rows after the first one
@@ -57,13 +57,12 @@ class BranchWorld:
 
     def __init__(self):
         self._client = pybullet.connect(pybullet.DIRECT)
-        self._bodies: Dict[str, int] = {}
         b, c = pybullet, self._client
         b.setGravity(0, 0, -9.81, physicsClientId=c)
         b.setTimeStep(SUBSTEP, physicsClientId=c)
         ground = b.createCollisionShape(b.GEOM_BOX, halfExtents=(5, 5, 0.5), physicsClientId=c)
-        self._ground = b.createMultiBody(0, ground, basePosition=(0, 0, -0.5), physicsClientId=c)
-        b.changeDynamics(self._ground, -1, lateralFriction=1.0, physicsClientId=c)
+        body = b.createMultiBody(0, ground, basePosition=(0, 0, -0.5), physicsClientId=c)
+        b.changeDynamics(body, -1, lateralFriction=1.0, physicsClientId=c)
 
     def close(self):
         """End the physics."""

@@ -44,8 +44,10 @@ class SafetyGate:
         self._emergency = False
         self._latched = ''              # why, '' when free
         self._begun = False             # there is a command to go on from
-        self._begin_wanted = True       # go on from the measured position instead
-        self._since: Optional[float] = -math.inf    # [s], measured then or later; None: now
+        # Go on from the position measured then or later [s]; None: from the next step on.  Set
+        # in this order, as the wish is seen from another thread.
+        self._since: Optional[float] = -math.inf
+        self._begin_wanted = True
         self._silent = False
         self._guided = False            # the command follows an arm that somebody moves
         self._lost = False              # the arm is too far from its command
@@ -118,13 +120,13 @@ class SafetyGate:
         """
         self._plans.clear()
         self._measured.clear()
-        self._begun, self._begin_wanted, self._since = False, True, -math.inf
+        self._begun, self._since, self._begin_wanted = False, -math.inf, True
 
     def pause(self, flag: bool):
         """Brake and stand (True), or go on from where the arm then is (False)."""
         with self._lock:
             if self._paused and not flag and self._silent:
-                self._begin_wanted, self._since = True, None
+                self._since, self._begin_wanted = None, True
             self._paused = flag
 
     def emergency_stop(self):
@@ -145,7 +147,7 @@ class SafetyGate:
                 return not (self._emergency or self._latched or self._lost)
             self._paused |= self._emergency
             self._emergency, self._latched, self._lost = False, '', False
-            self._begin_wanted, self._since = True, None
+            self._since, self._begin_wanted = None, True
             return True
 
     def reconfigure(self, settings: GateSettings):
@@ -201,11 +203,9 @@ class SafetyGate:
         if figures['input_age'] > settings.input_timeout:
             return Code.STALE_INPUT, f'joint states are {figures["input_age"]:.3f} s old'
         if self._begin_wanted:
-            # What was measured before says where the arm was, not where it has been led since.
-            self._since = now if self._since is None else self._since
-            if self._measured.stamp < self._since:
-                return Code.WAITING, 'no joint state yet since it was to go on'
             self._begin(now)
+            if self._begin_wanted:
+                return Code.WAITING, 'no joint state yet since it was to go on'
             plan = self._plans.at(now + settings.period)
             age = figures['plan_age'] = self._plans.age(now)
             figures['tracking_error'] = self._tracking_error()
@@ -226,9 +226,11 @@ class SafetyGate:
 
     def _begin(self, now):
         """Go on, at rest, from where the arm is measured, if that is known."""
-        if self._measured.age(now) > self.settings.input_timeout:
-            return
+        # What was measured before says where the arm was, not where it has been led since.
+        self._since = now if self._since is None else self._since
         measured = self._measured
+        if measured.age(now) > self.settings.input_timeout or measured.stamp < self._since:
+            return
         self._motion.begin(
             measured.positions,
             self._motion.gripper if measured.gripper is None else measured.gripper)
