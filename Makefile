@@ -43,8 +43,8 @@ $(STAMP): setup.py pyproject.toml constraints.txt
 		-e '.[$(EXTRAS)]'
 	touch $@
 
-demo: $(STAMP) ## watch an arm plan in its imagination (DEMO_ARGS="--help" lists options)
-	$(BIN)/wm_ros demo $(DEMO_ARGS)
+demo: $(STAMP) ## watch an arm plan in its imagination (SENSORS=camera; DEMO_ARGS="--help")
+	$(BIN)/wm_ros demo $(if $(SENSORS),--sensors $(SENSORS)) $(DEMO_ARGS)
 
 test: $(STAMP) ## run all tests (TEST_JOBS processes)
 	$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadgroup $(PYTEST_ARGS)

@@ -57,6 +57,32 @@ def test_observation_round_trip(rng):
     assert dict(found.valid) == {'joint_positions': True, 'wrench': False, 'image': False}
 
 
+@pytest.mark.parametrize('shape', [(8, 8, 3), (5, 7, 3), (1, 1, 3)])
+def test_an_observation_carries_its_image(rng, shape):
+    image = rng.integers(256, size=shape, dtype=np.uint8)
+    observation = make_observation(rng, image=image)
+    msg = over_the_wire(convert.observation_to_msg(observation, FRAME))
+    found = convert.observation_from_msg(msg)
+    np.testing.assert_array_equal(found.image, image)
+    assert found.image.dtype == np.uint8 and found.valid['image']
+    np.testing.assert_array_equal(found.object_poses, observation.object_poses)
+    msg.fields[-1].count += 8
+    with pytest.raises(convert.ConvertError, match='image'):
+        convert.observation_from_msg(msg)
+
+
+def test_an_image_of_broken_rows_is_refused(rng):
+    image = rng.integers(256, size=(4, 4, 3), dtype=np.uint8)
+    msg = convert.observation_to_msg(make_observation(rng, image=image), FRAME)
+    rows = next(field for field in msg.fields if field.name == 'image_rows')
+    for value in (0.0, 5.0, 2.5):
+        data = bytearray(msg.data)
+        data[rows.offset:rows.offset + 8] = np.float64(value).tobytes()
+        msg.data = bytes(data)
+        with pytest.raises(convert.ConvertError, match='48 bytes'):
+            convert.observation_from_msg(msg)
+
+
 def test_observation_with_nothing_but_joints(rng):
     observation = Observation(T0, rng.normal(size=N), rng.normal(size=N))
     found = convert.observation_from_msg(over_the_wire(

@@ -76,6 +76,15 @@ def test_task_of_a_user_file_chooses_the_overlay(tmp_path):
     assert parameters(task='reach', params_files=(file,))[MPC]['task'] == 'reach'
 
 
+def test_other_sensors_than_the_usual_ones():
+    found = parameters(task='push', sensors='camera')
+    assert found[SENSOR]['use_camera'] and not found[SENSOR]['use_object_poses']
+    assert found[MODEL]['eyes'] and found[ROBOT]['camera.rate'] >= 20.0
+    assert not parameters(task='push').get(SENSOR, {}).get('use_camera')
+    with pytest.raises(ParameterError, match="unknown sensors 'nose': expected one of camera"):
+        graph('sim', GraphOptions(sensors='nose'))
+
+
 def test_later_wins_however_general(tmp_path):
     """A wildcard of the user's file beats a node's section of the shipped one."""
     file = write(tmp_path, '/**:\n  ros__parameters:\n    planner.rate: 33.0\n')

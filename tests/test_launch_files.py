@@ -20,7 +20,7 @@ except ModuleNotFoundError:
     HAS_LAUNCH = False
 needs_launch = pytest.mark.skipif(not HAS_LAUNCH, reason='the official launch is not installed')
 NAMES = {'namespace', 'use_sim_time', 'params_file', 'autostart', 'log_level', 'robot', 'task',
-         'checkpoint', 'use_mock_hardware', 'rviz', 'single_process'}
+         'checkpoint', 'sensors', 'use_mock_hardware', 'rviz', 'single_process'}
 
 
 def tree_of(path):

@@ -3,8 +3,9 @@ The graph: one table of nodes that the launch files and ``wm_ros up`` both read.
 
 ``graph(kind, ...)`` returns what to start, in the order of starting, with every parameter
 already merged and checked: ``config/params.yaml``, then ``config/tasks/<task>.yaml``, then
-what the kind of graph asks for, the user's files, the arguments, single settings.  A later
-one wins, however general its section is.
+``config/sensors/<sensors>.yaml`` where others than the usual ones are asked for, then what the
+kind of graph asks for, the user's files, the arguments, single settings.  A later one wins,
+however general its section is.
 """
 
 from dataclasses import dataclass
@@ -95,6 +96,7 @@ class GraphOptions:
     task: str = ''
     robot: str = ''
     checkpoint: str = ''
+    sensors: str = ''                       # such as camera
     params_files: Tuple[str, ...] = ()
     settings: Tuple[str, ...] = ()          # '[node:]name:=value'
     remaps: Tuple[str, ...] = ()            # 'from:=to'
@@ -133,7 +135,7 @@ def _layers(kind, options):
     nodes = [program.executable for program in PROGRAMS]
     task = options.task or task_in(options.settings, options.params_files, nodes)
     get_task(task)
-    shipped, given = files_of(task, options.params_files, nodes)
+    shipped, given = files_of(task, options.sensors, options.params_files, nodes)
     layers = Layers(nodes)
     for file in shipped:
         layers.add_file(file)

@@ -71,14 +71,28 @@ class Layers:
                                  + (f'; did you mean {close[0]!r}?' if close else ''))
 
 
-def files_of(task: str, files: Sequence[str], nodes: Sequence[str]):
-    """Return (shipped files, the user's files) for a task, in the order of reading."""
+def files_of(task: str, sensors: str, files: Sequence[str], nodes: Sequence[str]):
+    """
+    Return (shipped files, the user's files) for a task, in the order of reading.
+
+    ``sensors`` '' means the usual ones; raises ParameterError for unknown ones.
+    """
     for file in files:
         _check_sections(file, nodes)
     config = paths.config_dir()
     overlay = config / 'tasks' / f'{task}.yaml'
     shipped = [config / 'params.yaml'] + ([overlay] if overlay.is_file() else [])
+    if sensors:
+        shipped.append(_sensors_file(config / 'sensors', sensors))
     return shipped, [Path(file) for file in files]
+
+
+def _sensors_file(folder, sensors):
+    known = {file.stem: file for file in folder.glob('*.yaml')}
+    if sensors not in known:
+        raise ParameterError(f'unknown sensors {sensors!r}: expected one of '
+                             f'{", ".join(sorted(known))}')
+    return known[sensors]
 
 
 def task_in(settings: Sequence[str], files: Sequence[str], nodes: Sequence[str]) -> str:

@@ -16,6 +16,8 @@ _COMMON = (
               _ALL),
     ParamSpec('checkpoint', 'string', '', 'Path of the world model; empty: the one shipped '
               'for the task.', (MODEL, MPC)),
+    ParamSpec('eyes', 'string', '', 'Path of eyes that find the objects in images where there '
+              'are no object poses, or the name of shipped ones; empty: none.', (MODEL,)),
     ParamSpec('device', 'string', 'cpu', 'torch device, such as cpu or cuda.', (MODEL, MPC)),
     ParamSpec('start_paused', 'bool', False, 'Begin paused when activated.', (MPC, SAFETY)),
 )
@@ -51,6 +53,9 @@ _SENSOR_NODE = (
     ParamSpec('image_timeout', 'double', 0.5, 'Older images are invalid.', (SENSOR,),
               's', 0.005, 10, dynamic=True),
     ParamSpec('use_camera', 'bool', False, 'Subscribe to the camera.', (SENSOR,)),
+    ParamSpec('image_size', 'int', 0, 'Edge of the square images that observations carry; 0: '
+              'none.', (SENSOR,), 'px', 0, 256),
+    ParamSpec('use_object_poses', 'bool', True, 'Subscribe to object_poses.', (SENSOR,)),
     ParamSpec('use_wrench', 'bool', False, 'Subscribe to the wrench.', (SENSOR,)),
 )
 

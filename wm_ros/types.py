@@ -79,6 +79,7 @@ class Belief(_Frozen):
     gripper_width: float = 0.0  # [m] measured
     commanded_gripper: float = 0.0      # [m]
     unseen: float = 0.0         # [s] since the objects were last seen; 0 without objects
+    uncertainty: float = 0.0    # [m] standard deviation of the objects' places, at most
     checkpoint: str = ''        # hash of the checkpoint that made it
 
 

@@ -36,6 +36,8 @@ def add_parser(subparsers):
                         help='where the files go (default: %(default)s)')
     parser.add_argument('--record', type=int, default=3, metavar='N',
                         help='episodes of each task in the video (default: %(default)s)')
+    parser.add_argument('--sensors', default='',
+                        help='camera: objects are found in its image (default: object_poses)')
     parser.add_argument('--no-video', action='store_true', help='play only')
     parser.add_argument('--set', action='append', default=[], metavar='[NODE:]NAME:=VALUE',
                         help='one parameter of the graph; repeatable')
@@ -64,7 +66,7 @@ def run(arguments) -> int:
     with Show(console).running() as show:
         for task in tasks:
             for row, episode in play(task, seeds, recorded, log, show.say,
-                                     tuple(arguments.set)):
+                                     tuple(arguments.set), arguments.sensors):
                 rows.append(row)
                 show.add(row)
                 episodes += [episode] if episode is not None else []

@@ -33,6 +33,8 @@ def add_parser(subparsers):
                         help='mppi, prior, dither or random (default: as the parameters say)')
     parser.add_argument('--checkpoint', default='', help='default: the one shipped for the task')
     parser.add_argument('--robot', default='', help='a name in config/robots, or a robot file')
+    parser.add_argument('--sensors', default='',
+                        help='camera: objects are found in its image (default: object_poses)')
     parser.add_argument('--params-file', action='append', default=[], metavar='FILE',
                         help='ROS parameter file; a later one wins')
     parser.add_argument('--set', action='append', default=[], metavar='NAME:=VALUE',
@@ -53,8 +55,8 @@ def run(arguments) -> int:
     request = Request(
         task=arguments.task, episodes=arguments.episodes, seed=arguments.seed,
         planner=arguments.planner, checkpoint=arguments.checkpoint, robot=arguments.robot,
-        params_files=tuple(arguments.params_file), settings=tuple(arguments.set),
-        jobs=arguments.jobs)
+        sensors=arguments.sensors, params_files=tuple(arguments.params_file),
+        settings=tuple(arguments.set), jobs=arguments.jobs)
     evaluation = Evaluation(request)        # complains before anything starts
     if arguments.ros:
         from wm_ros.evaluation.live import report

@@ -50,7 +50,8 @@ class Row:
 
 def play(task: str, seeds: Sequence[int], recorded: int, log_path: Path,
          say: Callable[[str], None] = lambda text: None,
-         settings: Tuple[str, ...] = ()) -> Iterator[Tuple[Row, Optional[LiveEpisode]]]:
+         settings: Tuple[str, ...] = (), sensors: str = ''
+         ) -> Iterator[Tuple[Row, Optional[LiveEpisode]]]:
     """
     Yield the episodes of ``seeds`` as they end, with the first ``recorded`` of them in full.
 
@@ -59,7 +60,8 @@ def play(task: str, seeds: Sequence[int], recorded: int, log_path: Path,
     """
     with open(log_path, 'a', encoding='utf-8') as log:
         say(f'bringing up the graph for {task}')
-        with LiveGraph(GraphOptions(task=task, settings=settings), log=log) as client:
+        with LiveGraph(GraphOptions(task=task, sensors=sensors, settings=settings),
+                       log=log) as client:
             client.record(recorded > 0)
             for i, seed in enumerate(seeds):
                 say(f'{task}: episode {i + 1} of {len(seeds)}')

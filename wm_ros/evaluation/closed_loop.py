@@ -12,14 +12,16 @@ from functools import partial
 from typing import Any, Deque, List, Mapping, Optional, Tuple
 
 import numpy as np
+from sim.camera import Camera
 from sim.engines import make_scene
 from sim.scene import SUBSTEP
 from sim.world import Schedule
-from wm_ros.param_table import MPC, SAFETY, SENSOR
+from wm_ros.param_table import MPC, ROBOT, SAFETY, SENSOR
 from wm_ros.planning import Mpc, PlannerSettings
 from wm_ros.robot.limits import JointLimits
 from wm_ros.robot.robot import Robot
 from wm_ros.safety import GateSettings, Measured, SafetyGate
+from wm_ros.sensing import squared
 from wm_ros.sensing.buffer import StampedBuffer
 from wm_ros.tasks import get_task
 from wm_ros.types import Belief, NoValidPlan, Observation, Plan, WmRosError
@@ -89,6 +91,14 @@ class ClosedLoop:
         self._observing, self._gating = (Schedule(rate) for rate in rates)
         self._planning = Schedule(self.settings.rate)       # at observations, as live
         self._lag = round(self.settings.action_delay / SUBSTEP)
+        self._blind = not params[SENSOR]['use_object_poses']
+        self._camera, self._looking = None, Schedule(0.0)
+        if params[SENSOR]['use_camera'] and params[SENSOR]['image_size']:
+            camera = params[ROBOT]
+            self._camera = Camera(robot, self.scene.task.boxes, camera['camera.width'],
+                                  camera['camera.height'])
+            self._looking = Schedule(camera['camera.rate'])
+        self._image_size = params[SENSOR]['image_size']
 
     def run(self, seed: int, watch=None) -> Result:
         """Return the result of the episode ``seed``; ``watch(scene, belief, plan)`` sees all."""
@@ -98,7 +108,7 @@ class ClosedLoop:
         gate = SafetyGate(self._limits, self._gate_settings,
                           (self.robot.gripper_min, self.robot.gripper_max))
         gate.reset(scene.arm.joint_positions, scene.arm.gripper_width)
-        for schedule in (self._observing, self._planning, self._gating):
+        for schedule in (self._observing, self._planning, self._gating, self._looking):
             schedule.restart(0)
         while not scene.done:
             now = scene.substeps
@@ -141,7 +151,16 @@ class ClosedLoop:
         return Observation(
             stamp=self.scene.time, joint_positions=arm.joint_positions,
             joint_velocities=arm.joint_velocities, joint_efforts=arm.joint_efforts,
-            gripper_width=arm.gripper_width, object_poses=self.scene.object_poses, **command)
+            gripper_width=arm.gripper_width, image=self._look(),
+            object_poses=None if self._blind else self.scene.object_poses, **command)
+
+    def _look(self):
+        """Return an image if one is due, at the size that observations carry."""
+        if self._camera is None or not self._looking.due(self.scene.substeps):
+            return None
+        arm = self.scene.arm
+        return squared(self._camera.render(
+            arm.joint_positions, arm.gripper_width, self.scene.object_poses).rgb, self._image_size)
 
     def _gate(self, gate, episode):
         arm = self.scene.arm
@@ -156,6 +175,8 @@ class ClosedLoop:
     def close(self):
         """End the physics."""
         self.scene.close()
+        if self._camera is not None:
+            self._camera.close()
 
 
 def gate_limits(robot: Robot, params: Mapping[str, Any]) -> JointLimits:

@@ -39,7 +39,7 @@ def report(evaluation: Evaluation, episodes: Sequence) -> dict:
         'gate_rate_hz': _said(episodes, SAFETY, 'gate_rate_hz'),
         **_wire(episodes),
         'checkpoint': evaluation.checkpoint, 'engine': 'pybullet',
-        'robot': evaluation.robot, 'ros': True,
+        'robot': evaluation.robot, 'sensors': request.sensors or 'poses', 'ros': True,
         'failed_seeds': [e.seed for e in episodes if not e.success],
         'complaints': {str(e.seed): list(e.complaints) for e in episodes if not e.success},
         'times': [round(float(t), 4) for t in times],

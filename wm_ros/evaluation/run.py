@@ -9,14 +9,15 @@ from wm_ros import seeds
 from wm_ros.evaluation.closed_loop import ClosedLoop, Result
 from wm_ros.evaluation.statistics import percentiles, wilson
 from wm_ros.graph import graph, GraphOptions
-from wm_ros.param_table import MPC, SAFETY, SENSOR, TABLE
+from wm_ros.param_table import MODEL, MPC, ROBOT, SAFETY, SENSOR, TABLE
 from wm_ros.robot.robot import load_robot
 from wm_ros.tasks import get_task
 from wm_ros.types import WmRosError
 from wm_ros.workers import spread
 from wm_ros.world_model import load_checkpoint
+from wm_ros.world_model.sight import load_looker
 
-_NODES = (SENSOR, MPC, SAFETY)
+_NODES = (ROBOT, SENSOR, MODEL, MPC, SAFETY)
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Request:
     planner: str = ''               # '' means: as the parameters say
     checkpoint: str = ''
     robot: str = ''
+    sensors: str = ''
     params_files: Tuple[str, ...] = ()
     settings: Tuple[str, ...] = ()  # 'node:name:=value'
     jobs: int = 1
@@ -56,7 +58,8 @@ class Request:
         if self.planner:
             settings += (f'{MPC}:planner.type:={self.planner}',)
         return GraphOptions(task=self.task, robot=self.robot, checkpoint=self.checkpoint,
-                            params_files=self.params_files, settings=settings)
+                            sensors=self.sensors, params_files=self.params_files,
+                            settings=settings)
 
 
 def parameters(request: Request) -> dict:
@@ -116,6 +119,7 @@ class Evaluation:
             'plan_ms_p50': float(np.nanquantile(plan_ms, 0.5)),
             'plan_ms_p99': float(np.nanquantile(plan_ms, 0.99)),
             'checkpoint': self.checkpoint, 'engine': 'pybullet', 'robot': self.robot,
+            'sensors': self.request.sensors or 'poses',
             'ros': False,
             'limited_share': sum(result.limited for result in results) / cycles,
             'held_share': sum(result.held for result in results) / cycles,
@@ -132,7 +136,8 @@ def _loop(task, params, checkpoint='') -> ClosedLoop:
     torch.set_num_threads(1)
     robot = load_robot(params[MPC]['robot'])
     model = load_checkpoint(params[MPC]['checkpoint'], robot, get_task(task),
-                            params[MPC]['device'])
+                            params[MPC]['device'], load_looker(
+                                params[MODEL]['eyes'], get_task(task), params[MODEL]['device']))
     if checkpoint and model.checkpoint != checkpoint:
         raise WmRosError(f'the checkpoint has changed since the evaluation began: got '
                          f'{model.checkpoint}, expected {checkpoint}; evaluate again')

@@ -19,6 +19,8 @@ def add_graph_arguments(parser: argparse.ArgumentParser):
                         help='a name in config/robots, or the path of such a file')
     parser.add_argument('--checkpoint', default='', metavar='PATH',
                         help='world model (default: the one shipped for robot and task)')
+    parser.add_argument('--sensors', default='', metavar='NAME',
+                        help='camera: objects are found in its image (default: object_poses)')
     parser.add_argument('--namespace', default='', metavar='NS',
                         help='namespace of all nodes and relative topics')
     parser.add_argument('--params-file', action='append', default=[], metavar='FILE',
@@ -41,8 +43,9 @@ def graph_options(arguments: argparse.Namespace) -> GraphOptions:
     """Return what the parsed command line asks for."""
     return GraphOptions(
         task=arguments.task, robot=arguments.robot, checkpoint=arguments.checkpoint,
-        params_files=tuple(arguments.params_file), settings=tuple(arguments.set),
-        remaps=tuple(arguments.remap), use_sim_time=arguments.use_sim_time,
+        sensors=arguments.sensors, params_files=tuple(arguments.params_file),
+        settings=tuple(arguments.set), remaps=tuple(arguments.remap),
+        use_sim_time=arguments.use_sim_time,
         use_mock_hardware=arguments.use_mock_hardware, autostart=arguments.autostart)
 
 
@@ -51,7 +54,8 @@ def graph_command_line(kind: str, options: GraphOptions, namespace: str = '',
     """Return the command line that says the same as ``options``."""
     line = [kind]
     for flag, value in (('--task', options.task), ('--robot', options.robot),
-                        ('--checkpoint', options.checkpoint), ('--namespace', namespace),
+                        ('--checkpoint', options.checkpoint), ('--sensors', options.sensors),
+                        ('--namespace', namespace),
                         ('--log-level', log_level)):
         if value:
             line += [flag, value]

@@ -1,6 +1,7 @@
 """Sensor node: what the robot says -> observations."""
 
 from collections import deque
+from dataclasses import replace
 import sys
 from time import monotonic
 
@@ -9,7 +10,7 @@ from wm_ros.nodes.base import ManagedNode
 from wm_ros.nodes.loop import Pace
 from wm_ros.nodes.meters import RateMeter
 from wm_ros.nodes.qos import RELIABLE
-from wm_ros.sensing import ObservationBuilder, SensingSettings, StaleInput
+from wm_ros.sensing import ObservationBuilder, SensingSettings, squared, StaleInput
 from wm_ros.types import Code, WmRosError
 
 
@@ -29,7 +30,7 @@ class SensorNode(ManagedNode):
         self._listen(convert.JointState, 'joint_states', self._on_joint_state)
         self._commands = deque(maxlen=4)
         self._listen(convert.JointState, 'safety_node/command', self._commands.append)
-        if self.task.object_names:
+        if self.task.object_names and self.values['use_object_poses']:
             self._listen(convert.PoseArray, 'object_poses', self._on_poses)
         if self.values['use_wrench']:
             self._listen(convert.WrenchStamped, 'wrench', self._on_wrench)
@@ -42,6 +43,7 @@ class SensorNode(ManagedNode):
     def activate(self):
         """Begin with the next joint state."""
         self._pace = Pace(self.values['observation_rate'])
+        self._pictured = None       # stamp [s] of the last image that was sent on
 
     def apply(self, values):
         """Use other timeouts."""
@@ -91,10 +93,20 @@ class SensorNode(ManagedNode):
         except StaleInput as error:
             self.report(Code.STALE_INPUT, str(error))
             return
-        self._publisher.publish(convert.observation_to_msg(observation, self.base_frame))
+        self._publisher.publish(convert.observation_to_msg(
+            self._with_image(observation), self.base_frame))
         self._sent.tick(monotonic())
         self._ages = observation.ages
         self.report(Code.OK)
+
+    def _with_image(self, observation):
+        """Return ``observation`` with its image at the size that is wanted, if it is a new one."""
+        size, image = self.values['image_size'], observation.image
+        taken = observation.stamp - observation.ages.get('image', 0.0)
+        if not size or image is None or taken == self._pictured:
+            return replace(observation, image=None)
+        self._pictured = taken
+        return replace(observation, image=squared(image, size))
 
     def _take_command(self, stamp):
         """Give the command nearest to ``stamp`` [s] to the builder, which asks no other."""

@@ -10,6 +10,7 @@ from wm_ros.nodes.meters import LatencyMeter, RateMeter
 from wm_ros.nodes.qos import RELIABLE
 from wm_ros.types import Code
 from wm_ros.world_model import load_checkpoint
+from wm_ros.world_model.sight import load_looker
 
 
 class WorldModelNode(ManagedNode):
@@ -22,7 +23,9 @@ class WorldModelNode(ManagedNode):
         # A second thread would spin at barriers while the arm's other nodes need the core.
         torch.set_num_threads(1)
         self._model = load_checkpoint(self.values['checkpoint'], robot=self.robot,
-                                      task=self.task, device=self.values['device'])
+                                      task=self.task, device=self.values['device'],
+                                      eyes=load_looker(self.values['eyes'], self.task,
+                                                       self.values['device']))
         self._belief = None
         self._rate, self._times = RateMeter(), LatencyMeter()
         self._publisher = self.add_publisher(convert.PointCloud2, '~/belief', RELIABLE)
@@ -50,6 +53,7 @@ class WorldModelNode(ManagedNode):
         figures = {'rate_hz': self._rate.rate(monotonic()), 'refused': self.refused}
         if self._belief is not None:
             figures['surprise'] = self._belief.surprise
+            figures['uncertainty_mm'] = 1e3 * self._belief.uncertainty
         for share in (50, 99) if self._times.count else ():
             figures[f'observe_ms_p{share}'] = 1e3 * self._times.percentile(share)
         return figures

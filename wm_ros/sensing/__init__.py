@@ -2,6 +2,7 @@
 
 from wm_ros.sensing.builder import ObservationBuilder
 from wm_ros.sensing.checks import SensingError, StaleInput
+from wm_ros.sensing.pictures import squared
 from wm_ros.sensing.settings import SensingSettings
 
-__all__ = ['ObservationBuilder', 'SensingError', 'SensingSettings', 'StaleInput']
+__all__ = ['ObservationBuilder', 'SensingError', 'SensingSettings', 'StaleInput', 'squared']

@@ -65,13 +65,13 @@ def find_checkpoint(reference: str, robot: Robot, task: TaskSpec) -> Path:
 
 
 def load_checkpoint(reference: str, robot: Robot, task: TaskSpec,
-                    device: str = 'cpu') -> WorldModel:
+                    device: str = 'cpu', eyes=None) -> WorldModel:
     """
     Return the world model of a checkpoint; ``reference`` '' means the shipped one.
 
-    Raises CheckpointError, in one line, for files that are missing, damaged, of another
-    format, robot or task, or hold weights that are not finite; ParameterError for a device
-    that is not there.
+    ``eyes`` (``sight.load_looker``) find objects in images.  Raises CheckpointError, in one
+    line, for files that are missing, damaged, of another format, robot or task, or hold weights
+    that are not finite; ParameterError for a device that is not there.
     """
     check_device(device)
     path = find_checkpoint(reference, robot, task)
@@ -92,7 +92,7 @@ def load_checkpoint(reference: str, robot: Robot, task: TaskSpec,
         raise CheckpointError(f'checkpoint {path}: does not fit its configuration '
                               f'({shown(error, str)})') from error
     return WorldModel(dynamics, robot, task, digest[:12], device, meta['expected_innovation'],
-                      compiled=True)
+                      compiled=True, eyes=eyes)
 
 
 def check_device(device: str):

@@ -169,18 +169,21 @@ class Dynamics(nn.Module):
         contact, members = self.residuals(state, latent, following)
         after = self.apply_residual(state, following, members.mean(0))
         latent = self.transition(torch.cat([contact, latent, action], -1))
+        return after, latent, self._spread(members)
+
+    def _spread(self, members):
+        """Return by how much the members [E, B, O] differ [B] m, in places of objects."""
         if self.layout.objects:
             places = members[..., 6:].unflatten(-1, (-1, 8))[..., :3]
         else:
             places = members[..., None, :3]
-        spread = places.var(0, correction=0).sum(-1).sqrt().sum(-1)
-        return after, latent, spread
+        return places.var(0, correction=0).sum(-1).sqrt().sum(-1)
 
     def partial_step(self, state, latent, setpoint, share):
         """
-        Return the state and latent after ``share`` [..., 1] of a step that ends at ``setpoint``.
+        Return state, latent and disagreement after a ``share`` [B, 1] of a step to ``setpoint``.
 
-        ``setpoint`` [..., 8] is position, yaw and their rates, as layout.setpoint_pose and
+        ``setpoint`` [B, 8] is position, yaw and their rates, as layout.setpoint_pose and
         .setpoint_twist.  The networks know whole steps only: the setpoint's change of
         velocity is extended to a whole step, and that share of the step's effect is taken.
         """
@@ -195,7 +198,8 @@ class Dynamics(nn.Module):
                                 (0, len(ACTION_NAMES) - 4))
         reached = self.transition(torch.cat([contact, latent, action], -1))
         after = self.with_setpoint(torch.lerp(state, whole, share), pose, twist)
-        return after, torch.lerp(latent, reached, share)
+        spread = share[..., 0] * self._spread(members)
+        return after, torch.lerp(latent, reached, share), spread
 
     def reward(self, state, latent, goal):
         """Return the reward [...] of being in ``state``."""

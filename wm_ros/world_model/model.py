@@ -1,7 +1,7 @@
 """The world model as the graph uses it: observe, propagate, imagine."""
 
 from dataclasses import dataclass
-from typing import Optional
+from typing import NamedTuple, Optional
 
 import numpy as np
 import torch
@@ -12,7 +12,20 @@ from wm_ros.types import Belief, Observation
 from wm_ros.world_model.compilation import compile_dynamics
 from wm_ros.world_model.dynamics import Dynamics
 from wm_ros.world_model.rollout import Dream, Rollout
-from wm_ros.world_model.state import StateEstimator
+from wm_ros.world_model.state import Sight, StateEstimator
+
+
+_MEMORY = 0.5           # [s] after which a belief says nothing of what is seen
+_UNKNOWN = 1.0          # [m], standard deviation of an object's place before it was seen
+_DRIFT = 0.0005         # [m] by which an object may have moved unforeseen between observations
+
+
+class Expected(NamedTuple):
+    """What a belief makes expect: state [X], latent [1, D], doubt [m] about objects."""
+
+    state: np.ndarray
+    latent: torch.Tensor
+    doubt: float
 
 
 @dataclass(frozen=True)
@@ -29,15 +42,15 @@ class WorldModel:
 
     Keeps no state between calls, so that one instance serves many streams; its kinematics
     hold buffers, so use one instance per thread.  ``compiled`` takes half a second once and
-    makes everything faster from then on.
+    makes everything faster from then on.  ``eyes`` (a ``sight.Looker``) find objects in images.
     """
 
     def __init__(self, dynamics: Dynamics, robot: Robot, task: TaskSpec, checkpoint: str = '',
                  device: str = 'cpu', expected_innovation: float = 0.002,
-                 compiled: bool = False):
+                 compiled: bool = False, eyes=None):
         self.dynamics = dynamics.to(device).eval().requires_grad_(False)
         self.robot, self.task = robot, task
-        self.checkpoint, self.device = checkpoint, device
+        self.checkpoint, self.device, self.eyes = checkpoint, device, eyes
         self.layout = dynamics.layout
         self.expected_innovation = expected_innovation
         self._estimator = StateEstimator(robot, task)
@@ -49,18 +62,31 @@ class WorldModel:
         """
         Return the belief at ``observation``, given the one before it (or None).
 
-        Raises WmRosError when a modality that the task needs has never been seen.
+        Where there are no object poses, ``eyes`` look for the objects in the image; where
+        neither is there, they are believed to move as the model expects.  Raises WmRosError
+        when a modality that the task needs has never been seen.
         """
+        elapsed = 0.0 if previous is None else observation.stamp - previous.stamp
+        expected = None
+        if previous is not None and 0.0 <= elapsed < _MEMORY:
+            expected = self._expect(previous, observation, elapsed)
+        seen = self._look(observation, expected, elapsed)
+        spread = self._spread_before(previous, expected)
+        sight = None
+        if seen is not None:
+            gains = spread ** 2 / (spread ** 2 + seen.spread ** 2)
+            sight = Sight(seen.places, gains)
+            spread = np.sqrt(1.0 - gains) * spread
+        elif observation.object_poses is not None:
+            spread = np.zeros_like(spread)
         old, stamp = (None, 0.0) if previous is None else (previous.state, previous.stamp)
         unseen = 0.0 if previous is None else previous.unseen
-        state = self._estimator.update(old, stamp, observation, unseen)
-        elapsed = 0.0 if previous is None else observation.stamp - previous.stamp
-        fresh = previous is None or not 0.0 <= elapsed < 0.5
+        state = self._estimator.update(
+            old, stamp, observation, unseen,
+            None if expected is None else expected.state, sight)
         now = self._tensor(state)[None]
-        if fresh:
-            latent, surprise = self.dynamics.initial_latent(now), 0.0
-        else:
-            latent, surprise = self._predict(previous, state, elapsed)
+        latent = self.dynamics.initial_latent(now) if expected is None else expected.latent
+        blind = self.layout.objects and observation.object_poses is None and seen is None
         commanded = observation.commanded_positions
         return Belief(
             stamp=observation.stamp, state=state,
@@ -72,32 +98,53 @@ class WorldModel:
             gripper_width=observation.gripper_width,
             commanded_gripper=observation.gripper_width
             if observation.commanded_gripper is None else observation.commanded_gripper,
-            surprise=surprise, unseen=self._unseen(observation, previous, elapsed),
-            checkpoint=self.checkpoint)
+            surprise=0.0 if expected is None else self._surprise(expected, state, seen),
+            unseen=unseen + max(0.0, elapsed) if blind else 0.0,
+            uncertainty=float(spread.max(initial=0.0)), checkpoint=self.checkpoint)
 
-    def _unseen(self, observation, previous, elapsed) -> float:
-        """Return for how long [s] the objects are only believed to be where they were."""
-        if not self.layout.objects or observation.object_poses is not None:
-            return 0.0
-        return 0.0 if previous is None else previous.unseen + max(0.0, elapsed)
-
-    def _predict(self, previous, state, elapsed):
-        """Return the predicted latent [1, D] and how surprising ``state`` [X] is."""
+    def _expect(self, previous, observation, elapsed) -> 'Expected':
+        """Return what is expected at ``observation``, whose commands are known."""
         layout, before = self.layout, previous.state
         pose, twist = layout.setpoint_pose, layout.setpoint_twist
+        robot = self._estimator.robot_part(observation)
 
         def between(moment):
             if elapsed <= 0.0:
-                return Setpoint(state[pose], state[twist])
-            path, rates = hermite(before[pose], before[twist], state[pose], state[twist], elapsed,
+                return Setpoint(robot[pose], robot[twist])
+            path, rates = hermite(before[pose], before[twist], robot[pose], robot[twist], elapsed,
                                   [moment - previous.stamp])
             return Setpoint(path[0], rates[0])
 
-        after, latent = self._advance(previous, between, previous.stamp + elapsed)
-        miss = after[0].cpu().numpy() - state
-        places = [layout.ee] + [layout.object_position(i) for i in range(layout.objects)]
-        worst = max(float(np.linalg.norm(miss[where])) for where in places)
-        return latent, worst / self.expected_innovation
+        after, latent, doubt = self._advance(previous, between, previous.stamp + elapsed)
+        return Expected(after[0].cpu().numpy(), latent, doubt)
+
+    def _look(self, observation, expected, elapsed):
+        """Return where eyes see the objects, None where they are not needed or see nothing."""
+        image = observation.image
+        if self.eyes is None or observation.object_poses is not None or image is None:
+            return None
+        near = None if expected is None else np.stack([
+            expected.state[self.layout.object_slots(i)] for i in range(self.layout.objects)])
+        return self.eyes.look(image, near, max(0.0, observation.ages.get('image', 0.0)))
+
+    def _spread_before(self, previous, expected):
+        """Return the standard deviation [M] m of the objects' places before they are seen."""
+        if expected is None:
+            return np.full(self.layout.objects, _UNKNOWN)
+        return np.full(self.layout.objects, np.sqrt(
+            previous.uncertainty ** 2 + expected.doubt ** 2 + _DRIFT ** 2))
+
+    def _surprise(self, expected, state, seen) -> float:
+        """Return how far off what was expected is, in units of what is usual."""
+        layout, worst = self.layout, 0.0
+        for index in range(-1, layout.objects):
+            where = layout.ee if index < 0 else layout.object_position(index)
+            there, usual = state[where], self.expected_innovation
+            if index >= 0 and seen is not None:
+                there = seen.places[index, :3]
+                usual = np.hypot(usual, seen.spread[index])
+            worst = max(worst, float(np.linalg.norm(expected.state[where] - there) / usual))
+        return worst
 
     @torch.inference_mode()
     def propagate(self, belief: Belief, setpoint_at, until: float):
@@ -106,24 +153,26 @@ class WorldModel:
 
         ``setpoint_at(time)`` gives the Setpoint that the commands already sent mean.
         """
-        state, latent = self._advance(belief, setpoint_at, until)
+        state, latent, _ = self._advance(belief, setpoint_at, until)
         last = setpoint_at(until)
         state = self.dynamics.with_setpoint(
             state, self._tensor(last.position)[None], self._tensor(last.velocity)[None])
         return state[0], latent[0]
 
     def _advance(self, belief, setpoint_at, until):
-        """Return state [1, X] and latent [1, D] at ``until`` [s], in steps of the model's."""
+        """Return state [1, X], latent [1, D] and doubt [m] at ``until`` [s], step by step."""
         state, latent = self._tensor(belief.state)[None], self._tensor(belief.latent)[None]
-        time, dt = belief.stamp, self.dynamics.rule.dt
+        time, dt, doubt = belief.stamp, self.dynamics.rule.dt, 0.0
         while until - time > 1e-3:
             elapsed = min(dt, until - time)
             time += elapsed
             known = setpoint_at(time)
             reached = self._tensor(np.concatenate(
                 [known.position, known.velocity, [elapsed / dt]]))[None]
-            state, latent = self._run.partial_step(state, latent, reached[:, :8], reached[:, 8:])
-        return state, latent
+            state, latent, spread = self._run.partial_step(
+                state, latent, reached[:, :8], reached[:, 8:])
+            doubt += float(spread[0])
+        return state, latent, doubt
 
     @torch.inference_mode()
     def imagine(self, state, latent, actions, goal=None, guided: int = 0) -> Dream:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple, Optional
 
 import numpy as np
 from wm_ros.robot.kinematics import Kinematics
@@ -67,40 +68,59 @@ def quaternion_yaw(quaternion) -> float:
     return float(np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z)))
 
 
+class Sight(NamedTuple):
+    """
+    Where objects are seen, roughly, and how much that counts beside what was expected.
+
+    places [M, 4]: position m and yaw rad, of equal ones the one nearby; gains [M]: 0 to 1.
+    """
+
+    places: np.ndarray
+    gains: np.ndarray
+
+
 class StateEstimator:
     """
     Observation -> explicit state: exact kinematics for the arm, poses for the objects.
 
-    Object velocities, which no sensor gives, are low-passed differences of poses.
+    Object velocities, which no sensor gives, are low-passed differences of poses.  Where objects
+    are only seen roughly, an alpha-beta filter corrects what was expected.
     """
 
     def __init__(self, robot: Robot, task: TaskSpec):
         self.layout = StateLayout(len(task.object_names))
         self._kinematics = Kinematics(robot)
 
-    def update(self, state, stamp, observation: Observation, unseen: float = 0.0
-               ) -> np.ndarray:
+    def update(self, state, stamp, observation: Observation, unseen: float = 0.0,
+               expected=None, sight: Optional[Sight] = None) -> np.ndarray:
         """
         Return the explicit state [X] float32 at ``observation``.
 
         ``state`` [X] and ``stamp`` [s] are the estimate before it, or None; it counts for a
-        second.  By then the objects had not been seen for ``unseen`` [s].  Objects that are
-        not seen stay where they were believed to be; raises WmRosError when an object was
-        not seen since, or not every object of the task is in ``object_poses``.
+        second.  By then the objects had not been seen for ``unseen`` [s].  ``expected`` [X] is
+        what it should have become by now, None where nothing tells.  ``sight`` takes the place
+        of object poses.  Objects that are not seen are believed to be where they are expected,
+        or where they were; raises WmRosError when an object was not seen since, or not every
+        object of the task is in ``object_poses``.
         """
         self._check(observation.object_poses)
-        new = np.zeros(self.layout.width)
-        self._robot_part(new, observation)
+        new = self.robot_part(observation)
         elapsed = None if state is None else observation.stamp - stamp
         if elapsed is not None and not 0.0 <= elapsed < 1.0:
-            state, elapsed = None, None
-        seen = observation.object_poses is not None
+            state, elapsed, expected = None, None, None
+        poses = observation.object_poses
         for index in range(self.layout.objects):
             where = self.layout.object_slots(index)
             old = None if state is None else state[where]
-            if seen:
-                new[where] = _track(old, None if old is None else elapsed + unseen,
-                                    observation.object_poses[index])
+            guess = None if expected is None else expected[where]
+            if poses is not None:
+                # Where it was expected all the while, it was tracked all the while.
+                since = None if old is None else elapsed + (unseen if guess is None else 0.0)
+                new[where] = _track(old, since, poses[index])
+            elif sight is not None:
+                new[where] = _correct(guess, elapsed, sight.places[index], sight.gains[index])
+            elif guess is not None:
+                new[where] = guess
             elif old is not None:
                 new[where][:4], new[where][4:] = old[:4], 0.0
             else:
@@ -114,7 +134,9 @@ class StateEstimator:
             raise WmRosError(f'object_poses: got shape {list(np.shape(poses))}, expected '
                              f'{self.layout.objects} poses of 7 numbers')
 
-    def _robot_part(self, new, observation):
+    def robot_part(self, observation: Observation) -> np.ndarray:
+        """Return a state [X] that has the robot's numbers only; float64."""
+        new = np.zeros(self.layout.width)
         layout, kinematics = self.layout, self._kinematics
         q, dq = observation.joint_positions, observation.joint_velocities
         new[layout.ee], _ = kinematics.forward(q)
@@ -125,6 +147,20 @@ class StateEstimator:
         twist = kinematics.jacobian(q) @ dq
         new[layout.setpoint_velocity], new[layout.yaw_rate] = twist[:3], twist[5]
         new[layout.gripper] = observation.gripper_width
+        return new
+
+
+def _correct(guess, elapsed, place, gain):
+    """Return position, yaw and their rates [8] of an object seen at ``place`` [4] roughly."""
+    if guess is None:
+        return np.append(place, np.zeros(4))
+    miss = place - guess[:4]
+    rate = gain * gain / (2.0 - gain)       # Kalata 1984
+    new = np.array(guess, dtype=float)
+    new[:4] += gain * miss
+    if elapsed > 1e-4:
+        new[4:] += rate / elapsed * miss
+    return new
 
 
 def _track(old, elapsed, pose):

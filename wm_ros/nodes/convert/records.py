@@ -2,7 +2,7 @@
 
 from array import array
 import math
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 import numpy as np
 from sensor_msgs.msg import PointCloud2, PointField
@@ -10,12 +10,12 @@ from wm_ros.nodes.convert.basics import ConvertError, finite, seconds, show, sta
 from wm_ros.types import Belief, Observation
 
 _ARRAYS = ('joint_efforts', 'commanded_positions', 'commanded_velocities')
-_CHECKPOINT = 'checkpoint_'
+_CHECKPOINT, _IMAGE = 'checkpoint_', 'image'
 _FIELDS: Dict[Tuple[Tuple[str, int], ...], list] = {}
 
 
 def observation_to_msg(observation: Observation, frame: str) -> PointCloud2:
-    """Return the record of an observation; images stay behind, their ages are told."""
+    """Return the record of an observation; depth stays behind, its age is told."""
     entries = [('joint_positions', observation.joint_positions),
                ('joint_velocities', observation.joint_velocities),
                ('gripper_width', observation.gripper_width)]
@@ -25,15 +25,19 @@ def observation_to_msg(observation: Observation, frame: str) -> PointCloud2:
             entries.append((name, value))
     entries += [(f'age_{name}', age) for name, age in observation.ages.items()
                 if math.isfinite(age)]
-    entries += [(f'valid_{name}', flag and name not in ('image', 'depth'))
+    image = observation.image
+    left = {'depth'} | ({'image'} if image is None else set())
+    entries += [(f'valid_{name}', flag and name not in left)
                 for name, flag in observation.valid.items()]
-    return _record(observation.stamp, frame, entries)
+    if image is not None:
+        entries.append(('image_rows', image.shape[0]))
+    return _record(observation.stamp, frame, entries, image)
 
 
 def observation_from_msg(msg: PointCloud2) -> Observation:
     """Return the observation of a record; ConvertError for any other PointCloud2."""
     what = 'observation'
-    entries = _entries(what, msg)
+    entries, image = _entries(what, msg)
     positions = _take(what, entries, 'joint_positions')
     count = positions.size
     optional: Dict[str, Any] = {
@@ -47,6 +51,8 @@ def observation_from_msg(msg: PointCloud2) -> Observation:
         if poses.size % 7:
             raise ConvertError(f'{what}: object_poses has {poses.size} values, expected 7 each')
         optional['object_poses'] = poses.reshape(-1, 7)
+    if image is not None:
+        optional['image'] = _picture(what, image, _scalar(what, entries, 'image_rows'))
     velocities = _take(what, entries, 'joint_velocities', count)
     width = _scalar(what, entries, 'gripper_width')
     ages, valid = {}, {}
@@ -71,13 +77,14 @@ def belief_to_msg(belief: Belief, frame: str) -> PointCloud2:
         ('commanded_velocities', belief.commanded_velocities),
         ('surprise', belief.surprise), ('gripper_width', belief.gripper_width),
         ('commanded_gripper', belief.commanded_gripper), ('unseen', belief.unseen),
+        ('uncertainty', belief.uncertainty),
         (_CHECKPOINT + belief.checkpoint, 1.0)])
 
 
 def belief_from_msg(msg: PointCloud2) -> Belief:
     """Return the belief of a record; ConvertError for any other PointCloud2."""
     what = 'belief'
-    entries = _entries(what, msg)
+    entries, _ = _entries(what, msg)
     marks = [name for name in entries if name.startswith(_CHECKPOINT)]
     if len(marks) != 1:
         raise ConvertError(f'{what}: got {len(marks)} fields {_CHECKPOINT}<hash>, expected one')
@@ -94,6 +101,7 @@ def belief_from_msg(msg: PointCloud2) -> Belief:
         gripper_width=_scalar(what, entries, 'gripper_width'),
         commanded_gripper=_scalar(what, entries, 'commanded_gripper'),
         unseen=_scalar(what, entries, 'unseen'),
+        uncertainty=_scalar(what, entries, 'uncertainty'),
         checkpoint=marks[0][len(_CHECKPOINT):])
     if entries:
         raise ConvertError(f'{what}: unknown field {show(next(iter(entries)))}')
@@ -103,20 +111,29 @@ def belief_from_msg(msg: PointCloud2) -> Belief:
     return belief
 
 
-def _record(time, frame, entries) -> PointCloud2:
-    """Return a record of ``entries`` (name, values); those without values are left out."""
+def _record(time, frame, entries, image=None) -> PointCloud2:
+    """
+    Return a record of ``entries`` (name, values); those without values are left out.
+
+    ``image`` uint8 [H, W, 3] comes last, as bytes.
+    """
     rows = [(name, np.atleast_1d(np.asarray(values, dtype=float)).ravel())
             for name, values in entries]
     rows = [(name, values) for name, values in rows if values.size]
     layout = tuple((name, values.size) for name, values in rows)
+    if image is not None:
+        layout += ((_IMAGE, image.size),)
     if layout not in _FIELDS:
         if len(_FIELDS) > 64:
             _FIELDS.clear()
         offsets = np.cumsum([0] + [8 * size for _, size in layout])
         _FIELDS[layout] = [
-            PointField(name=name, offset=int(offset), datatype=PointField.FLOAT64, count=size)
+            PointField(name=name, offset=int(offset), count=size,
+                       datatype=PointField.UINT8 if name == _IMAGE else PointField.FLOAT64)
             for (name, size), offset in zip(layout, offsets)]
     data = np.concatenate([values for _, values in rows]).tobytes()
+    if image is not None:
+        data += np.ascontiguousarray(image).tobytes() + bytes(-image.size % 8)
     msg = PointCloud2(height=1, width=1, is_dense=True, point_step=len(data),
                       row_step=len(data), data=array('B', data), fields=_FIELDS[layout])
     msg.header.stamp = stamp(time)
@@ -124,21 +141,33 @@ def _record(time, frame, entries) -> PointCloud2:
     return msg
 
 
-def _entries(what, msg: PointCloud2) -> Dict[str, np.ndarray]:
-    """Return the arrays of a record by name; ConvertError for anything that is none."""
+def _entries(what, msg: PointCloud2) -> Tuple[Dict[str, np.ndarray], Optional[np.ndarray]]:
+    """Return the arrays of a record by name, and its image's bytes; ConvertError for none."""
     size = len(msg.data)
     if (msg.height, msg.width, msg.is_bigendian) != (1, 1, False) or size % 8 or not size:
         raise ConvertError(f'{what}: not a record (one little-endian point of 64-bit floats)')
-    values = np.frombuffer(msg.data, '<f8')
-    found = {}
+    found, image, values = {}, None, np.frombuffer(msg.data, np.uint8)
     for field in msg.fields:
-        first, count = field.offset // 8, field.count
-        if (field.datatype != PointField.FLOAT64 or field.offset % 8 or count < 1
-                or first + count > values.size or field.name in found):
-            raise ConvertError(f'{what}: field {show(field.name)} is doubled, misplaced, or not '
-                               'FLOAT64')
-        found[field.name] = values[first:first + count]
-    return {name: np.array(finite(f'{what}: {name}', part)) for name, part in found.items()}
+        wide = field.name != _IMAGE
+        expected = PointField.FLOAT64 if wide else PointField.UINT8
+        end = field.offset + field.count * (8 if wide else 1)
+        if (field.datatype != expected or field.offset % 8 or field.count < 1
+                or end > size or field.name in found or (image is not None and not wide)):
+            raise ConvertError(f'{what}: field {show(field.name)} is doubled, misplaced, or of '
+                               'another type')
+        part = values[field.offset:end]
+        if wide:
+            found[field.name] = np.array(finite(f'{what}: {field.name}', part.view('<f8')))
+        else:
+            image = part.copy()
+    return found, image
+
+
+def _picture(what, image, rows) -> np.ndarray:
+    """Return the bytes ``image`` as [rows, columns, 3]."""
+    if not rows >= 1 or rows != int(rows) or image.size % (3 * int(rows)):
+        raise ConvertError(f'{what}: image has {image.size} bytes and {rows:g} rows')
+    return image.reshape(int(rows), -1, 3)
 
 
 def _take(what, entries, name, count=None):

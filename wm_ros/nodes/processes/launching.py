@@ -29,6 +29,7 @@ ARGUMENTS = {
     'task': ('', 'such as reach or push'),
     'robot': ('', 'a name in config/robots, or the path of such a file'),
     'checkpoint': ('', 'world model; empty: the one shipped for robot and task'),
+    'sensors': ('', 'such as camera: objects are found in its image; empty: object_poses'),
     'params_file': ('', 'ROS parameter file, read after the shipped ones'),
     'use_sim_time': ('', 'true or false; empty: only when the robot is in lockstep'),
     'autostart': ('', 'true or false: configure and activate at once; empty: true'),
@@ -50,6 +51,7 @@ def actions(kind: str, values: dict) -> List[Node]:
     """Return what is started for these values of the arguments."""
     options = GraphOptions(
         task=values['task'], robot=values['robot'], checkpoint=values['checkpoint'],
+        sensors=values['sensors'],
         params_files=tuple(filter(None, [values['params_file']])),
         use_sim_time=_flag(values, 'use_sim_time'), autostart=_flag(values, 'autostart'),
         use_mock_hardware=bool(_flag(values, 'use_mock_hardware')))

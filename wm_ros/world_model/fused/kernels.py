@@ -159,6 +159,7 @@ def partial_step(x, z, setpoint, share, w, work, after, latents, spread):
         after[0, 6 + i] = setpoint[i]
     for i in range(z.shape[1]):
         latents[0, i] = z[0, i] + share * (latents[0, i] - z[0, i])
+    spread[0] *= share
 
 
 @compiled

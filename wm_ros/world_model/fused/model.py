@@ -42,12 +42,12 @@ class FusedDynamics:
                      for array in (taken, states, latents, spread))
 
     def partial_step(self, state, latent, setpoint, share):
-        """Return state [1, X] and latent [1, D]; see ``Dynamics.partial_step``."""
+        """Return state [1, X], latent [1, D], spread [1]; see ``Dynamics.partial_step``."""
         x, z = _rows(state), _rows(latent)
-        after, latents = np.zeros_like(x), np.zeros_like(z)
+        after, latents, spread = np.zeros_like(x), np.zeros_like(z), np.zeros(4, np.float32)
         kernels.partial_step(x, z, setpoint[0].numpy(), np.float32(share.item()), self._weights(),
-                             self._memory(4), after, latents, np.zeros(4, np.float32))
-        return torch.from_numpy(after[:1]), torch.from_numpy(latents[:1])
+                             self._memory(4), after, latents, spread)
+        return tuple(torch.from_numpy(array[:1]) for array in (after, latents, spread))
 
     def step(self, state, latent, action):
         """Return next state, latent and disagreement; see ``Dynamics.step``."""
