@@ -6,7 +6,7 @@ from typing import Dict, Mapping, Optional
 import numpy as np
 from sim import look
 from sim.camera import Camera
-from sim.events import happen
+from sim.events import happen, KINDS
 from sim.scene import Scene
 from wm_ros.types import Observation
 
@@ -36,7 +36,8 @@ class Witness:
     frames [S, S, 3] uint8; joints [2 N + 1] (positions rad, velocities rad/s, gripper m);
     wrench [6]; objects [M, 7]; boxes [M + 1, 4] int16: first row, first column, last row, last
     column (exclusive) of what is seen of each object, and of a stranger, 0 for nothing; rare:
-    an object off the table or tilted, or a stranger there.  Floats are float32.
+    an object off the table or tilted, or a stranger there; event: int8, 1 + the number of the
+    kind among ``sim.events.KINDS`` that has happened, 0 for none so far.  Floats are float32.
     """
 
     def __init__(self, scene: Scene, witnessing: Witnessing = Witnessing()):
@@ -44,6 +45,7 @@ class Witness:
         self._camera = Camera(scene.robot, scene.task.boxes, witnessing.size, witnessing.size,
                               segments=True)
         self.event: Optional[str] = None
+        self._happened = 0
 
     def begin(self, seed: int):
         """Draw look and event of the episode of ``seed``."""
@@ -51,7 +53,7 @@ class Witness:
         if self._wanted.looks:
             self._camera.dress(look.draw(rng, len(self.scene.task.boxes)))
         shares = self._wanted.events or {}
-        drawn, self.event = rng.random(), None
+        drawn, self.event, self._happened = rng.random(), None, 0
         for kind, share in shares.items():
             if self.event is None and drawn < share:
                 self.event = kind
@@ -62,6 +64,7 @@ class Witness:
         """Let the event happen when it is time."""
         if self.event and step == self._due:
             happen(self.scene, self.event, self._rng)
+            self._happened = 1 + list(KINDS).index(self.event)
 
     def row(self, observation: Observation) -> Dict[str, np.ndarray]:
         """Return what is seen at ``observation``."""
@@ -76,7 +79,8 @@ class Witness:
                                       [observation.gripper_width]]).astype(np.float32),
             'wrench': np.asarray(observation.wrench, np.float32),
             'objects': np.asarray(poses, np.float32).reshape(-1, 7),
-            'boxes': boxes, 'rare': np.array(_is_rare(poses, strangers))}
+            'boxes': boxes, 'rare': np.array(_is_rare(poses, strangers)),
+            'event': np.array(self._happened, np.int8)}
 
     def close(self):
         """End the camera."""

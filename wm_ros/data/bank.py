@@ -57,6 +57,10 @@ class Bank:
         return np.concatenate([self._window(i, name, 0, length)
                                for i, length in enumerate(self._lengths)])
 
+    def episode(self, index: int) -> Dict[str, np.ndarray]:
+        """Return all rows [rows, ...] of each column of one episode."""
+        return {name: self._window(index, name, 0, self._lengths[index]) for name in self.columns}
+
     def sample(self, rng: np.random.Generator, count: int, length: int = 1
                ) -> Dict[str, np.ndarray]:
         """

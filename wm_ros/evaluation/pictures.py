@@ -17,8 +17,13 @@ def ssim(pictures, others):
     Return the structural similarity [B] of pictures [B, 3, H, W] in [0, 1].
 
     Mean over channels and over the places where the window of 11 x 11 pixels fits (Wang et al.
-    2004).  Differentiable.
+    2004).  Differentiable; single precision at least, since variances are small differences.
     """
+    with torch.autocast(pictures.device.type, enabled=False):
+        return _ssim(*(x if x.dtype == torch.float64 else x.float() for x in (pictures, others)))
+
+
+def _ssim(pictures, others):
     channels = pictures.shape[1]
     line = torch.arange(_WINDOW, dtype=pictures.dtype, device=pictures.device) - _WINDOW // 2
     line = torch.exp(-line.square() / (2 * _SIGMA ** 2))

@@ -20,7 +20,7 @@ class EyesTraining:
     """What is the eyes' own in their training."""
 
     batch: int = 64
-    turn: float = 0.1           # weight of the yaw's error
+    turn: float = 2.0           # weight of the yaw's error
     held_out: int = 1000        # frames that they are validated on
 
 
@@ -31,7 +31,7 @@ class EyesJob(Job):
                  seed: int = 0, device: str = 'cpu'):
         torch.manual_seed(seed)
         self.config, self.training, self.device = config, training, device
-        self.module = Eyes(config).to(device)
+        self.module = Eyes(config).to(device, memory_format=torch.channels_last)
         self._train = train
         poses = torch.as_tensor(train.column('objects'), device=device)
         if poses.shape[1] != config.objects:

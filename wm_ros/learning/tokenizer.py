@@ -33,7 +33,8 @@ class TokenizerJob(Job):
                  held_out: Bank, seed: int = 0, device: str = 'cpu'):
         torch.manual_seed(seed)
         self.config, self.training, self.device = config, training, device
-        self.module = FrameTokenizer(config).to(device)
+        # Convolutions over few places are twice as fast with channels side by side.
+        self.module = FrameTokenizer(config).to(device, memory_format=torch.channels_last)
         self._train = train
         self._held_out = self._batch(held_out.every(training.held_out))
         size = self._held_out['frames'].shape[-1]
@@ -84,6 +85,7 @@ class TokenizerJob(Job):
 def batch_of(columns, device='cpu'):
     """Return frames [B, 3, S, S] in [0, 1], boxes [B, K, 4] and rare [B] of single rows."""
     frames = torch.as_tensor(columns['frames'][:, 0], device=device)
+    # Permuted, not copied: channels stay side by side, as the convolutions like them.
     return {'frames': frames.permute(0, 3, 1, 2).float() / 255.0,
             'boxes': torch.as_tensor(columns['boxes'][:, 0].astype(np.int64), device=device),
             'rare': torch.as_tensor(columns['rare'][:, 0], device=device)}

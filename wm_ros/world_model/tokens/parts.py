@@ -7,7 +7,7 @@ from torch.nn import functional
 
 class Block(nn.Module):
     """
-    A residual block: wide depthwise convolution, then an MLP per place (Liu et al. 2022).
+    A residual block: depthwise convolution, then an MLP per place (Liu et al. 2022).
 
     With ``context`` features of the whole frame [B, context] scale and shift what is
     normalised (FiLM, Perez et al. 2018).
@@ -15,7 +15,7 @@ class Block(nn.Module):
 
     def __init__(self, width: int, context: int = 0):
         super().__init__()
-        self.spread = nn.Conv2d(width, width, 5, padding=2, groups=width)
+        self.spread = nn.Conv2d(width, width, 3, padding=1, groups=width)
         self.norm = nn.GroupNorm(1, width)
         self.widen = nn.Conv2d(width, 2 * width, 1)
         self.narrow = nn.Conv2d(2 * width, width, 1)

@@ -1,0 +1,132 @@
+"""
+Recordings and models that the world model's figures are measured on, made where they lack.
+
+They are made by the commands that a user has, in ``benchmarks/work`` of the working directory,
+and stay there: a bench that was interrupted goes on, and so does a training.
+"""
+
+from pathlib import Path
+import subprocess
+import sys
+from typing import Dict, NamedTuple, Tuple
+
+from wm_ros.evaluation.branches import record_branches
+from wm_ros.types import WmRosError
+
+FOLDER = Path('benchmarks/work')
+_RARE = '--events tumble=0.011 drop=0.008 appear=0.002 throw=0.002'
+_ALL_RARE = '--events tumble=0.35 drop=0.35 appear=0.15 throw=0.15'
+
+#: Recordings by name: what ``wm_ros collect --task push`` is told.
+RECORDINGS: Dict[str, str] = {
+    'plain': '--episodes 1000 --frames 64 --plain',
+    'plain_held': '--episodes 60 --seed 70000 --frames 64 --plain',
+    'looks': f'--episodes 600 --frames 64 {_RARE}',
+    'looks_held': '--episodes 60 --seed 50000 --frames 64',
+    'rare_held': f'--episodes 120 --seed 60000 --frames 64 {_ALL_RARE}',
+    **{name: f'--episodes 100 --seed {seed} --frames 64 --plain {events}' for name, seed, events in (
+        ('usual', 110_000, ''), ('calibration', 120_000, ''), ('heavy', 130_000, '--events heavy=1'),
+        ('slippery', 140_000, '--events slippery=1'), ('throw', 150_000, '--events throw=1'),
+        ('appear', 160_000, '--events appear=1'))},
+    'large': f'--episodes 200 --frames 128 {_RARE}',
+    'large_held': '--episodes 20 --seed 50000 --frames 128',
+}
+
+
+#: Recordings of scenes that branch: kind, episodes, seed.
+BRANCHES: Dict[str, Tuple[str, int, int]] = {
+    **{kind: (kind, 4000, 0) for kind in ('topple', 'slide')},
+    **{f'{kind}_held': (kind, 300, 1) for kind in ('topple', 'slide')},
+}
+
+
+class Recipe(NamedTuple):
+    """How a part of a world model is trained: kind, recordings, settings KEY=VALUE."""
+
+    model: str
+    data: str
+    held_out: str
+    settings: Tuple[str, ...] = ()
+    seed: int = 0
+    task: str = 'push'
+
+
+def _tokens(whole, coarse, fine, quantizer='fsq'):
+    return Recipe('tokenizer', 'looks', 'looks_held', (
+        f'whole={whole}', f'coarse={coarse}', f'fine={fine}', f'quantizer={quantizer}',
+        *_COMPARED))
+
+
+#: Updates, and the rest, of tokenizers that are compared with each other.
+_COMPARED = ('updates=4000', 'precision=bfloat16')
+#: Shares of 80 tokens: of the whole frame, of the coarse grid, of single cells.
+SPLITS = ((0, 80, 0), (16, 64, 0), (16, 56, 8), (16, 48, 16), (16, 40, 24), (16, 32, 32),
+          (16, 16, 48))
+FLAT, HIERARCHICAL = SPLITS[0], SPLITS[3]
+
+
+def split_name(split, quantizer='fsq') -> str:
+    """Return the name of the tokenizer that shares its tokens out as ``split`` says."""
+    return '_'.join(['tokens', quantizer, *map(str, split)])
+
+
+def _branching(task, kind):
+    return Recipe('sequence', task, f'{task}_held', (
+        f'kind={kind}', 'size=96', 'hidden=192', 'updates=3000', 'window=29', 'dream=24',
+        'batch=64', 'doubt=0'), task=task)
+
+
+MODELS: Dict[str, Recipe] = {
+    **{f'{task}_{kind}': _branching(task, kind) for task in ('topple', 'slide')
+       for kind in ('simnorm', 'flow-simnorm', 'flow-rssm')},
+    **{split_name(split): _tokens(*split) for split in SPLITS},
+    **{split_name(split, 'vq'): _tokens(*split, 'vq') for split in (FLAT, HIERARCHICAL)},
+    'tokens_large': Recipe('tokenizer', 'large', 'large_held', (
+        'size=128', 'coarse=192', 'fine=64', 'updates=2000', 'precision=bfloat16')),
+}
+
+
+def recording(name: str) -> Path:
+    """Return the folder of the recordings ``name``, made now where it lacks."""
+    folder = FOLDER / 'data' / name
+    mark = folder / 'whole'
+    if not mark.is_file():
+        # Half a recording is of no use, and cannot be gone on with.
+        for file in folder.glob('episode_*.safetensors'):
+            file.unlink()
+        if name in BRANCHES:
+            record_branches(folder, *BRANCHES[name])
+        else:
+            run('collect', '--task', 'push', '--output', str(folder), *RECORDINGS[name].split())
+        mark.touch()
+    return folder
+
+
+def training(name: str, output: str) -> Tuple[str, ...]:
+    """Return the arguments of ``wm_ros`` that train the model ``name``."""
+    recipe = MODELS[name]
+    settings = [word for setting in recipe.settings for word in ('--set', setting)]
+    return ('train', '--task', recipe.task, '--model', recipe.model,
+            '--data', str(FOLDER / 'data' / recipe.data),
+            '--held-out', str(FOLDER / 'data' / recipe.held_out),
+            *settings, '--seed', str(recipe.seed), '--output', output)
+
+
+def trained(name: str) -> str:
+    """Return the path of the model ``name``, trained now, or to its end, where it lacks."""
+    output = FOLDER / name
+    state = output.with_name(f'{name}.resume.safetensors')
+    done = output.with_name(f'{name}.done.json')
+    if not done.is_file():
+        for data in (MODELS[name].data, MODELS[name].held_out):
+            recording(data)
+        run(*training(name, str(output)), '--json', str(done),
+            *(['--resume'] if state.is_file() else []))
+    return str(output)
+
+
+def run(*arguments: str):
+    """Run ``wm_ros`` with ``arguments``, as a user would; raises WmRosError where it fails."""
+    done = subprocess.run([sys.executable, '-m', 'wm_ros', *arguments], check=False)
+    if done.returncode:
+        raise WmRosError(f'wm_ros {" ".join(arguments)}: exit code {done.returncode}')
