@@ -17,6 +17,7 @@ import numpy as np
 from rclpy.node import Node
 from sim.controller import check_positions, check_trajectory
 from sim.engines import make_scene
+from sim.faults import Faults
 from sim.scene import SUBSTEP
 from sim.view import CameraProcess, FRAME, View
 from sim.world import FIRST, Schedule, World
@@ -88,6 +89,8 @@ class RobotNode(Node):
         self._seed, self._next_seed = values['seed'], values['seed'] + 1
         scene = make_scene(values['engine'], self.robot, values['task'])
         scene.reset(self._seed)
+        self._faults = Faults(values)
+        self._faults.restart(self._seed)
         self._world = World(scene, self.robot, values['command_timeout'])
         self._schedules = {
             'joints': Schedule(values['joint_state_rate']),
@@ -181,6 +184,7 @@ class RobotNode(Node):
             self._seed = self._next_seed if seed is None else seed['seed']
             self._next_seed = self._seed + 1
             self._world.reset(self._seed)
+            self._faults.restart(self._seed)
             if self._lockstep:
                 self._begin_to_step()
             scene = self._world.scene
@@ -238,16 +242,17 @@ class RobotNode(Node):
     def _publish_due(self):
         substeps, schedules = self._world.substeps, self._schedules
         stamp = convert.stamp(self._stamp_of(self._world.scene.time))
-        scene, topics = self._world.scene, self._topics
+        scene, topics, faults = self._world.scene, self._topics, self._faults
         if schedules['joints'].due(substeps):
             topics.joints(stamp, scene.arm)
         if schedules['clock'].due(substeps):
             topics.clock(stamp)
-        if schedules['objects'].due(substeps):
+        if schedules['objects'].due(substeps) and not faults.lost('pose', scene.time):
             topics.objects(stamp, scene.object_poses)
         if schedules['wrench'].due(substeps):
             topics.wrench(stamp, scene.arm.wrench)
-        if schedules['camera'].due(substeps) and self._picture is not None:
+        if (schedules['camera'].due(substeps) and self._picture is not None
+                and not faults.lost('frame', scene.time)):
             self._picture.take(stamp, scene.arm.joint_positions, scene.arm.gripper_width,
                                scene.object_poses)
         if schedules['episode'].due(substeps):

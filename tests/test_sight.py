@@ -127,7 +127,7 @@ def test_eyes_are_loaded_for_their_task(tmp_path):
     load_looker(str(tmp_path / 'eyes'), get_task('push')).look(IMAGE)
     assert load_looker(str(tmp_path / 'eyes'), get_task('reach')) is None
     assert load_looker('', get_task('push')) is None
-    with pytest.raises(CheckpointError, match='no such file'):
+    with pytest.raises(CheckpointError, match='No such file'):
         load_looker(str(tmp_path / 'none'), get_task('push'))
     with pytest.raises(WmRosError, match='eyes see 1 objects, the task has 2'):
         Looker(Eyes(config), 2)

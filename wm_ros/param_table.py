@@ -39,6 +39,12 @@ _ROBOT_NODE = (
     ParamSpec('camera.height', 'int', 64, 'Image height.', (ROBOT,), 'px', 16, 1080),
     ParamSpec('camera.depth', 'bool', False, 'Publish camera/depth/image_raw as well.',
               (ROBOT,)),
+    ParamSpec('faults.frames_lost', 'double', 0.0, 'Share of the camera frames that are lost.',
+              (ROBOT,), '', 0, 1),
+    ParamSpec('faults.poses_lost', 'double', 0.0, 'Share of the object poses that are lost.',
+              (ROBOT,), '', 0, 1),
+    ParamSpec('faults.begin', 'double', 0.0, 'Time of an episode before which nothing is lost.',
+              (ROBOT,), 's', 0, 1e6),
     ParamSpec('command_timeout', 'double', 0.5, 'Real controllers stop when commands cease; '
               'so does this one.', (ROBOT,), 's', 0.01, 10),
 )

@@ -172,6 +172,10 @@ class NoValidPlan(WmRosError):
     """Too few finite rollouts to choose from."""
 
 
+class NothingSeen(WmRosError):
+    """An object was never seen so far: there is nothing to believe."""
+
+
 class GoalRejected(WmRosError):
     """A goal is not finite, out of reach, or in a frame that is not known."""
 

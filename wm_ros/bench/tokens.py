@@ -40,7 +40,7 @@ def fidelity():
         at_least('tokens_ssim', figures['ssim'], 0.95, '', command, note),
         at_least('tokens_psnr', figures['psnr'], 28.0, 'dB', command, note),
         at_least('tokens_psnr_objects', figures['psnr_objects'], 22.0, 'dB', command,
-                 'of the mean error inside the objects\' boxes'),
+                 'of the mean error inside boxes of objects'),
         at_least('tokens_compression', config.compression, 100.0, 'times', command,
                  f'{config.frame_bits:.0f} bits a frame, places of fine tokens counted'),
         at_least('tokens_codes_used', min(used.values()), 0.9, 'share', command,
@@ -78,10 +78,10 @@ def rare():
     rows = [
         at_most('rare_share_of_training', share, 0.01, 'share', command),
         at_least('rare_error_less', 1.0 - ours[0] / flat[0], 0.2, 'share', command,
-                 f'mean squared error inside objects\' boxes, {len(seldom["frames"])} frames with '
-                 f'something rare: {ours[0]:.5f} against {flat[0]:.5f} of the flat one'),
+                 f'mean squared error inside boxes of objects: {ours[0]:.5f} against {flat[0]:.5f} of '
+                 f'the flat one, {len(seldom["frames"])} frames with something rare'),
         at_most('rare_usual_error_ratio', ours[1] / flat[1], 1.0, 'ratio', command,
-                'inside objects\' boxes of usual frames'),
+                'inside boxes of objects of usual frames'),
         at_least('rare_usual_psnr_gain', ours[2] - flat[2], 0.0, 'dB', command,
                  f'whole usual frames: {ours[2]:.2f} against {flat[2]:.2f} dB')]
     for split, (seldom_error, usual_error, psnr) in found.items():

@@ -24,10 +24,11 @@ RECORDINGS: Dict[str, str] = {
     'looks': f'--episodes 600 --frames 64 {_RARE}',
     'looks_held': '--episodes 60 --seed 50000 --frames 64',
     'rare_held': f'--episodes 120 --seed 60000 --frames 64 {_ALL_RARE}',
-    **{name: f'--episodes 100 --seed {seed} --frames 64 --plain {events}' for name, seed, events in (
-        ('usual', 110_000, ''), ('calibration', 120_000, ''), ('heavy', 130_000, '--events heavy=1'),
-        ('slippery', 140_000, '--events slippery=1'), ('throw', 150_000, '--events throw=1'),
-        ('appear', 160_000, '--events appear=1'))},
+    **{name: f'--episodes 100 --seed {seed} --frames 64 --plain {events}'.strip()
+       for name, seed, events in (
+           ('usual', 110_000, ''), ('calibration', 120_000, ''),
+           ('heavy', 130_000, '--events heavy=1'), ('slippery', 140_000, '--events slippery=1'),
+           ('throw', 150_000, '--events throw=1'), ('appear', 160_000, '--events appear=1'))},
     'large': f'--episodes 200 --frames 128 {_RARE}',
     'large_held': '--episodes 20 --seed 50000 --frames 128',
 }

@@ -7,24 +7,24 @@ is based on.  Deterministic for a seed.
 """
 
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Deque, List, Mapping, Optional, Tuple
 
 import numpy as np
-from sim.camera import Camera
 from sim.engines import make_scene
 from sim.scene import SUBSTEP
 from sim.world import Schedule
-from wm_ros.param_table import MPC, ROBOT, SAFETY, SENSOR
+from wm_ros.evaluation.sensors import Sensors
+from wm_ros.param_table import MPC, SAFETY, SENSOR
 from wm_ros.planning import Mpc, PlannerSettings
 from wm_ros.robot.limits import JointLimits
 from wm_ros.robot.robot import Robot
 from wm_ros.safety import GateSettings, Measured, SafetyGate
-from wm_ros.sensing import squared
 from wm_ros.sensing.buffer import StampedBuffer
 from wm_ros.tasks import get_task
-from wm_ros.types import Belief, NoValidPlan, Observation, Plan, WmRosError
+from wm_ros.types import Belief, NothingSeen, NoValidPlan, Plan, WmRosError
 from wm_ros.world_model import WorldModel
 
 
@@ -91,14 +91,8 @@ class ClosedLoop:
         self._observing, self._gating = (Schedule(rate) for rate in rates)
         self._planning = Schedule(self.settings.rate)       # at observations, as live
         self._lag = round(self.settings.action_delay / SUBSTEP)
-        self._blind = not params[SENSOR]['use_object_poses']
-        self._camera, self._looking = None, Schedule(0.0)
-        if params[SENSOR]['use_camera'] and params[SENSOR]['image_size']:
-            camera = params[ROBOT]
-            self._camera = Camera(robot, self.scene.task.boxes, camera['camera.width'],
-                                  camera['camera.height'])
-            self._looking = Schedule(camera['camera.rate'])
-        self._image_size = params[SENSOR]['image_size']
+        self._unseen_timeout = params[MPC]['unseen_timeout']
+        self._sensors = Sensors(self.scene, params)
 
     def run(self, seed: int, watch=None) -> Result:
         """Return the result of the episode ``seed``; ``watch(scene, belief, plan)`` sees all."""
@@ -108,13 +102,14 @@ class ClosedLoop:
         gate = SafetyGate(self._limits, self._gate_settings,
                           (self.robot.gripper_min, self.robot.gripper_max))
         gate.reset(scene.arm.joint_positions, scene.arm.gripper_width)
-        for schedule in (self._observing, self._planning, self._gating, self._looking):
+        for schedule in (self._observing, self._planning, self._gating):
             schedule.restart(0)
+        self._sensors.restart(seed)
         while not scene.done:
             now = scene.substeps
             if self._observing.due(now):
-                episode.observed(self.model.observe(episode.belief, self._observe(episode)))
-                if self._planning.due(now):
+                self._observe(episode)
+                if self._planning.due(now) and self._usable(episode.belief):
                     self._plan(mpc, episode, now, watch)
             episode.deliver(now)
             if self._gating.due(now):
@@ -123,6 +118,14 @@ class ClosedLoop:
         elapsed = scene.time if scene.success else self.task.time_limit
         return Result(seed, scene.success, elapsed, scene.total_reward, episode.plan_ms,
                       episode.cycles, episode.limited, episode.held, episode.surprises)
+
+    def _observe(self, episode):
+        observation = self._sensors.observe(episode.commands)
+        with suppress(NothingSeen):     # as live: no belief, and so no plan, until then
+            episode.observed(self.model.observe(episode.belief, observation))
+
+    def _usable(self, belief) -> bool:
+        return belief is not None and belief.unseen <= self._unseen_timeout
 
     def _settings_of(self, seed) -> PlannerSettings:
         """Return the planner's settings with noise of the episode's own: episodes differ."""
@@ -142,26 +145,6 @@ class ClosedLoop:
         if watch is not None:
             watch(self.scene, episode.belief, episode.newest)
 
-    def _observe(self, episode) -> Observation:
-        arm, nearest = self.scene.arm, episode.commands.nearest(self.scene.time)
-        command = {} if nearest is None else {
-            'commanded_positions': nearest.value.positions,
-            'commanded_velocities': nearest.value.velocities,
-            'commanded_gripper': nearest.value.gripper}
-        return Observation(
-            stamp=self.scene.time, joint_positions=arm.joint_positions,
-            joint_velocities=arm.joint_velocities, joint_efforts=arm.joint_efforts,
-            gripper_width=arm.gripper_width, image=self._look(),
-            object_poses=None if self._blind else self.scene.object_poses, **command)
-
-    def _look(self):
-        """Return an image if one is due, at the size that observations carry."""
-        if self._camera is None or not self._looking.due(self.scene.substeps):
-            return None
-        arm = self.scene.arm
-        return squared(self._camera.render(
-            arm.joint_positions, arm.gripper_width, self.scene.object_poses).rgb, self._image_size)
-
     def _gate(self, gate, episode):
         arm = self.scene.arm
         command, status = gate.step(self.scene.time, episode.in_force, Measured(
@@ -175,8 +158,7 @@ class ClosedLoop:
     def close(self):
         """End the physics."""
         self.scene.close()
-        if self._camera is not None:
-            self._camera.close()
+        self._sensors.close()
 
 
 def gate_limits(robot: Robot, params: Mapping[str, Any]) -> JointLimits:

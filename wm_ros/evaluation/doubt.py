@@ -1,6 +1,6 @@
-"""Does the model know when it does not know: surprise told apart from the usual, and calibration."""
+"""Whether a model knows when it does not know: surprise told from the usual, calibration."""
 
-from typing import Callable, Dict, List, NamedTuple, Sequence
+from typing import Callable, Dict, NamedTuple, Sequence
 
 import numpy as np
 import torch

@@ -21,13 +21,15 @@ KINDS = {'frame_tokenizer': (FrameConfig, FrameTokenizer), 'eyes': (EyesConfig, 
 
 def load_part(reference: str, kind: str, device: str = 'cpu') -> nn.Module:
     """
-    Return the part of ``kind`` in the checkpoint ``reference``, for evaluation.
+    Return the part of ``kind`` in the checkpoint ``reference``, a path or a shipped one's name.
 
     Raises CheckpointError, in one line, for files that are missing, damaged or of another kind,
     and ParameterError for a device that is not there.
     """
     check_device(device)
     path = paths.weights_file(Path(reference))
+    if not path.is_file() and Path(reference).name == reference:
+        path = paths.weights_file(paths.checkpoint_dir() / reference)
     meta = read_meta(path.with_suffix('.json'), {'kind': str})
     if meta['kind'] != kind:
         raise CheckpointError(f'checkpoint {path}: is a {shown(meta["kind"])}, expected {kind!r}')

@@ -1,13 +1,11 @@
 """Eyes as the world model uses them: an image in, rough places of objects out."""
 
-from pathlib import Path
 from typing import NamedTuple, Optional
 
 import numpy as np
 import torch
-from wm_ros import paths
 from wm_ros.tasks import TaskSpec
-from wm_ros.types import CheckpointError, WmRosError
+from wm_ros.types import WmRosError
 from wm_ros.world_model.eyes import Eyes, yaw_of
 from wm_ros.world_model.load import load_part
 
@@ -60,10 +58,4 @@ def load_looker(reference: str, task: TaskSpec, device: str = 'cpu') -> Optional
     """
     if not reference or not task.object_names:
         return None
-    path = paths.weights_file(Path(reference))
-    if not path.is_file() and Path(reference).name == reference:
-        path = paths.weights_file(paths.checkpoint_dir() / reference)
-    if not path.is_file():
-        raise CheckpointError(f'eyes {path}: no such file (train some: wm_ros train --task '
-                              f'{task.name} --model eyes)')
-    return Looker(load_part(str(path), 'eyes', device), len(task.object_names), device)
+    return Looker(load_part(reference, 'eyes', device), len(task.object_names), device)

@@ -8,7 +8,7 @@ import numpy as np
 from wm_ros.robot.kinematics import Kinematics
 from wm_ros.robot.robot import Robot
 from wm_ros.tasks import TaskSpec
-from wm_ros.types import Observation, WmRosError
+from wm_ros.types import NothingSeen, Observation, WmRosError
 
 _ROBOT_WIDTH = 15
 _OBJECT_WIDTH = 8
@@ -100,8 +100,8 @@ class StateEstimator:
         second.  By then the objects had not been seen for ``unseen`` [s].  ``expected`` [X] is
         what it should have become by now, None where nothing tells.  ``sight`` takes the place
         of object poses.  Objects that are not seen are believed to be where they are expected,
-        or where they were; raises WmRosError when an object was not seen since, or not every
-        object of the task is in ``object_poses``.
+        or where they were; raises NothingSeen when an object was not seen since, WmRosError when
+        not every object of the task is in ``object_poses``.
         """
         self._check(observation.object_poses)
         new = self.robot_part(observation)
@@ -124,8 +124,8 @@ class StateEstimator:
             elif old is not None:
                 new[where][:4], new[where][4:] = old[:4], 0.0
             else:
-                raise WmRosError('no object pose has been seen yet: expected '
-                                 f'{self.layout.objects} on object_poses')
+                raise NothingSeen('no object pose has been seen yet: expected '
+                                  f'{self.layout.objects} on object_poses')
         return new.astype(np.float32)
 
     def _check(self, poses):

@@ -2,7 +2,7 @@
 Frames [B, 3, S, S] as discrete tokens: globals, a coarse grid, fine ones where both err.
 
 The global tokens say what holds for the whole frame (light, colours, where the camera
-stands), the coarse grid what is where; together they draw the frame.  Each fine token goes to
+stands), the coarse grid what is where; together they draw the frame, with a palette.  Each fine token goes to
 one cell of 4 x 4 pixels, and the cells are those that this picture gets most wrong: what is
 rare, small and unexpected is where the fine tokens are spent.  A cell's place is part of the
 code and counts in the bits.
@@ -15,6 +15,7 @@ from typing import NamedTuple, Tuple
 import torch
 from torch import nn
 from torch.nn import functional
+from wm_ros.world_model.tokens.paint import Paint
 from wm_ros.world_model.tokens.parts import Block, Pool, Resample, ToCodes
 from wm_ros.world_model.tokens.quantize import LEVELS, make_quantizer
 
@@ -121,7 +122,7 @@ class FrameTokenizer(nn.Module):
         self.draw_low = nn.ModuleList(Block(2 * width, context) for _ in range(3))
         self.enlarge = nn.Conv2d(2 * width, 4 * width, 1)
         self.draw_high = nn.ModuleList(Block(width, context) for _ in range(3))
-        self.paint = nn.Conv2d(width, pixels, 1)
+        self.paint = Paint(width, context or 2 * width, _CELL)
         self._make_fine(width, pixels, codes)
 
     def _make_whole(self, width, codes):
@@ -141,8 +142,7 @@ class FrameTokenizer(nn.Module):
             self.compare = nn.Sequential(nn.Conv2d(2 * pixels, width, 1), Block(width))
             self.to_fine = ToCodes(width, codes)
             self.from_fine = nn.Conv2d(codes + 1 + width, width, 1)
-            self.correct = nn.Sequential(Block(width), Block(width))
-            self.retouch = nn.Conv2d(width, pixels, 1)
+            self.correct = nn.Sequential(Block(width), Block(width), nn.Conv2d(width, width, 1))
 
     def forward(self, frames) -> Reconstruction:
         """Return the reconstruction of ``frames`` [B, 3, S, S] with all that was used for it."""
@@ -155,14 +155,15 @@ class FrameTokenizer(nn.Module):
         if self.config.whole:
             found = self.whole_quantizer(self.to_whole(self.pool(seen)))
             whole, whole_codes, loss = found.indices, found.codes, loss + found.loss
-        drawn, rough = self._draw(whole_codes, coarse.codes)
+        drawn, palette = self._draw(whole_codes, coarse.codes)
+        rough = self.paint(drawn, palette)
         if not self.config.fine:
             return Reconstruction(_frames(rough), _frames(rough),
                                   FrameTokens(whole, coarse.indices, none, none), loss)
         cells = self._worst(patches, rough)
         features = self.compare(torch.cat([patches, rough.detach()], 1))
         fine = self.fine_quantizer(self.to_fine(_pick(features, cells)))
-        final = rough + self._correct(fine.codes, cells, drawn)
+        final = self.paint(drawn + self._correct(fine.codes, cells, drawn), palette)
         return Reconstruction(
             _frames(final), _frames(rough),
             FrameTokens(whole, coarse.indices, fine.indices, cells), loss + fine.loss)
@@ -176,23 +177,24 @@ class FrameTokenizer(nn.Module):
     def decode(self, tokens: FrameTokens):
         """Return the frames [B, 3, S, S] in [0, 1] that ``tokens`` stand for."""
         whole = self.whole_quantizer.codes(tokens.whole) if self.config.whole else None
-        drawn, patches = self._draw(whole, self.coarse_quantizer.codes(tokens.coarse))
+        drawn, palette = self._draw(whole, self.coarse_quantizer.codes(tokens.coarse))
         if self.config.fine:
             codes = self.fine_quantizer.codes(tokens.fine)
-            patches = patches + self._correct(codes, tokens.cells, drawn)
-        return _frames(patches).clamp(0, 1)
+            drawn = drawn + self._correct(codes, tokens.cells, drawn)
+        return _frames(self.paint(drawn, palette)).clamp(0, 1)
 
     def _draw(self, whole, coarse):
-        """Return features and patches that codes [B, G, C] and [B, N, C] make."""
+        """Return features of all cells and the palette that codes [B, G, C], [B, N, C] make."""
         context = self.from_whole(whole.flatten(1)) if self.config.whole else None
         grid = coarse.transpose(1, 2).unflatten(2, self.config.grid)
         drawn = self.grow(self.from_coarse(grid)) + self.place
         for block in self.draw_low:
             drawn = block(drawn, context)
+        palette = self.paint.palette(drawn.mean((2, 3)) if context is None else context)
         drawn = functional.pixel_shuffle(self.enlarge(drawn), 2)
         for block in self.draw_high:
             drawn = block(drawn, context)
-        return drawn, self.paint(drawn)
+        return drawn, palette
 
     def _worst(self, patches, rough):
         """Return the cells [B, k] in which the coarse picture errs most, in order of place."""
@@ -200,13 +202,13 @@ class FrameTokenizer(nn.Module):
         return error.topk(self.config.fine).indices.sort(-1).values
 
     def _correct(self, codes, cells, drawn):
-        """Return the correction of all patches that fine codes [B, k, C] at ``cells`` make."""
+        """Return the correction of the features that fine codes [B, k, C] at ``cells`` make."""
         batch, _, width = codes.shape
         marked = torch.cat([codes, torch.ones_like(codes[..., :1])], -1).transpose(1, 2)
         field = codes.new_zeros(batch, width + 1, self.config.cells)
         field = field.scatter(2, cells[:, None].expand(-1, width + 1, -1), marked)
         field = field.unflatten(2, drawn.shape[2:])
-        return self.retouch(self.correct(self.from_fine(torch.cat([field, drawn], 1))))
+        return self.correct(self.from_fine(torch.cat([field, drawn], 1)))
 
 
 def _frames(patches):
