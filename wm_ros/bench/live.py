@@ -20,7 +20,7 @@ _WATCHED = 3.0          # [s] in which the arm has to go on after changes were r
 _WAY = 0.2              # [rad] that it has to move in them; it stands between episodes
 
 
-def _played(request, title) -> dict:
+def played(request, title) -> dict:
     """Return the report of a request that the live graph has played."""
     from wm_ros.nodes.clients.live import play
     evaluation = Evaluation(request)
@@ -33,7 +33,7 @@ def live():
     rows = []
     for task in ('reach', 'push'):
         command = f'wm_ros evaluate --task {task} --episodes {EPISODES} --ros'
-        figures = _played(Request(task, EPISODES), f'{task}, live')
+        figures = played(Request(task, EPISODES), f'{task}, live')
         note = load_note()      # of the live run, not of what comes now
         library = evaluate(task, EPISODES)['success_rate']
         # Rounded, so that three episodes of a hundred are three points.
@@ -52,7 +52,7 @@ def rates():
     request = Request('push', _RUN_EPISODES, seed=3000)
     rows = []
     for number in range(_RUNS):
-        figures = _played(request, f'run {number + 1}')
+        figures = played(request, f'run {number + 1}')
         command = 'wm_ros bench main_job --only rates'
         note, tail = load_note(), f'/run{number + 1}'
         rows += [

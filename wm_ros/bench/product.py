@@ -16,10 +16,11 @@ _TUNING_EPISODES = 200
 
 
 @lru_cache(maxsize=None)        # several parts of a bench ask for the same episodes
-def evaluate(task, episodes=EPISODES, seed=0, planner='', settings=(), checkpoint='') -> dict:
+def evaluate(task, episodes=EPISODES, seed=0, planner='', settings=(), checkpoint='',
+             sensors='') -> dict:
     """Return the report of an evaluation on all cores."""
-    request = Request(task, episodes, seed, planner, checkpoint, settings=tuple(settings),
-                      jobs=os.cpu_count() or 1)
+    request = Request(task, episodes, seed, planner, checkpoint, sensors=sensors,
+                      settings=tuple(settings), jobs=os.cpu_count() or 1)
     evaluation = Evaluation(request)
     with progress_bar(f'{task} {planner}', episodes) as advance:
         results = evaluation.run(lambda so_far: advance(len(so_far)))
@@ -80,15 +81,20 @@ def _rounded(values):
     return {key: round(value, 3) for key, value in values.items()}
 
 
-def prediction():
-    """Open-loop error of the shipped push model where the block moves by 5 cm or more."""
+def open_loop_errors(horizons) -> dict:
+    """Return the open-loop errors of the shipped push model; see ``learning.open_loop``."""
     from wm_ros.learning.collect import held_out
     from wm_ros.learning.open_loop import open_loop
     from wm_ros.robot.robot import load_robot
     from wm_ros.world_model import load_checkpoint
     robot = load_robot('panda')
     model = load_checkpoint('', robot, get_task('push'))
-    errors = open_loop(model, held_out(robot, 'push', 100), (5, 10, 25))
+    return open_loop(model, held_out(robot, 'push', 100), horizons)
+
+
+def prediction():
+    """Open-loop error of the shipped push model where the block moves by 5 cm or more."""
+    errors = open_loop_errors((5, 10, 25))
     command = 'wm_ros bench main_job --only prediction'
     rows = []
     for horizon, bar in ((5, 0.02), (10, 0.03), (25, None)):

@@ -36,7 +36,17 @@ _MAIN_JOB = (
     Part('tests', 'commands', 'tests', 'the tests on a fresh clone'),
 )
 
-BENCHES: Dict[str, tuple] = {'main_job': _MAIN_JOB}
+_WORLD_MODEL = (
+    Part('fidelity', 'tokens', 'fidelity', 'what tokens keep of a frame'),
+    Part('rare', 'tokens', 'rare', 'rare events: hierarchical tokens against flat ones'),
+    Part('horizons', 'horizons', 'horizons', 'errors of dreams over 50 steps'),
+    Part('branches', 'futures', 'branches', 'futures that branch'),
+    Part('camera', 'camera', 'camera', 'reach and push from camera and joints alone'),
+    Part('missing', 'camera', 'missing', 'sensors that fail'),
+    Part('doubt', 'doubt', 'doubt', 'outliers told from the usual'),
+)
+
+BENCHES: Dict[str, tuple] = {'main_job': _MAIN_JOB, 'world_model': _WORLD_MODEL}
 
 
 def get_bench(name: str) -> tuple:

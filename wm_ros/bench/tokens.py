@@ -30,7 +30,7 @@ def fidelity():
     torch.set_num_threads(1)
     command = 'wm_ros bench world_model --only fidelity'
     tokenizer = load_part(SHIPPED, 'frame_tokenizer')
-    config, figures = tokenizer.config, measure(tokenizer, held_out('looks_held'))
+    config, figures = tokenizer.config, measure(tokenizer, held_out('looks_test'))
     used = {level: figures[f'used_{level}'] for level in _LEVELS}
     note = (f'{SHIPPED}, {_FRAMES} held-out frames; background, light and camera differ in each '
             'episode')
@@ -47,7 +47,7 @@ def fidelity():
                  'least of ' + ', '.join(f'{name} {share:.3f}' for name, share in used.items()))]
     for name in (split_name(FLAT), split_name(HIERARCHICAL), split_name(FLAT, 'vq'),
                  split_name(HIERARCHICAL, 'vq'), 'tokens_large'):
-        rows += _compared(name, 'large_held' if name == 'tokens_large' else 'looks_held')
+        rows += _compared(name, 'large_test' if name == 'tokens_large' else 'looks_test')
     return rows
 
 
@@ -68,7 +68,7 @@ def rare():
     torch.set_num_threads(1)
     command = 'wm_ros bench world_model --only rare'
     share = float(Bank(recording('looks'), 'push', print, ('rare',)).column('rare').mean())
-    seldom, usual = held_out('rare_held', rare=True), held_out('looks_held')
+    seldom, usual = held_out('rare_held', rare=True), held_out('looks_test')
     found = {}
     for split in SPLITS:
         tokenizer = load_part(trained(split_name(split)), 'frame_tokenizer')
@@ -78,8 +78,8 @@ def rare():
     rows = [
         at_most('rare_share_of_training', share, 0.01, 'share', command),
         at_least('rare_error_less', 1.0 - ours[0] / flat[0], 0.2, 'share', command,
-                 f'mean squared error inside boxes of objects: {ours[0]:.5f} against {flat[0]:.5f} of '
-                 f'the flat one, {len(seldom["frames"])} frames with something rare'),
+                 f'mean squared error inside boxes of objects: {ours[0]:.5f} against '
+                 f'{flat[0]:.5f} of the flat one, {len(seldom["frames"])} rare frames'),
         at_most('rare_usual_error_ratio', ours[1] / flat[1], 1.0, 'ratio', command,
                 'inside boxes of objects of usual frames'),
         at_least('rare_usual_psnr_gain', ours[2] - flat[2], 0.0, 'dB', command,

@@ -23,6 +23,7 @@ RECORDINGS: Dict[str, str] = {
     'plain_held': '--episodes 60 --seed 70000 --frames 64 --plain',
     'looks': f'--episodes 600 --frames 64 {_RARE}',
     'looks_held': '--episodes 60 --seed 50000 --frames 64',
+    'looks_test': '--episodes 60 --seed 55000 --frames 64',
     'rare_held': f'--episodes 120 --seed 60000 --frames 64 {_ALL_RARE}',
     **{name: f'--episodes 100 --seed {seed} --frames 64 --plain {events}'.strip()
        for name, seed, events in (
@@ -31,6 +32,7 @@ RECORDINGS: Dict[str, str] = {
            ('throw', 150_000, '--events throw=1'), ('appear', 160_000, '--events appear=1'))},
     'large': f'--episodes 200 --frames 128 {_RARE}',
     'large_held': '--episodes 20 --seed 50000 --frames 128',
+    'large_test': '--episodes 20 --seed 55000 --frames 128',
 }
 
 
@@ -74,12 +76,28 @@ def split_name(split, quantizer='fsq') -> str:
 def _branching(task, kind):
     return Recipe('sequence', task, f'{task}_held', (
         f'kind={kind}', 'size=96', 'hidden=192', 'updates=3000', 'window=29', 'dream=24',
-        'batch=64', 'doubt=0'), task=task)
+        'batch=64', 'doubt=0', 'validate=250'), task=task)
+
+
+#: Sizes that give each kind of dynamics, with senses and reading, 0.7 million parameters.
+SIZES = {'rssm': (192, 256), 'simnorm': (256, 320), 'flow-simnorm': (208, 272),
+         'transformer': (80, 64)}
+
+
+def _foreseeing(kind):
+    size, hidden = SIZES[kind]
+    return Recipe('sequence', 'plain', 'plain_held', (
+        f'kind={kind}', f'size={size}', f'hidden={hidden}', 'updates=4000', 'window=32',
+        'dream=24', 'batch=24', 'doubt=0'))
 
 
 MODELS: Dict[str, Recipe] = {
     **{f'{task}_{kind}': _branching(task, kind) for task in ('topple', 'slide')
        for kind in ('simnorm', 'flow-simnorm', 'flow-rssm')},
+    **{f'horizon_{kind}': _foreseeing(kind) for kind in SIZES},
+    'push_world': Recipe('sequence', 'plain', 'plain_held', (
+        'inputs=states+wrench', 'kind=simnorm', 'size=256', 'hidden=320', 'updates=6000',
+        'window=32', 'dream=24', 'batch=24', 'heads=1', 'missing=0.1')),
     **{split_name(split): _tokens(*split) for split in SPLITS},
     **{split_name(split, 'vq'): _tokens(*split, 'vq') for split in (FLAT, HIERARCHICAL)},
     'tokens_large': Recipe('tokenizer', 'large', 'large_held', (

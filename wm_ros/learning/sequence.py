@@ -9,7 +9,7 @@ from torch.nn import functional
 from wm_ros.data import Bank
 from wm_ros.learning import parallel
 from wm_ros.learning.loop import Job
-from wm_ros.world_model.latent import at, TokenTransformer
+from wm_ros.world_model.latent import at, FlowDynamics, TokenTransformer
 from wm_ros.world_model.sequence import SequenceConfig, SequenceModel
 
 #: Columns of recordings that are no streams.
@@ -83,7 +83,9 @@ class SequenceJob(Job):
         found = module.filter(shown, batch['actions'])
         losses = dict(found.losses)
         losses['read'] = training.read * self._reading(module, found.features, numbers)
-        if training.dream and found.states:
+        # What is drawn must not be taught the mean of what may happen.
+        drawn = isinstance(module.dynamics, FlowDynamics)
+        if training.dream and found.states and not drawn:
             losses['dream'] = training.read * self._dreaming(module, found.states, batch, rng)
         if training.doubt:
             losses['doubt'] = training.doubt * self._doubting(module, found.features, batch)

@@ -2,10 +2,10 @@
 Frames [B, 3, S, S] as discrete tokens: globals, a coarse grid, fine ones where both err.
 
 The global tokens say what holds for the whole frame (light, colours, where the camera
-stands), the coarse grid what is where; together they draw the frame, with a palette.  Each fine token goes to
-one cell of 4 x 4 pixels, and the cells are those that this picture gets most wrong: what is
-rare, small and unexpected is where the fine tokens are spent.  A cell's place is part of the
-code and counts in the bits.
+stands), the coarse grid what is where; together they draw the frame, with a palette.  Each
+fine token goes to one cell of 4 x 4 pixels, and the cells are those that this picture gets
+most wrong: what is rare, small and unexpected is where the fine tokens are spent.  A cell's
+place is part of the code and counts in the bits.
 """
 
 from dataclasses import asdict, dataclass
