@@ -61,6 +61,11 @@ setup(
             'ros-rmw-fastrtps-cpp',
             'ros-common-interfaces',
         ],
+        # What benches compare with.
+        'bench': [
+            'stable-baselines3',
+            'tensorboard',
+        ],
         # flake8's plugins are those that ament_flake8 runs with.
         'test': [
             'pytest',

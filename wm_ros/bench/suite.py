@@ -45,6 +45,7 @@ _WORLD_MODEL = (
     Part('missing', 'camera', 'missing', 'sensors that fail'),
     Part('training', 'curves', 'training', 'loss curves: processes, a killed run; data'),
     Part('doubt', 'doubt', 'doubt', 'outliers told from the usual'),
+    Part('efficiency', 'efficiency', 'efficiency', 'success over steps, beside SAC'),
 )
 
 BENCHES: Dict[str, tuple] = {'main_job': _MAIN_JOB, 'world_model': _WORLD_MODEL}
