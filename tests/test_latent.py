@@ -143,7 +143,6 @@ def test_a_flow_finds_both_ways_and_how_often_each_is_taken():
         side = torch.where(torch.rand(count, 1) < 0.75, 1.0, -1.0)
         return side * far + 0.03 * torch.randn(count, 1), far
 
-    flow.fit_scale(world(1000)[0])
     for _ in range(600):
         loss = flow.loss(*world(256))
         optimiser.zero_grad()

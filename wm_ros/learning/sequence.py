@@ -83,9 +83,7 @@ class SequenceJob(Job):
         found = module.filter(shown, batch['actions'])
         losses = dict(found.losses)
         losses['read'] = training.read * self._reading(module, found.features, numbers)
-        # What is drawn must not be taught the mean of what may happen.
-        drawn = isinstance(module.dynamics, FlowDynamics)
-        if training.dream and found.states and not drawn:
+        if training.dream and found.states:
             losses['dream'] = training.read * self._dreaming(module, found.states, batch, rng)
         if training.doubt:
             losses['doubt'] = training.doubt * self._doubting(module, found.features, batch)
@@ -111,8 +109,11 @@ class SequenceJob(Job):
         """Return the error of what is read in a dream from one moment on."""
         steps = min(self.training.dream, len(batch['numbers']) - 2)
         first = int(rng.integers(len(batch['numbers']) - steps))
-        features = module.dynamics.dream(at(states, first),
-                                         batch['actions'][first + 1:first + 1 + steps])
+        dynamics = module.dynamics
+        # What is drawn must not be taught the mean of what may happen; what it is added to may.
+        dynamics = dynamics.base if isinstance(dynamics, FlowDynamics) else dynamics
+        features = dynamics.dream(at(states, first),
+                                  batch['actions'][first + 1:first + 1 + steps])
         return self._reading(module, features, batch['numbers'][first + 1:first + 1 + steps])
 
 

@@ -13,6 +13,9 @@ from torch import nn
 from wm_ros.world_model.latent.base import at, Filtered, LatentDynamics
 from wm_ros.world_model.networks import mlp
 
+_FOLLOW = 0.02          # share of a batch in the running mean and width of targets
+_LEAST = 1e-3           # width of a target
+
 
 @dataclass(frozen=True)
 class FlowConfig:
@@ -31,17 +34,22 @@ class Flow(nn.Module):
         self.config, self.width = config, target
         self.register_buffer('mean', torch.zeros(target))
         self.register_buffer('scale', torch.ones(target))
+        self.register_buffer('started', torch.tensor(False))
         self.velocity = mlp((target + condition + 8, config.hidden, config.hidden, target))
 
     @torch.no_grad()
-    def fit_scale(self, targets):
-        """Learn mean and width of ``targets`` [..., N], which the flow sees normalised."""
-        flat = targets.flatten(0, -2)
-        self.mean.copy_(flat.mean(0))
-        self.scale.copy_(flat.std(0).clamp(min=1e-3))
+    def _follow(self, targets):
+        """Let mean and width, by which targets [..., N] are normalised, follow them."""
+        flat = targets.flatten(0, -2).float()
+        share = _FOLLOW if self.started else 1.0
+        self.mean.lerp_(flat.mean(0), share)
+        self.scale.lerp_(flat.std(0).clamp(min=_LEAST), share)
+        self.started.fill_(True)
 
     def loss(self, targets, conditions):
         """Return the flow matching loss [scalar] of targets [..., N], conditions [..., C]."""
+        if self.training:
+            self._follow(targets)
         end = (targets - self.mean) / self.scale
         start = torch.randn_like(end)
         time = torch.rand_like(end[..., :1])
@@ -65,18 +73,19 @@ class Flow(nn.Module):
 
 class FlowDynamics(LatentDynamics):
     """
-    ``base`` with its way of imagining replaced by draws from a flow.
+    ``base`` with draws from a flow added to what it imagines.
 
-    The base provides ``lead(state, action)``, which returns a condition [B, C] and what is
-    carried over; ``target(states)``, the vector that is drawn; and ``land(carried, target)``,
-    the state that it makes.
+    What is drawn is by how much the base will be wrong: nothing where it knows, this way or
+    that where it cannot.  The base provides ``lead(state, action)``, which returns a condition
+    [B, C], its own guess [B, N] and what is carried over; ``target(states)``, the vector [N]
+    that the guess is about; and ``land(carried, target)``, the state that it makes.
     """
 
     def __init__(self, base: LatentDynamics, config: FlowConfig = FlowConfig()):
         super().__init__()
         self.base, self.config = base, config
         self.feature_width = base.feature_width
-        self.flow = Flow(base.target_width, base.condition_width, config)
+        self.flow = Flow(base.target_width, base.condition_width + base.target_width, config)
 
     def initial(self, batch, device=None):
         """Return the base's."""
@@ -88,8 +97,9 @@ class FlowDynamics(LatentDynamics):
 
     def imagine(self, state, action):
         """Return a drawn next state."""
-        condition, carried = self.base.lead(state, action)
-        return self.base.land(carried, self.flow.draw(condition))
+        condition, guess, carried = self.base.lead(state, action)
+        drawn = self.flow.draw(torch.cat([condition, guess], -1))
+        return self.base.land(carried, guess + drawn)
 
     def features(self, state):
         """Return the base's."""
@@ -98,10 +108,9 @@ class FlowDynamics(LatentDynamics):
     def filter(self, embeddings, actions):  # noqa: A003
         """Return what the base does, with the flow's loss beside its own."""
         found = self.base.filter(embeddings, actions)
-        before = at(found.states, slice(0, -1))
         # The latents are what the base's losses make them; the flow learns to draw them.
-        before = type(before)(*(part.detach() for part in before))
-        condition, _ = self.base.lead(before, actions[1:])
-        targets = self.base.target(at(found.states, slice(1, None))).detach()
-        loss = self.config.weight * self.flow.loss(targets, condition)
+        with torch.no_grad():
+            condition, guess, _ = self.base.lead(at(found.states, slice(0, -1)), actions[1:])
+            wrong = self.base.target(at(found.states, slice(1, None))) - guess
+        loss = self.config.weight * self.flow.loss(wrong, torch.cat([condition, guess], -1))
         return Filtered(found.features, found.states, {**found.losses, 'flow': loss})

@@ -103,15 +103,18 @@ class Rssm(LatentDynamics):
         return self.config.groups * self.config.classes
 
     def lead(self, state, action):
-        """Return what a flow draws the next variables from, and what is carried over."""
+        """Return what the next variables depend on, the prior's guess, what is carried over."""
         shape = state.recurrent.shape[:-1]
         flat = RssmState(*(part.flatten(0, -2) for part in state))
         recurrent = self._carry(flat, action.flatten(0, -2)).unflatten(0, shape)
-        return recurrent, recurrent
+        return recurrent, self._centred(self.prior(recurrent)), recurrent
 
     def target(self, states):
-        """Return the posterior's logits, centred in each group and not too sure."""
-        logits = states.logits.unflatten(-1, (self.config.groups, self.config.classes))
+        """Return the logits of the states' variables, centred in each group and not too sure."""
+        return self._centred(states.logits)
+
+    def _centred(self, logits):
+        logits = logits.unflatten(-1, (self.config.groups, self.config.classes))
         return (logits - logits.mean(-1, keepdim=True)).clamp(-6.0, 6.0).flatten(-2)
 
     def land(self, carried, target):

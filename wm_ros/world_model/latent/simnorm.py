@@ -79,8 +79,9 @@ class SimNormLatent(LatentDynamics):
         return self.config.latent
 
     def lead(self, state, action):
-        """Return what a flow draws the next latent from; nothing is carried over."""
-        return torch.cat([state.latent, action], -1), None
+        """Return what the next latent depends on, a guess at it; nothing is carried over."""
+        return (torch.cat([state.latent, action], -1),
+                self.target(self.imagine(state, action)), None)
 
     def target(self, states):
         """Return the latents as logits, centred in each simplex."""

@@ -15,11 +15,13 @@ from typing import NamedTuple, Tuple
 import torch
 from torch import nn
 from torch.nn import functional
+from wm_ros.world_model.networks import mlp
 from wm_ros.world_model.tokens.paint import Paint
 from wm_ros.world_model.tokens.parts import Block, Pool, Resample, ToCodes
 from wm_ros.world_model.tokens.quantize import LEVELS, make_quantizer
 
 _CELL = 4               # [px] edge of a cell
+_CLOSELY = 192          # width of the networks that look at single cells
 
 
 @dataclass(frozen=True)
@@ -140,9 +142,10 @@ class FrameTokenizer(nn.Module):
         if config.fine:
             self.fine_quantizer = make_quantizer(config.quantizer, config.bits)
             self.compare = nn.Sequential(nn.Conv2d(2 * pixels, width, 1), Block(width))
+            # What is seen in a cell, what was drawn there, and both around it.
+            self.look_closely = mlp((2 * pixels + width, _CLOSELY, _CLOSELY, width))
             self.to_fine = ToCodes(width, codes)
-            self.from_fine = nn.Conv2d(codes + 1 + width, width, 1)
-            self.correct = nn.Sequential(Block(width), Block(width), nn.Conv2d(width, width, 1))
+            self.correct = mlp((codes + width, _CLOSELY, _CLOSELY, width))
 
     def forward(self, frames) -> Reconstruction:
         """Return the reconstruction of ``frames`` [B, 3, S, S] with all that was used for it."""
@@ -161,9 +164,8 @@ class FrameTokenizer(nn.Module):
             return Reconstruction(_frames(rough), _frames(rough),
                                   FrameTokens(whole, coarse.indices, none, none), loss)
         cells = self._worst(patches, rough)
-        features = self.compare(torch.cat([patches, rough.detach()], 1))
-        fine = self.fine_quantizer(self.to_fine(_pick(features, cells)))
-        final = self.paint(drawn + self._correct(fine.codes, cells, drawn), palette)
+        fine = self.fine_quantizer(self.to_fine(self._close_up(patches, rough.detach(), cells)))
+        final = self.paint(self._corrected(fine.codes, cells, drawn), palette)
         return Reconstruction(
             _frames(final), _frames(rough),
             FrameTokens(whole, coarse.indices, fine.indices, cells), loss + fine.loss)
@@ -180,7 +182,7 @@ class FrameTokenizer(nn.Module):
         drawn, palette = self._draw(whole, self.coarse_quantizer.codes(tokens.coarse))
         if self.config.fine:
             codes = self.fine_quantizer.codes(tokens.fine)
-            drawn = drawn + self._correct(codes, tokens.cells, drawn)
+            drawn = self._corrected(codes, tokens.cells, drawn)
         return _frames(self.paint(drawn, palette)).clamp(0, 1)
 
     def _draw(self, whole, coarse):
@@ -201,14 +203,16 @@ class FrameTokenizer(nn.Module):
         error = (patches - rough).detach().square().sum(1).flatten(1)
         return error.topk(self.config.fine).indices.sort(-1).values
 
-    def _correct(self, codes, cells, drawn):
-        """Return the correction of the features that fine codes [B, k, C] at ``cells`` make."""
-        batch, _, width = codes.shape
-        marked = torch.cat([codes, torch.ones_like(codes[..., :1])], -1).transpose(1, 2)
-        field = codes.new_zeros(batch, width + 1, self.config.cells)
-        field = field.scatter(2, cells[:, None].expand(-1, width + 1, -1), marked)
-        field = field.unflatten(2, drawn.shape[2:])
-        return self.correct(self.from_fine(torch.cat([field, drawn], 1)))
+    def _close_up(self, patches, rough, cells):
+        """Return features [B, k, C] of what ``cells`` look like, and how they were drawn."""
+        both = torch.cat([patches, rough], 1)
+        return self.look_closely(_pick(torch.cat([both, self.compare(both)], 1), cells))
+
+    def _corrected(self, codes, cells, drawn):
+        """Return the features of all cells, with what fine codes [B, k, C] change at ``cells``."""
+        change = self.correct(torch.cat([codes, _pick(drawn, cells)], -1)).transpose(1, 2)
+        places = cells[:, None].expand(-1, change.shape[1], -1)
+        return drawn.flatten(2).scatter_add(2, places, change.to(drawn.dtype)).view_as(drawn)
 
 
 def _frames(patches):
