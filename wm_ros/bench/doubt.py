@@ -63,6 +63,9 @@ def _false_alarms(nominal, usual, command):
 
 def _calibration(model, usual, command):
     found = judging.reliability(model, usual)
-    return [shown(f'doubt_calibration_error/{name}', judging.calibration_error(part), 'share',
+    rows = [shown(f'doubt_calibration_error/{name}', judging.calibration_error(part), 'share',
                   command, 'mean distance of quantiles 0.05 to 0.95 from how often they hold')
             for name, part in found.items()]
+    return rows + [shown(f'doubt_reliability/{name}/{level:.2f}', share, 'share', command)
+                   for name, part in found.items()
+                   for level, share in zip(judging.LEVELS[::2], part[::2])]

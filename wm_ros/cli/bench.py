@@ -31,6 +31,7 @@ def add_parser(subparsers):
     parser.add_argument('--show', action='store_true', help='measure nothing')
     parser.add_argument('--update', default='', metavar='FILE',
                         help='write the table into this Markdown file')
+    parser.add_argument('--plots', default='', metavar='DIR', help='draw the plots there')
     parser.add_argument('--results', default='benchmarks/results', metavar='DIR',
                         help='folder of the results (default: %(default)s)')
     parser.set_defaults(run=run)
@@ -60,6 +61,10 @@ def run(arguments) -> int:
     show(rows)
     if arguments.update:
         _update(Path(arguments.update), rows)
+    if arguments.plots:
+        from wm_ros.bench.drawing import draw
+        for path in draw(rows, Path(arguments.plots)):
+            print(path)
     return 0 if rows and all(row.holds for row in rows) else 1
 
 

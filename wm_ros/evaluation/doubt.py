@@ -10,7 +10,8 @@ from wm_ros.world_model.sequence import SequenceModel
 
 WITHIN = 5              # observations from the first informative one within which it is to show
 _MOVING = 0.02          # [m/s] of an object, above which something has touched it
-_LEVELS = np.linspace(0.05, 0.95, 19)
+#: Quantiles at which forecasts are judged.
+LEVELS = np.linspace(0.05, 0.95, 19)
 
 
 class Episodes(NamedTuple):
@@ -116,9 +117,9 @@ def reliability(model: SequenceModel, episodes: Episodes) -> Dict[str, np.ndarra
     rank = torch.special.ndtr((seen - forecast.mean) / forecast.spread)
     parts = model.senses.parts(rank)
     return {name: np.array([float((part[part.isfinite()] < level).float().mean())
-                            for level in _LEVELS]) for name, part in parts.items()}
+                            for level in LEVELS]) for name, part in parts.items()}
 
 
 def calibration_error(frequencies: np.ndarray) -> float:
     """Return the mean distance between quantiles and how often they hold."""
-    return float(np.abs(frequencies - _LEVELS).mean())
+    return float(np.abs(frequencies - LEVELS).mean())
