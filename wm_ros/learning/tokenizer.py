@@ -22,7 +22,7 @@ class TokenizerTraining:
     """What is the tokenizer's own in its training."""
 
     batch: int = 32
-    objects: float = 4.0        # added weight of the squared error where objects are
+    objects: float = 30.0       # added weight of the squared error where objects are
     held_out: int = 256         # frames that it is validated on
 
 
@@ -52,8 +52,8 @@ class TokenizerJob(Job):
         structure = (1.0 - ssim(made.frames, frames)).mean()
         loss = _SQUARES * squares + _STRUCTURE * structure + made.loss
         if self.config.fine:
-            # The coarse tokens alone are to draw as much as they can.
-            loss = loss + _SQUARES * self._squares(made.coarse, frames, weights)
+            # The coarse tokens alone draw what is large; what is small is left to the fine ones.
+            loss = loss + _SQUARES * (made.coarse - frames).square().mean()
         return {'loss': loss, 'squares': squares, 'structure': structure}
 
     def validate(self, module):
