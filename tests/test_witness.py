@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sim.events import KINDS
 from sim.witness import Witnessing
 from wm_ros.learning.collect import Collector, record
 from wm_ros.robot.robot import load_robot
@@ -26,7 +27,7 @@ def test_each_observation_has_a_row_of_each_stream():
     assert shapes == {
         'frames': ((rows, 32, 32, 3), 'uint8'), 'joints': ((rows, 15), 'float32'),
         'wrench': ((rows, 6), 'float32'), 'objects': ((rows, 1, 7), 'float32'),
-        'boxes': ((rows, 2, 4), 'int16'), 'rare': ((rows,), 'bool')}
+        'boxes': ((rows, 2, 4), 'int16'), 'rare': ((rows,), 'bool'), 'event': ((rows,), 'int8')}
     # The block moved, and its picture with it.
     assert np.ptp(episode.streams['boxes'][:, 0], axis=0).max() > 2
     assert not episode.streams['rare'].any() and not episode.streams['boxes'][:, 1].any()
@@ -69,7 +70,10 @@ def test_events_are_rare_rows(kind):
     """They begin after the first rows; a stranger stays, the others pass."""
     episode, event = recorded(Witnessing(events={kind: 1.0}))
     rare = episode.streams['rare']
-    assert event == kind
+    happened = episode.streams['event']
+    first = int(np.flatnonzero(happened)[0])
+    assert event == kind and (happened[first:] == 1 + list(KINDS).index(kind)).all()
+    assert 4 < first < 41 and not rare[:first].any()
     assert not rare[:4].any() and rare.any()
     assert rare[-1] == (kind == 'appear')
     assert episode.streams['boxes'][:, 1].any() == (kind == 'appear')
