@@ -33,13 +33,13 @@ def test_tokens_are_all_that_a_frame_needs(config):
 
 
 def test_bits_count_codes_and_places():
-    """By hand: 80 codes of 11 bits; 16 of 256 cells are one set of about 2 ** 84."""
+    """By hand: 78 codes of 11 bits; 20 of 256 cells are one set of about 2 ** 98."""
     config = FrameConfig()
-    assert config.tokens == 80
-    assert config.frame_bits == 80 * 11 + math.ceil(math.log2(math.comb(256, 16))) == 964
-    assert config.compression == pytest.approx(64 * 64 * 24 / 964)
+    assert config.tokens == 78
+    assert config.frame_bits == 78 * 11 + math.ceil(math.log2(math.comb(256, 20))) == 957
+    assert config.compression == pytest.approx(64 * 64 * 24 / 957)
     assert FrameConfig(whole=0, coarse=80, fine=0).frame_bits == 880
-    assert config.grid == (6, 8) and FrameConfig(coarse=80, fine=0).grid == (8, 10)
+    assert config.grid == (6, 7) and FrameConfig(coarse=80, fine=0).grid == (8, 10)
 
 
 def scenes(count):
@@ -48,7 +48,7 @@ def scenes(count):
     return halves.repeat_interleave(16, 2).expand(-1, -1, -1, 32).contiguous()
 
 
-@pytest.mark.parametrize('quantizer', ['fsq', 'vq'])
+@pytest.mark.parametrize('quantizer', ['fsq', 'vq', 'mixed'])
 def test_it_learns_and_the_fine_tokens_go_where_something_unexpected_is(quantizer):
     config = FrameConfig(size=32, quantizer=quantizer, whole=4, coarse=16, fine=4, bits=8,
                          width=16)

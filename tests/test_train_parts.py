@@ -104,8 +104,9 @@ def test_what_is_measured_is_what_tokens_keep():
     from wm_ros.learning.tokenizer import measure
     torch.manual_seed(0)
     tokenizer = FrameTokenizer(FrameConfig(size=32, whole=0, coarse=16, fine=0, width=8)).eval()
-    torch.nn.init.zeros_(tokenizer.paint.weight)
-    torch.nn.init.zeros_(tokenizer.paint.bias)
+    for part in (tokenizer.paint.rest, tokenizer.paint.colours):
+        torch.nn.init.zeros_(part.weight)
+        torch.nn.init.zeros_(part.bias)
     frames = torch.full((3, 3, 32, 32), 0.5)
     frames[:, :, 8:12, 8:16] = 0.6
     boxes = torch.tensor([[[8, 8, 12, 16]]]).expand(3, 1, 4)

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from wm_ros.bench.record import at_least, at_most, shown
 from wm_ros.bench.workshop import (
-    FLAT, HIERARCHICAL, recording, split_name, SPLITS, trained)
+    BY_KIND, BY_SPLIT, FLAT, HIERARCHICAL, recording, trained)
 from wm_ros.data import Bank
 from wm_ros.evaluation.pictures import error_inside
 from wm_ros.learning.tokenizer import batch_of, COLUMNS, measure
@@ -45,8 +45,7 @@ def fidelity():
                  f'{config.frame_bits:.0f} bits a frame, places of fine tokens counted'),
         at_least('tokens_codes_used', min(used.values()), 0.9, 'share', command,
                  'least of ' + ', '.join(f'{name} {share:.3f}' for name, share in used.items()))]
-    for name in (split_name(FLAT), split_name(HIERARCHICAL), split_name(FLAT, 'vq'),
-                 split_name(HIERARCHICAL, 'vq'), 'tokens_large'):
+    for name in (*BY_KIND, 'tokens_large'):
         rows += _compared(name, 'large_test' if name == 'tokens_large' else 'looks_test')
     return rows
 
@@ -70,8 +69,8 @@ def rare():
     share = float(Bank(recording('looks'), 'push', print, ('rare',)).column('rare').mean())
     seldom, usual = held_out('rare_held', rare=True), held_out('looks_test')
     found = {}
-    for split in SPLITS:
-        tokenizer = load_part(trained(split_name(split)), 'frame_tokenizer')
+    for split, name in BY_SPLIT.items():
+        tokenizer = load_part(trained(name), 'frame_tokenizer')
         found[split] = (inside_error(tokenizer, seldom), inside_error(tokenizer, usual),
                         measure(tokenizer, usual)['psnr'])
     flat, ours = found[FLAT], found[HIERARCHICAL]

@@ -54,7 +54,8 @@ class Recipe(NamedTuple):
     task: str = 'push'
 
 
-def _tokens(whole, coarse, fine, quantizer='fsq'):
+def _tokens(name):
+    _, quantizer, whole, coarse, fine = name.split('_')
     return Recipe('tokenizer', 'looks', 'looks_held', (
         f'whole={whole}', f'coarse={coarse}', f'fine={fine}', f'quantizer={quantizer}',
         *_COMPARED))
@@ -68,9 +69,16 @@ SPLITS = ((0, 80, 0), (16, 64, 0), (16, 56, 8), (16, 48, 16), (16, 40, 24), (16,
 FLAT, HIERARCHICAL = SPLITS[0], SPLITS[3]
 
 
-def split_name(split, quantizer='fsq') -> str:
+def split_name(split, quantizer: str) -> str:
     """Return the name of the tokenizer that shares its tokens out as ``split`` says."""
     return '_'.join(['tokens', quantizer, *map(str, split)])
+
+
+#: Names of the tokenizers of ``SPLITS``; the flat one, which has no fine tokens, is FSQ's.
+BY_SPLIT = {split: split_name(split, 'mixed' if split[2] else 'fsq') for split in SPLITS}
+#: Tokenizers of both kinds, flat and hierarchical.
+BY_KIND = tuple(split_name(split, quantizer) for quantizer in ('fsq', 'vq')
+                for split in (FLAT, HIERARCHICAL))
 
 
 def _branching(task, kind):
@@ -100,8 +108,7 @@ MODELS: Dict[str, Recipe] = {
     'push_world': Recipe('sequence', 'plain', 'plain_held', (
         'inputs=states+wrench', 'kind=simnorm', 'size=256', 'hidden=320', 'updates=6000',
         'window=32', 'dream=24', 'batch=24', 'heads=1', 'missing=0.1')),
-    **{split_name(split): _tokens(*split) for split in SPLITS},
-    **{split_name(split, 'vq'): _tokens(*split, 'vq') for split in (FLAT, HIERARCHICAL)},
+    **{name: _tokens(name) for name in (*BY_SPLIT.values(), *BY_KIND)},
     'tokens_large': Recipe('tokenizer', 'large', 'large_held', (
         'size=128', 'coarse=192', 'fine=64', 'updates=2000', 'precision=bfloat16')),
 }

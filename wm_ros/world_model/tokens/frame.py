@@ -29,10 +29,10 @@ class FrameConfig:
     """What a frame tokenizer is made of; raises ValueError for what makes no sense."""
 
     size: int = 64              # [px] edge of the frames
-    quantizer: str = 'fsq'      # or 'vq'
+    quantizer: str = 'mixed'    # 'fsq', 'vq', or mixed: vq for the fine tokens
     whole: int = 16             # global tokens; 0: none
-    coarse: int = 48            # tokens of a grid over the frame
-    fine: int = 16              # tokens for single cells; 0: none
+    coarse: int = 42            # tokens of a grid over the frame
+    fine: int = 20              # tokens for single cells; 0: none
     bits: int = 11              # of each token's code
     width: int = 48             # channels, a multiple of 8
 
@@ -45,9 +45,9 @@ class FrameConfig:
             raise ValueError(f'whole, coarse, fine: got {self.whole}, {self.coarse}, '
                              f'{self.fine}, expected at least 0, 1 and 0, and at most 1024, '
                              f'{self.cells} and {self.cells}')
-        if self.quantizer not in ('fsq', 'vq') or self.bits not in LEVELS:
+        if self.quantizer not in ('fsq', 'vq', 'mixed') or self.bits not in LEVELS:
             raise ValueError(f'quantizer, bits: got {self.quantizer!r}, {self.bits}, expected '
-                             f'fsq or vq, and one of {", ".join(map(str, LEVELS))}')
+                             f'fsq, vq or mixed, and one of {", ".join(map(str, LEVELS))}')
         if self.width < 8 or self.width % 8:
             raise ValueError(f'width: got {self.width}, expected a multiple of 8')
 
@@ -66,6 +66,18 @@ class FrameConfig:
         """Return rows and columns of the coarse tokens, as square as their number allows."""
         rows = next(n for n in range(math.isqrt(self.coarse), 0, -1) if self.coarse % n == 0)
         return rows, self.coarse // rows
+
+    def quantizer_of(self, level: str) -> nn.Module:
+        """
+        Return a new quantiser for 'whole', 'coarse' or 'fine' tokens.
+
+        FSQ needs no care and uses its codes evenly; but single cells, which are small pictures
+        of their own, are told apart better by a codebook's many directions.
+        """
+        kind = self.quantizer
+        if kind == 'mixed':
+            kind = 'vq' if level == 'fine' else 'fsq'
+        return make_quantizer(kind, self.bits)
 
     @property
     def frame_bits(self) -> float:
@@ -109,7 +121,7 @@ class FrameTokenizer(nn.Module):
         self.config = config
         side = config.size // _CELL
         width, pixels = config.width, 3 * _CELL ** 2
-        self.coarse_quantizer = make_quantizer(config.quantizer, config.bits)
+        self.coarse_quantizer = config.quantizer_of('coarse')
         codes = self.coarse_quantizer.width
         self.look = nn.Sequential(
             nn.Conv2d(pixels, width, 1), Block(width), Block(width),
@@ -125,22 +137,23 @@ class FrameTokenizer(nn.Module):
         self.enlarge = nn.Conv2d(2 * width, 4 * width, 1)
         self.draw_high = nn.ModuleList(Block(width, context) for _ in range(3))
         self.paint = Paint(width, context or 2 * width, _CELL)
-        self._make_fine(width, pixels, codes)
+        self._make_fine(width, pixels)
 
     def _make_whole(self, width, codes):
         config = self.config
         if config.whole:
-            self.whole_quantizer = make_quantizer(config.quantizer, config.bits)
+            self.whole_quantizer = config.quantizer_of('whole')
             self.pool = Pool(2 * width, config.whole)
             self.to_whole = ToCodes(2 * width, codes, config.whole)
             self.from_whole = nn.Sequential(
                 nn.Linear(config.whole * codes, 4 * width), nn.SiLU(),
                 nn.Linear(4 * width, 2 * width), nn.SiLU())
 
-    def _make_fine(self, width, pixels, codes):
+    def _make_fine(self, width, pixels):
         config = self.config
         if config.fine:
-            self.fine_quantizer = make_quantizer(config.quantizer, config.bits)
+            self.fine_quantizer = config.quantizer_of('fine')
+            codes = self.fine_quantizer.width
             self.compare = nn.Sequential(nn.Conv2d(2 * pixels, width, 1), Block(width))
             # What is seen in a cell, what was drawn there, and both around it.
             self.look_closely = mlp((2 * pixels + width, _CLOSELY, _CLOSELY, width))

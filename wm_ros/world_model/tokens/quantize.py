@@ -80,6 +80,7 @@ class VectorCodebook(nn.Module):
 
     def forward(self, features) -> Quantized:
         """Return the nearest codes; in training mode the codebook follows."""
+        features = features.float()     # a codebook is not followed in half precision
         flat = features.detach().reshape(-1, self.width)
         if self.training and not self.started:
             self._revive(torch.ones(self.size, dtype=torch.bool, device=flat.device), flat)
