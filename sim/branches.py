@@ -16,8 +16,8 @@ from sim.scene import SUBSTEP
 STEP = 12                   # substeps between rows
 SEEN = 4                    # rows before the way is decided
 STEPS = 28                  # rows after the first one
-#: Numbers of a row: position m, rotation xyzw, and the odds of the first way.
-WIDTH = 8
+#: Numbers of a row: position m, rotation xyzw, velocity m/s, and the odds of the first way.
+WIDTH = 11
 
 _PLATE = (0.004, 0.05, 0.08)        # [m] half edges
 _BLOCK = (0.025, 0.025, 0.025)
@@ -113,8 +113,10 @@ class BranchWorld:
     def _row(self, body, odds):
         place, rotation = pybullet.getBasePositionAndOrientation(
             body, physicsClientId=self._client)
+        velocity, _ = pybullet.getBaseVelocity(body, physicsClientId=self._client)
         rotation = np.array(rotation)
-        return np.concatenate([place, rotation * (1.0 if rotation[3] >= 0 else -1.0), [odds]])
+        return np.concatenate([place, rotation * (1.0 if rotation[3] >= 0 else -1.0), velocity,
+                               [odds]])
 
 
 def _along(angle, length):
