@@ -85,7 +85,7 @@ def _branching(task, kind):
     # A dream's error teaches the mean of what may happen: right for one guess, wrong for draws.
     dream = 24 if kind == 'simnorm' else 0
     return Recipe('sequence', task, f'{task}_held', (
-        f'kind={kind}', 'size=128', 'hidden=192', 'updates=1500', 'window=29', f'dream={dream}',
+        f'kind={kind}', 'size=192', 'hidden=192', 'updates=2500', 'window=29', f'dream={dream}',
         'batch=64', 'doubt=0', 'validate=250'), task=task)
 
 

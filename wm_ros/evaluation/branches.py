@@ -10,7 +10,7 @@ from wm_ros.data import write_episode
 from wm_ros.types import Episode
 from wm_ros.world_model.sequence import SequenceModel
 
-_NEAR = 0.04        # [m] from a true outcome, a draw has found it
+_NEAR = 0.25        # of the distance between the ways: so near a true outcome, it is found
 _FOUND = 0.05       # share of the draws that must have found a mode
 
 
@@ -78,8 +78,9 @@ def branch_scores(truths: List[Truth], ends: np.ndarray) -> Dict[str, np.ndarray
         ways = [truth.ends[truth.first], truth.ends[~truth.first]]
         if min(map(len, ways)) == 0:
             raise ValueError('a scene went one way every time: run it more often')
+        apart = np.linalg.norm(ways[0].mean(0) - ways[1].mean(0))
         near = np.array([_distances(drawn, way).min(1) for way in ways])
-        scores['both'].append(((near < _NEAR).mean(1) >= _FOUND).all())
+        scores['both'].append(((near < _NEAR * apart).mean(1) >= _FOUND).all())
         share = (near[0] < near[1]).mean()
         scores['frequency'].append(abs(share - truth.first.mean()))
     return {name: np.array(values) for name, values in scores.items()}
