@@ -73,3 +73,13 @@ def test_a_column_that_no_file_has_is_named(folder):
     with pytest.raises(WmRosError, match='no usable episode'):
         Bank(folder, 'reach', complaints.append, ('sound',))
     assert len(complaints) == 3 and 'no stream sound' in complaints[0]
+
+
+def test_what_the_script_would_have_done_is_a_column(tmp_path):
+    episode = make_episode(steps=6)
+    expert = np.random.default_rng(0).uniform(size=(6, 5)).astype(np.float32)
+    for number, told in enumerate((expert, None)):
+        write_episode(tmp_path, number, replace(episode, expert=told))
+    made = bank(tmp_path, 'expert')
+    np.testing.assert_array_equal(made.episode(0)['expert'], np.vstack([expert, np.zeros(5)]))
+    assert np.isnan(made.episode(1)['expert'][:-1]).all()

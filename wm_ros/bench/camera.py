@@ -4,15 +4,20 @@ from contextlib import closing
 
 import numpy as np
 import torch
+from wm_ros.bench import token_policy
 from wm_ros.bench.live import played
 from wm_ros.bench.product import evaluate
 from wm_ros.bench.record import at_least, at_most, shown
+from wm_ros.bench.tokens import SHIPPED as TOKENIZER
+from wm_ros.bench.workshop import recording
+from wm_ros.data import Bank
 from wm_ros.evaluation.closed_loop import ClosedLoop
 from wm_ros.evaluation.run import parameters, Request
 from wm_ros.param_table import MODEL, MPC
 from wm_ros.robot.robot import load_robot
 from wm_ros.tasks import get_task
 from wm_ros.world_model import load_checkpoint
+from wm_ros.world_model.load import load_part
 from wm_ros.world_model.sight import load_looker
 
 _EPISODES, _LIVE = 100, 10
@@ -34,7 +39,19 @@ def camera():
                              f'wm_ros evaluate --task {task} --episodes {_LIVE} --sensors camera '
                              f'--ros', f'{_LIVE} episodes; real-time factor '
                              f'{live["real_time_factor"]:.3f}'))
+    rows.append(shown('camera_push_tokens_alone_success', _from_tokens(), 'share',
+                      'wm_ros bench world_model --only camera',
+                      f'{_EPISODES} episodes; a policy cloned from demonstrations on the tokens '
+                      f'of {TOKENIZER}, never told where the block is'))
     return rows
+
+
+def _from_tokens():
+    torch.set_num_threads(1)
+    tokenizer = load_part(TOKENIZER, 'frame_tokenizer')
+    bank = Bank(recording('plain'), 'push', print, token_policy.COLUMNS)
+    policy = token_policy.clone(tokenizer, bank)
+    return token_policy.success_of(policy, tokenizer, 'push', _EPISODES)
 
 
 def missing():

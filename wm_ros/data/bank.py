@@ -14,32 +14,27 @@ class Bank:
     """
     Windows of ``length`` observations of the episodes in a folder.
 
-    ``columns`` are names of streams, or ``states`` [X], ``actions`` [A], ``rewards`` [],
-    ``goal`` [7], ``success`` [] (of the episode) and ``ended`` [] (by success, here).  Row t of
-    actions and rewards is what was done, and gained, after observation t; after the last one
-    it is 0.  Damaged files are named through ``complain`` and left out;
-    raises WmRosError where nothing is left.
+    ``columns`` are names of streams, or ``states`` [X], ``actions`` [A], ``expert`` [A] (what
+    the script would have done, NaN where none was asked), ``rewards`` [], ``goal`` [7],
+    ``success`` [] (of the episode) and ``ended`` [] (by success, here).  Row t of actions and
+    rewards is what was done, and gained, after observation t; after the last one it is 0.
+    Damaged files are named through ``complain`` and left out; raises WmRosError where nothing
+    is left.
     """
 
     def __init__(self, folder: Path, task: str, complain: Callable[[str], None],
                  columns: Sequence[str]):
         self.columns = tuple(columns)
-        own = ('states', 'actions', 'rewards', 'goal', 'success', 'ended')
+        own = ('states', 'actions', 'expert', 'rewards', 'goal', 'success', 'ended')
         streams = tuple(name for name in columns if name not in own)
         self._paths, self._kept, lengths = [], [], []
         for path, episode in good_files(folder, task, complain, streams):
-            rows = len(episode.actions) + 1
-            kept = {
-                'states': episode.states, 'goal': np.tile(episode.goal, (rows, 1)),
-                'actions': np.concatenate([episode.actions, np.zeros_like(episode.actions[:1])]),
-                'rewards': np.append(episode.rewards, 0.0).astype(np.float32),
-                'success': np.full(rows, episode.success, np.float32),
-                'ended': np.append(np.zeros(rows - 1), episode.success).astype(np.float32)}
+            kept = _columns(episode)
             kept.update({name: stream for name, stream in episode.streams.items()
                          if stream.nbytes <= _SMALL})
             self._paths.append(path)
             self._kept.append({name: kept[name] for name in columns if name in kept})
-            lengths.append(rows)
+            lengths.append(len(episode.states))
         self._lengths = np.array(lengths)
 
     @property
@@ -92,3 +87,16 @@ class Bank:
         if kept is not None:
             return kept[first:last]
         return read_rows(self._paths[episode], name, int(first), int(last))
+
+
+def _columns(episode) -> Dict[str, np.ndarray]:
+    """Return what is no stream, a row for each observation."""
+    rows, actions = len(episode.states), episode.actions
+    expert = np.full_like(actions, np.nan) if episode.expert is None else episode.expert
+    return {
+        'states': episode.states, 'goal': np.tile(episode.goal, (rows, 1)),
+        'actions': np.concatenate([actions, np.zeros_like(actions[:1])]),
+        'expert': np.concatenate([expert, np.zeros_like(expert[:1])]),
+        'rewards': np.append(episode.rewards, 0.0).astype(np.float32),
+        'success': np.full(rows, episode.success, np.float32),
+        'ended': np.append(np.zeros(rows - 1), episode.success).astype(np.float32)}

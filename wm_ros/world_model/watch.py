@@ -82,6 +82,18 @@ class FrameDecoder(nn.Module):
             x = x + (self._end(x, time, features) - x) / (steps - k)
         return (functional.pixel_shuffle(x, _CELL) / 2 + 0.5).clamp(0, 1)
 
+    def expected(self, features):
+        """Return the mean [B, C, S, S] of the frames that features [B, F] may go with."""
+        side = self.config.size // _CELL
+        nothing = features.new_zeros(len(features), self.enter.in_channels, side, side)
+        end = self._end(nothing, features.new_zeros(len(features), 1), features)
+        return (functional.pixel_shuffle(end, _CELL) / 2 + 0.5).clamp(0, 1)
+
+    def off(self, features, frames):
+        """Return the squared error [B, cells] of what is expected, mean over each cell."""
+        error = (self.expected(features) - frames).square().mean(1, keepdim=True)
+        return functional.avg_pool2d(error, _CELL).flatten(1)
+
     def _end(self, x, time, features):
         """Return the frame that is expected behind ``x`` at ``time`` [B, 1]."""
         turns = torch.pi * time * torch.arange(1, 5, device=x.device)
