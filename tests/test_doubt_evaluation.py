@@ -10,12 +10,12 @@ from wm_ros.world_model.sequence import SequenceConfig, SequenceModel
 
 
 def make_episodes(folder, lengths, event=None):
-    """Write push episodes in which the block moves from row 6 on."""
+    """Write push episodes in which the block begins to slide after row 6."""
     rng = np.random.default_rng(0)
     for number, rows in enumerate(lengths):
         states = rng.normal(size=(rows, 23)).astype(np.float32)
-        states[:, 19:22] = 0.0
-        states[6:, 19] = 0.1
+        states[:, 15:18] = 0.0
+        states[:, 15] = 0.05 * np.maximum(np.arange(rows) - 10, 0)
         boxes = np.zeros((rows, 2, 4), np.int16)
         events = np.zeros(rows, np.int8)
         if event is not None:
@@ -45,9 +45,20 @@ def test_episodes_are_padded_with_what_is_missing(tmp_path, model):
     episodes = load(tmp_path, model)
     assert episodes.numbers.shape == (12, 2, 29) and list(episodes.length) == [12, 9]
     assert episodes.numbers[:9, 1].isfinite().all() and episodes.numbers[9:, 1].isnan().all()
-    found = doubt.surprises(model, episodes)
-    assert set(found) == {'states', 'wrench'} and found['wrench'].shape == (12, 2)
+    found = doubt.errors(model, episodes)
+    assert set(found) == {'states', 'wrench'} and found['wrench'].shape == (12, 2, 6)
     assert np.isfinite(found['states'][:9]).all() and np.isnan(found['states'][9:, 1]).all()
+
+
+def test_errors_that_go_one_way_add_up_and_blows_are_forgotten():
+    same, blow = np.full((20, 1, 1), 2.0), np.zeros((20, 1, 1))
+    blow[0], same[10] = 5.0, np.nan
+    kept = doubt.lasting({'same': same, 'blow': blow})
+    assert kept['same'][-1] == pytest.approx(2.0, abs=1e-3) and np.isnan(kept['same'][10])
+    assert kept['same'][1] == pytest.approx(0.4 * 2 + 0.6 * 0.8)
+    assert kept['blow'][0] == 2.0 and kept['blow'][-1] < 1e-3
+    swinging = {'a': np.where(np.arange(20) % 2, 2.0, -2.0)[:, None, None]}
+    assert doubt.lasting(swinging)['a'][10:].max() < 0.6
 
 
 def test_onsets_are_where_it_can_first_show(tmp_path, model):
@@ -61,9 +72,14 @@ def test_onsets_are_where_it_can_first_show(tmp_path, model):
 
 
 def test_alarms_are_in_units_of_the_usual():
-    usual = {'a': np.linspace(0, 1, 1001)[:, None], 'b': np.linspace(0, 5, 1001)[:, None]}
-    alarm = doubt.Alarm(usual)
-    assert alarm({'a': np.array([[0.5]]), 'b': np.array([[10.0]])}) == pytest.approx(2.0, rel=0.01)
+    usual = {'a': np.linspace(0, 1, 1001)[:, None, None],
+             'b': np.linspace(0, 5, 1001)[:, None, None] * [1.0, 0.0]}
+    alarm = doubt.Alarm(usual, {'b': 2.0})
+    seen = {'a': np.array([[[0.5]]]), 'b': np.array([[[10.0, 1.0]]])}
+    assert alarm(seen) == pytest.approx(2.0, rel=0.01)
+    assert alarm.streams(seen)['a'] == pytest.approx(0.5, rel=0.01)
+    seen['b'][..., 1] = 8.0
+    assert alarm(seen) == pytest.approx(4.0)
     scores = np.array([[0.0, 1.0], [9.0, 2.0], [3.0, np.nan]])
     np.testing.assert_allclose(doubt.within(scores, np.array([0, 1])), [9.0, 2.0])
     np.testing.assert_allclose(doubt.within(scores, np.array([-1, 0])), [2.0])

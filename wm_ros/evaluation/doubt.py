@@ -9,7 +9,7 @@ from wm_ros.learning.sequence import COLUMNS, window_batch
 from wm_ros.world_model.sequence import SequenceModel
 
 WITHIN = 5              # observations from the first informative one within which it is to show
-_MOVING = 0.02          # [m/s] of an object, above which something has touched it
+_SLID = 0.01            # [m] that an object moves in them, where there is something to be told
 #: Quantiles at which forecasts are judged.
 LEVELS = np.linspace(0.05, 0.95, 19)
 
@@ -19,7 +19,7 @@ class Episodes(NamedTuple):
     Recorded episodes, padded to one length T.
 
     numbers [T, B, K] (NaN after the end), actions [T, B, A], length [B]; event [T, B], moving
-    [T, B] whether an object moves, stranger [T, B] whether one is in sight.
+    [T, B] whether an object is about to slide, stranger [T, B] whether one is in sight.
     """
 
     numbers: torch.Tensor
@@ -46,40 +46,74 @@ def episodes_of(model: SequenceModel, bank: Bank) -> Episodes:
     numbers = batch['numbers']
     for i, count in enumerate(length):
         numbers[count:, i] = float('nan')
-    speed = np.linalg.norm(padded['states'][..., 19:22], axis=-1)
     return Episodes(numbers, batch['actions'], length, padded['event'].T,
-                    (speed > _MOVING).T, (padded['boxes'][:, :, -1, 2] > 0).T)
+                    _sliding(padded['states'][..., 15:18]).T,
+                    (padded['boxes'][:, :, -1, 2] > 0).T)
 
 
 def _padded(column, length):
-    rest = np.zeros((length - len(column), *column.shape[1:]), column.dtype)
-    return np.concatenate([column, rest])
+    return np.concatenate([column, np.repeat(column[-1:], length - len(column), 0)])
+
+
+def _sliding(places):
+    """Return whether objects at ``places`` [B, T, 3] will be elsewhere ``WITHIN`` rows on."""
+    later = np.concatenate([places[:, WITHIN:], np.repeat(places[:, -1:], WITHIN, 1)], 1)
+    return np.linalg.norm(later - places, axis=-1) > _SLID
 
 
 @torch.no_grad()
-def surprises(model: SequenceModel, episodes: Episodes) -> Dict[str, np.ndarray]:
-    """Return how surprising each observation was, {stream: [T, B]}; the first is not."""
+def errors(model: SequenceModel, episodes: Episodes) -> Dict[str, np.ndarray]:
+    """Return forecast errors in units of their spread, {stream: [T, B, N]}; the first are 0."""
     found = model.filter(episodes.numbers, episodes.actions)
-    said = model.surprise(found.features[:-1], episodes.actions[1:], episodes.numbers[1:])
-    return {name: np.concatenate([np.zeros_like(part[:1]), part.numpy()])
-            for name, part in said.items()}
+    forecast = model.forecast(found.features[:-1], episodes.actions[1:])
+    off = (model.senses.normalised(episodes.numbers[1:]) - forecast.mean) / forecast.spread
+    off = torch.cat([torch.zeros_like(off[:1]), off])
+    return {name: part.numpy() for name, part in model.senses.parts(off).items()}
+
+
+def lasting(errors_of: Dict[str, np.ndarray], share: float = 0.4) -> Dict[str, np.ndarray]:
+    """
+    Return the absolute moving averages of errors, {stream: [T, B, N]} (EWMA chart, Roberts 1959).
+
+    A blow is forgotten; an error that goes one way again and again adds up.
+    """
+    found = {}
+    for name, part in errors_of.items():
+        mean, rows = np.zeros_like(part[0]), []
+        for row in part:
+            mean = np.where(np.isfinite(row), mean + share * (np.nan_to_num(row) - mean), mean)
+            rows.append(np.where(np.isfinite(row), np.abs(mean), np.nan))
+        found[name] = np.array(rows)
+    return found
 
 
 class Alarm:
-    """One number of several streams' surprise: 1 is what one observation in a thousand reaches."""
+    """
+    One number out of many: 1 is what each of them reaches in one observation of a thousand.
 
-    def __init__(self, usual: Dict[str, np.ndarray], share: float = 1e-3):
-        self.scale = {name: np.nanquantile(part, 1 - share) for name, part in usual.items()}
+    ``usual`` {stream: [T, B, N]} says what is usual; ``least`` {stream: } is what each number
+    has to reach at any rate.
+    """
 
-    def __call__(self, surprise: Dict[str, np.ndarray]) -> np.ndarray:
-        """Return the alarm [T, B]; NaN where nothing was seen."""
-        return np.max([part / self.scale[name] for name, part in surprise.items()], axis=0)
+    def __init__(self, usual: Dict[str, np.ndarray], least: Dict[str, float] = {},
+                 share: float = 1e-3):
+        self.scale = {name: np.maximum(np.nanquantile(part, 1 - share, axis=(0, 1)),
+                                       least.get(name, 0.0)) for name, part in usual.items()}
+
+    def streams(self, seen: Dict[str, np.ndarray]) -> Dict[str, np.ndarray]:
+        """Return the alarm of each stream [T, B]; NaN where nothing was seen."""
+        return {name: (part / self.scale[name]).max(-1) for name, part in seen.items()}
+
+    def __call__(self, seen: Dict[str, np.ndarray]) -> np.ndarray:
+        """Return the greatest alarm of all streams [T, B]."""
+        return np.max(list(self.streams(seen).values()), axis=0)
 
 
 def onsets(episodes: Episodes, first: Callable) -> np.ndarray:
     """
     Return the row [B] from which on it can show, -1 where it never does.
 
+    That is where a stranger is in sight, or the object begins to slide by a centimetre.
     ``first(b)`` is the row at which the event of episode b happened, or could have, or -1.
     """
     found = np.full(len(episodes.length), -1)

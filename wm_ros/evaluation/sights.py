@@ -1,7 +1,5 @@
 """Surprise at what a camera shows, given what the other sensors make one expect."""
 
-from typing import Dict
-
 import numpy as np
 import torch
 from wm_ros.data import Bank
@@ -9,7 +7,8 @@ from wm_ros.evaluation.doubt import Episodes
 from wm_ros.world_model.sequence import SequenceModel
 from wm_ros.world_model.watch import FrameDecoder
 
-_LEAST = 1e-3           # squared error of a cell, below which it is never unusual
+#: Squared error of a cell, below which it is never unusual.
+LEAST = 1e-3
 
 
 @torch.no_grad()
@@ -28,14 +27,3 @@ def sights(model: SequenceModel, decoder: FrameDecoder, bank: Bank, episodes: Ep
         frames = torch.as_tensor(bank.episode(b)['frames']).permute(0, 3, 1, 2).float() / 255.0
         found[:length, b] = decoder.off(features[:length, b], frames).numpy()
     return found
-
-
-class CellAlarm:
-    """How unusual a frame is in its most unusual cell; ``usual`` [T, B, cells] says what is."""
-
-    def __init__(self, usual: np.ndarray, share: float = 1e-3):
-        self.scale = np.maximum(np.nanquantile(usual, 1 - share, axis=(0, 1)), _LEAST)
-
-    def __call__(self, off: np.ndarray) -> Dict[str, np.ndarray]:
-        """Return {'frames': [T, B]}."""
-        return {'frames': (off / self.scale).max(-1)}

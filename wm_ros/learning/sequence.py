@@ -25,7 +25,7 @@ class SequenceTraining:
     batch: int = 32             # windows
     window: int = 24            # observations
     dream: int = 16             # steps dreamed from each window's middle part, 0: none
-    read: float = 1.0           # weight of what is seen, filtered and dreamed
+    read: float = 20.0          # weight of what is seen, filtered and dreamed
     doubt: float = 1.0          # weight of the ensemble that knows when it does not know
     heads: float = 0.0          # weight of reward, flags, values and prior
     discount: float = 0.97
