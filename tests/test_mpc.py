@@ -197,6 +197,18 @@ def test_commands_that_nobody_planned_are_taken_on():
     assert np.abs(far.positions[0] - ROBOT.home).max() <= 0.05 * 0.2 + 1e-9
 
 
+def test_a_command_that_the_arm_is_far_from_is_one_that_nobody_follows():
+    mpc = make_mpc()
+    belief = belief_at(mpc, dq=np.full(7, 0.2))
+    moved = replace(belief, joint_positions=ROBOT.home - 0.2)
+    plan = mpc.plan(moved, GOAL, None, 10.0 + DELAY)
+    np.testing.assert_allclose(plan.positions[0], ROBOT.home - 0.2)
+    assert not plan.velocities[0].any()
+    lagging = replace(belief, joint_positions=ROBOT.home - 0.1)
+    plan = mpc.plan(lagging, GOAL, None, 10.0 + DELAY)
+    assert np.abs(plan.positions[0] - ROBOT.home).max() < 0.01
+
+
 def test_the_belief_is_brought_to_the_moment_of_acting():
     mpc = make_mpc()
     dq = np.linalg.pinv(KINEMATICS.jacobian(ROBOT.home)) @ [0.2, 0, 0, 0, 0, 0]

@@ -52,6 +52,7 @@ class SensorNode(ManagedNode):
     def reset(self) -> str:
         """Forget all that was sensed."""
         self._builder.clear()
+        self._commands.clear()
         return 'forgot all that was sensed'
 
     def idle(self):

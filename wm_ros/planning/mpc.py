@@ -23,6 +23,7 @@ from wm_ros.world_model.model import Setpoint, WorldModel
 _FOLLOWED, _LAG = 0.015, 0.05
 _BEND = 2.0             # [rad/s^2], and what is not known of the way to its first knot
 _COASTING = 0.05        # [s], longest time that commands of no known plan are extended by
+_ASTRAY = 0.15          # [rad] from the arm, where a command is one that nobody follows
 
 PLANNERS: Dict[str, Planner] = {
     'mppi': mppi, 'prior': planners.prior, 'dither': planners.dither, 'random': planners.random}
@@ -105,6 +106,9 @@ class Mpc:
     def _commands(self, belief, previous):
         """Return the function from a time [s] to what is commanded then, as ``sample``."""
         stamp, q, dq = belief.stamp, belief.commanded_positions, belief.commanded_velocities
+        if previous is None and np.abs(q - belief.joint_positions).max() > _ASTRAY:
+            # Nobody follows it: the arm was moved, or reset.  The gate goes on from there too.
+            q, dq = belief.joint_positions, np.zeros_like(dq)
         limits = self.robot.limits
 
         def at(moment):
