@@ -43,6 +43,7 @@ _WORLD_MODEL = (
     Part('branches', 'futures', 'branches', 'futures that branch'),
     Part('camera', 'camera', 'camera', 'reach and push from camera and joints alone'),
     Part('missing', 'camera', 'missing', 'sensors that fail'),
+    Part('watch', 'watch', 'watch', 'dreams drawn as frames'),
     Part('training', 'curves', 'training', 'loss curves: processes, a killed run; data'),
     Part('doubt', 'doubt', 'doubt', 'outliers told from the usual'),
     Part('efficiency', 'efficiency', 'efficiency', 'success over steps, beside SAC'),
