@@ -28,7 +28,12 @@ def horizons():
                    f'{stays["count"][h]} starts') for h in STEPS]
     ends = {kind: float(found['subject'][_LAST]) for kind, found in curves.items()}
     best = min((kind for kind in ends if kind != _TOKENS), key=ends.get)
-    agent = open_loop_errors((25,))[25]
+    agent = open_loop_errors(STEPS)
+    for name, key in (('block', 'error'), ('end_effector', 'end_effector')):
+        rows += [shown(f'horizon_{name}/agent/{h}', agent[h][key], 'm', _COMMAND,
+                       'the shipped agent: explicit poses, an ensemble for what they do')
+                 for h in STEPS]
+    agent = agent[25]
     return [
         at_most(f'horizon_best_latent_over_tokens/{_LAST}', ends[best] / ends[_TOKENS], 0.5,
                 'ratio', _COMMAND, f'{best}: block error {100 * ends[best]:.2f} cm, token '

@@ -97,7 +97,7 @@ SIZES = {'rssm': (192, 256), 'simnorm': (256, 320), 'flow-simnorm': (208, 272),
 def _foreseeing(kind):
     size, hidden = SIZES[kind]
     return Recipe('sequence', 'plain', 'plain_held', (
-        f'kind={kind}', f'size={size}', f'hidden={hidden}', 'updates=4000', 'window=32',
+        f'kind={kind}', f'size={size}', f'hidden={hidden}', 'updates=3000', 'window=32',
         'dream=24', 'batch=24', 'doubt=0'))
 
 

@@ -52,8 +52,9 @@ class TokenizerJob(Job):
         structure = (1.0 - ssim(made.frames, frames)).mean()
         loss = _SQUARES * squares + _STRUCTURE * structure + made.loss
         if self.config.fine:
-            # The coarse tokens alone draw what is large; what is small is left to the fine ones.
-            loss = loss + _SQUARES * (made.coarse - frames).square().mean()
+            # The coarse tokens alone are to draw as much as they can, the colours of small things
+            # too: what is left to the fine ones is their shape.
+            loss = loss + _SQUARES * self._squares(made.coarse, frames, weights)
         return {'loss': loss, 'squares': squares, 'structure': structure}
 
     def validate(self, module):
