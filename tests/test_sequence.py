@@ -8,8 +8,9 @@ from safetensors.torch import load_file
 import torch
 from wm_ros.cli import main
 from wm_ros.data import Bank
-from wm_ros.learning.foresight import columns_for, curve, fit_probe, places_of, WARM
-from wm_ros.learning.sequence import head_losses, SequenceTraining, window_batch
+from wm_ros.data.windows import WARM, window_batch
+from wm_ros.learning.foresight import columns_for, curve, fit_probe, places_of
+from wm_ros.learning.sequence import head_losses, SequenceTraining
 from wm_ros.tasks import get_task
 from wm_ros.world_model.senses import Senses
 from wm_ros.world_model.sequence import KINDS, SequenceConfig, SequenceModel

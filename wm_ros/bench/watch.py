@@ -9,6 +9,7 @@ from wm_ros.bench.doubt import DECODER, MODEL
 from wm_ros.bench.record import shown
 from wm_ros.bench.workshop import recording
 from wm_ros.data import Bank
+from wm_ros.data.windows import WARM
 from wm_ros.evaluation import strip
 from wm_ros.learning.watch import columns_for
 from wm_ros.world_model.load import load_part
@@ -24,7 +25,7 @@ def watch():
     bank = Bank(recording('usual'), 'push', print,
                 tuple(dict.fromkeys((*columns_for(model), 'states'))))
     long = [i for i in range(bank.episodes)
-            if len(bank.episode(i)['states']) > strip.WARM + _STEPS][:_EPISODES]
+            if len(bank.episode(i)['states']) > WARM + _STEPS][:_EPISODES]
     films = [strip.film(model, decoder, bank, i, _STEPS) for i in long]
     like = np.mean([strip.likeness(film) for film in films], 0)
     stays = np.mean([strip.likeness(film._replace(

@@ -5,7 +5,7 @@ from typing import Callable, Dict, NamedTuple, Sequence
 import numpy as np
 import torch
 from wm_ros.data import Bank
-from wm_ros.learning.sequence import COLUMNS, window_batch
+from wm_ros.data.windows import COLUMNS, window_batch
 from wm_ros.world_model.sequence import SequenceModel
 
 WITHIN = 5              # observations from the first informative one within which it is to show

@@ -5,9 +5,8 @@ from typing import NamedTuple, Sequence
 import numpy as np
 import torch
 from wm_ros.data import Bank
+from wm_ros.data.windows import WARM, window_batch
 from wm_ros.evaluation.pictures import psnr
-from wm_ros.learning.foresight import WARM
-from wm_ros.learning.sequence import window_batch
 from wm_ros.types import WmRosError
 from wm_ros.world_model.sequence import SequenceModel
 from wm_ros.world_model.watch import FrameDecoder

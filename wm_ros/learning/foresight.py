@@ -7,14 +7,13 @@ import torch
 from torch import nn
 from torch.nn import functional
 from wm_ros.data import Bank
+from wm_ros.data.windows import COLUMNS, WARM, window_batch
 from wm_ros.learning.open_loop import MOVED
-from wm_ros.learning.sequence import COLUMNS, window_batch
 from wm_ros.tasks import TaskSpec
 from wm_ros.world_model.networks import mlp
 from wm_ros.world_model.sequence import SequenceModel
 from wm_ros.world_model.state import StateLayout
 
-WARM = 8                # observations that are filtered before a dream begins
 _HIDDEN, _UPDATES, _BATCH, _RATE = 128, 3000, 1024, 2e-3
 
 

@@ -7,6 +7,7 @@ from typing import Callable, Dict, NamedTuple, Sequence, Tuple
 
 import numpy as np
 from wm_ros.data import Bank
+from wm_ros.data.windows import COLUMNS
 from wm_ros.learning import eyes as seeing
 from wm_ros.learning import sequence as sequences
 from wm_ros.learning import tokenizer as tokenizers
@@ -54,7 +55,7 @@ def sequence(order: Order) -> Tuple[Job, LoopConfig]:
         (SequenceConfig, sequences.SequenceTraining, LoopConfig), order.settings,
         {'seed': order.seed, **usual})
     streams = tuple(training.inputs.split('+'))
-    train, held_out = _banks(order, (*streams, *sequences.COLUMNS))
+    train, held_out = _banks(order, (*streams, *COLUMNS))
     row = train.sample(np.random.default_rng(0), 1)
     config = replace(config, actions=row['actions'].shape[-1],
                      streams={name: row[name][0, 0].size for name in streams})

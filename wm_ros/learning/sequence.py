@@ -7,13 +7,12 @@ import numpy as np
 import torch
 from torch.nn import functional
 from wm_ros.data import Bank
+from wm_ros.data.windows import window_batch
 from wm_ros.learning import parallel
 from wm_ros.learning.loop import Job
 from wm_ros.world_model.latent import at, FlowDynamics, TokenTransformer
 from wm_ros.world_model.sequence import SequenceConfig, SequenceModel
 
-#: Columns of recordings that are no streams.
-COLUMNS = ('actions', 'rewards', 'goal', 'success', 'ended')
 _FIT_ROWS = 20_000          # observations that the scales are learned from
 
 
@@ -145,24 +144,3 @@ def _returns(batch, values, discount):
     for t in range(len(values) - 2, -1, -1):
         found.append(batch['rewards'][t + 1] + discount * found[-1])
     return torch.stack(found[::-1])
-
-
-def window_batch(columns, streams, device='cpu') -> Dict[str, torch.Tensor]:
-    """
-    Return numbers [T, B, K], actions [T, B, A] and rewards [T, B] before them, and labels.
-
-    Labels: chosen [T, B, A] the actions after them, success and ended [T, B]; goal [B, 7].
-    ``columns`` are windows [B, T, ...] of a Bank, whose row t holds what was done after t.
-    """
-    numbers = np.concatenate([columns[name].reshape(*columns[name].shape[:2], -1)
-                              for name in streams], -1)
-    actions, rewards = columns['actions'], columns['rewards']
-    before = np.concatenate([np.zeros_like(actions[:, :1]), actions[:, :-1]], 1)
-    gained = np.concatenate([np.zeros_like(rewards[:, :1]), rewards[:, :-1]], 1)
-    made = {'numbers': numbers, 'actions': before, 'rewards': gained, 'chosen': actions,
-            'success': columns['success'], 'ended': columns['ended']}
-    made = {name: torch.as_tensor(np.ascontiguousarray(value.swapaxes(0, 1)),
-                                  dtype=torch.float32, device=device)
-            for name, value in made.items()}
-    made['goal'] = torch.as_tensor(columns['goal'][:, 0], dtype=torch.float32, device=device)
-    return made

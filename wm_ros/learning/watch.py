@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from wm_ros.data import Bank
+from wm_ros.data.windows import COLUMNS, window_batch
 from wm_ros.evaluation.pictures import psnr
 from wm_ros.learning import parallel
 from wm_ros.learning.loop import Job
-from wm_ros.learning.sequence import COLUMNS, window_batch
 from wm_ros.types import WmRosError
 from wm_ros.world_model.latent import at
 from wm_ros.world_model.sequence import SequenceModel
