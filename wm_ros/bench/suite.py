@@ -42,6 +42,7 @@ _WORLD_MODEL = (
     Part('horizons', 'horizons', 'horizons', 'errors of dreams over 50 steps'),
     Part('branches', 'futures', 'branches', 'futures that branch'),
     Part('camera', 'camera', 'camera', 'reach and push from camera and joints alone'),
+    Part('tokens_alone', 'camera', 'tokens_alone', 'push by a policy that sees tokens alone'),
     Part('missing', 'camera', 'missing', 'sensors that fail'),
     Part('watch', 'watch', 'watch', 'dreams drawn as frames'),
     Part('training', 'curves', 'training', 'loss curves: processes, a killed run; data'),
