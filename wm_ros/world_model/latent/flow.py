@@ -24,7 +24,6 @@ class FlowConfig:
     hidden: int = 256
     steps: int = 6              # of Euler's method, from noise to a latent
     weight: float = 1.0
-    shake: float = 0.5          # noise on what is drawn from, in widths of what is drawn
 
 
 class Flow(nn.Module):
@@ -79,8 +78,7 @@ class FlowDynamics(LatentDynamics):
     What is drawn is by how much the base will be wrong: nothing where it knows, this way or
     that where it cannot.  The base provides ``lead(state, action)``, which returns a condition
     [B, C], its own guess [B, N] and what is carried over; ``target(states)``, the vector [N]
-    that the guess is about; ``land(carried, target)``, the state that it makes; and
-    ``shaken(states, noise)``, states whose target is that much off.
+    that the guess is about; and ``land(carried, target)``, the state that it makes.
     """
 
     def __init__(self, base: LatentDynamics, config: FlowConfig = FlowConfig()):
@@ -112,12 +110,7 @@ class FlowDynamics(LatentDynamics):
         found = self.base.filter(embeddings, actions)
         # The latents are what the base's losses make them; the flow learns to draw them.
         with torch.no_grad():
-            before = at(found.states, slice(0, -1))
-            if self.training:
-                # In a dream, what was drawn before is a little wrong: to be mended, not added to.
-                noise = torch.randn_like(self.base.target(before)) * self.flow.scale
-                before = self.base.shaken(before, self.config.shake * noise)
-            condition, guess, _ = self.base.lead(before, actions[1:])
+            condition, guess, _ = self.base.lead(at(found.states, slice(0, -1)), actions[1:])
             wrong = self.base.target(at(found.states, slice(1, None))) - guess
         loss = self.config.weight * self.flow.loss(wrong, torch.cat([condition, guess], -1))
         return Filtered(found.features, found.states, {**found.losses, 'flow': loss})

@@ -121,10 +121,6 @@ class Rssm(LatentDynamics):
         """Return the state with variables drawn by ``target`` as logits."""
         return self._draw(carried, target)
 
-    def shaken(self, states, noise):
-        """Return states whose variables are drawn by logits that are off by ``noise``."""
-        return self.land(states.recurrent, self.target(states) + noise)
-
     def _carry(self, state, action):
         return self.cell(self.enter(torch.cat([state.drawn, action], -1)), state.recurrent)
 

@@ -92,10 +92,6 @@ class SimNormLatent(LatentDynamics):
         """Return the state that drawn logits make."""
         return SimNormState(torch.softmax(target.unflatten(-1, (-1, 8)), -1).flatten(-2))
 
-    def shaken(self, states, noise):
-        """Return states whose logits are off by ``noise`` [..., D]."""
-        return self.land(None, self.target(states) + noise)
-
     def _see(self, predicted, embedding):
         return SimNormState(self.encoder(torch.cat([embedding, predicted.latent], -1)))
 
