@@ -5,10 +5,11 @@ import math
 import pytest
 import torch
 from wm_ros.world_model.tokens import FrameConfig, FrameTokenizer
+from wm_ros.world_model.tokens.glimpse import EACH, Glimpses
 
 CONFIGS = [FrameConfig(width=16), FrameConfig(whole=0, coarse=80, fine=0, width=16),
            FrameConfig(quantizer='vq', width=16, bits=8), FrameConfig(size=128, width=16),
-           FrameConfig(size=32, whole=3, coarse=12, fine=5, width=16),
+           FrameConfig(size=32, whole=3, coarse=12, fine=12, width=16),
            FrameConfig(whole=0, width=16), FrameConfig(fine=0, width=16)]
 
 
@@ -24,7 +25,8 @@ def test_tokens_are_all_that_a_frame_needs(config):
     tokens = tokenizer.encode(frames)
     assert tokens.whole.shape == (3, config.whole)
     assert tokens.coarse.shape == (3, config.coarse)
-    assert tokens.fine.shape == tokens.cells.shape == (3, config.fine)
+    assert tokens.fine.shape == (3, config.fine)
+    assert tokens.places.shape == (3, config.glimpses)
     for part in tokens[:3]:
         assert part.numel() == 0 or 0 <= part.min() and part.max() < 2 ** config.bits
     with torch.no_grad():
@@ -33,13 +35,13 @@ def test_tokens_are_all_that_a_frame_needs(config):
 
 
 def test_bits_count_codes_and_places():
-    """By hand: 78 codes of 11 bits; 20 of 256 cells are one set of about 2 ** 98."""
+    """By hand: 80 codes of 11 bits; 6 of 29 x 29 places are one set of about 2 ** 49."""
     config = FrameConfig()
-    assert config.tokens == 78
-    assert config.frame_bits == 78 * 11 + math.ceil(math.log2(math.comb(256, 20))) == 956
-    assert config.compression == pytest.approx(64 * 64 * 24 / 956)
+    assert (config.tokens, config.glimpses) == (80, 6)
+    assert config.frame_bits == 80 * 11 + math.ceil(math.log2(math.comb(841, 6))) == 929
+    assert config.compression == pytest.approx(64 * 64 * 24 / 929)
     assert FrameConfig(whole=0, coarse=80, fine=0).frame_bits == 880
-    assert config.grid == (6, 7) and FrameConfig(coarse=80, fine=0).grid == (8, 10)
+    assert config.grid == (4, 7) and FrameConfig(coarse=80, fine=0).grid == (8, 10)
 
 
 def scenes(count):
@@ -50,7 +52,7 @@ def scenes(count):
 
 @pytest.mark.parametrize('quantizer', ['fsq', 'vq', 'mixed'])
 def test_it_learns_and_the_fine_tokens_go_where_something_unexpected_is(quantizer):
-    config = FrameConfig(size=32, quantizer=quantizer, whole=4, coarse=16, fine=4, bits=8,
+    config = FrameConfig(size=32, quantizer=quantizer, whole=4, coarse=16, fine=12, bits=8,
                          width=16)
     tokenizer = FrameTokenizer(config)
     optimiser = torch.optim.Adam(tokenizer.parameters(), 3e-3)
@@ -67,15 +69,44 @@ def test_it_learns_and_the_fine_tokens_go_where_something_unexpected_is(quantize
     frames = scenes(8)
     with torch.no_grad():
         assert (tokenizer(frames).frames - frames).square().mean() < 0.25 * first
-    frames[:, :, 8:12, 20:24] = torch.tensor([1.0, 0.0, 1.0])[:, None, None]
-    cell = 2 * 8 + 5        # rows of 8 cells of 4 pixels
-    # After so few updates another cell may be worse still; by chance it would be 4 of 64.
-    assert (tokenizer.encode(frames).cells == cell).any(1).float().mean() > 0.7
+    frames[:, :, 9:13, 20:24] = torch.tensor([1.0, 0.0, 1.0])[:, None, None]
+    place = 9 * 29 + 20     # rows of 29 places, a pixel apart in so small a frame
+    # After so few updates another place may be worse still; by chance it would be 2 of 841.
+    assert (tokenizer.encode(frames).places == place).any(1).float().mean() > 0.7
+
+
+@pytest.mark.parametrize('size', [32, 64, 128])
+def test_glimpses_are_the_worst_windows_apart_from_each_other(size):
+    glimpses, edge = Glimpses(size, 4, 8), size // 8
+    error = 0.01 * torch.rand(2, size, size)
+    error[0, 2 * edge:3 * edge, edge:2 * edge] = 1.0
+    error[1, -edge:, -edge:] = 1.0
+    places = glimpses.places(error, 6)
+    assert (places[0] == 8 * 29 + 4).any() and (places[1] == 29 * 29 - 1).any()
+    assert (places.diff(dim=1) > 0).all()
+    rows, columns = places // 29 * glimpses.stride, places % 29 * glimpses.stride
+    for i in range(6):
+        for j in range(i):
+            apart = torch.maximum((rows[:, i] - rows[:, j]).abs(),
+                                  (columns[:, i] - columns[:, j]).abs())
+            assert (apart >= edge).all()
+
+
+def test_what_glimpses_paint_is_where_they_look():
+    glimpses = Glimpses(64, 4, 8)
+    rough, places = torch.rand(2, 3, 64, 64), torch.tensor([[0, 28], [29, 840]])
+    cut = glimpses._cut(rough, places)
+    assert torch.equal(cut[0, 1], rough[0, :, :8, 56:])
+    assert torch.equal(cut[1, 0], rough[1, :, 2:10, :8])
+    painted = glimpses.paint(rough, torch.rand(2, 2 * EACH, 4), places, torch.rand(2, 8))
+    changed = (painted != rough).any(1)
+    assert changed[0, :8, :8].all() and changed[0, :8, 56:].all() and changed[0].sum() == 128
+    assert changed[1, 56:, 56:].all() and changed[1].sum() == 128
 
 
 @pytest.mark.parametrize('wrong', [
-    {'size': 68}, {'size': 8}, {'whole': -1}, {'coarse': 0}, {'fine': -1}, {'fine': 300},
-    {'bits': 13}, {'quantizer': 'lfq'}, {'width': 12}])
+    {'size': 72}, {'size': 8}, {'whole': -1}, {'coarse': 0}, {'fine': -6}, {'fine': 300},
+    {'fine': 7}, {'bits': 13}, {'quantizer': 'lfq'}, {'width': 12}])
 def test_configurations_that_make_no_sense_are_refused(wrong):
     with pytest.raises(ValueError, match='got'):
         FrameConfig(**wrong)

@@ -14,7 +14,7 @@ from wm_ros.learning.tokenizer import TokenizerTraining
 from wm_ros.types import WmRosError
 from wm_ros.world_model.tokens import FrameConfig, FrameTokenizer
 
-SMALL = [f'--set={text}' for text in ('size=32', 'whole=4', 'coarse=16', 'fine=4', 'width=8',
+SMALL = [f'--set={text}' for text in ('size=32', 'whole=4', 'coarse=16', 'fine=12', 'width=8',
                                       'bits=8', 'batch=8', 'held_out=16')]
 
 

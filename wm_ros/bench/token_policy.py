@@ -19,6 +19,7 @@ from wm_ros.data import Bank
 from wm_ros.robot.robot import load_robot
 from wm_ros.world_model.networks import mlp
 from wm_ros.world_model.tokens import FrameTokenizer, FrameTokens
+from wm_ros.world_model.tokens.glimpse import EACH
 
 _WIDTH, _HEADS, _LAYERS = 96, 4, 2
 _UPDATES, _BATCH, _RATE = 6000, 128, 1e-3
@@ -33,13 +34,14 @@ class TokenPolicy(nn.Module):
     def __init__(self, tokenizer: FrameTokenizer, actions: int = 5):
         super().__init__()
         config = tokenizer.config
-        self.counts = {'whole': config.whole, 'coarse': config.coarse}
+        self.counts = {'whole': config.whole, 'coarse': config.coarse, 'fine': config.fine}
         codes = tokenizer.coarse_quantizer.size
         self.code = nn.ModuleDict({level: nn.Embedding(codes, _WIDTH)
-                                   for level in ('whole', 'coarse', 'fine')})
+                                   for level in self.counts})
         self.place = nn.ParameterDict({
             level: nn.Parameter(0.02 * torch.randn(count, _WIDTH))
-            for level, count in (*self.counts.items(), ('fine', config.cells))})
+            for level, count in self.counts.items()})
+        self.where = nn.Embedding(config.places, _WIDTH)    # of glimpses
         self.layers = nn.TransformerEncoder(nn.TransformerEncoderLayer(
             _WIDTH, _HEADS, 2 * _WIDTH, 0.0, batch_first=True, norm_first=True), _LAYERS,
             enable_nested_tensor=False)
@@ -47,9 +49,9 @@ class TokenPolicy(nn.Module):
 
     def forward(self, tokens: FrameTokens, joints, goal):
         """Return the actions."""
-        parts = [self.code[level](getattr(tokens, level)) + (
-            self.place[level][tokens.cells] if level == 'fine' else self.place[level])
-            for level in ('whole', 'coarse', 'fine')]
+        parts = [self.code[level](getattr(tokens, level)) + self.place[level]
+                 for level in self.counts]
+        parts[-1] = parts[-1] + self.where(tokens.places).repeat_interleave(EACH, 1)
         seen = self.layers(torch.cat(parts, 1)).mean(1)
         return torch.tanh(self.act(torch.cat([seen, joints, goal], -1)))
 

@@ -63,10 +63,9 @@ def _tokens(name):
 
 #: Updates, and the rest, of tokenizers that are compared with each other.
 _COMPARED = ('updates=4000', 'precision=bfloat16')
-#: Shares of 80 tokens: of the whole frame, of the coarse grid, of single cells.
-SPLITS = ((0, 80, 0), (16, 64, 0), (16, 56, 8), (16, 48, 16), (16, 40, 24), (16, 32, 32),
-          (16, 16, 48))
-FLAT, HIERARCHICAL = SPLITS[0], SPLITS[3]
+#: Shares of 80 tokens: of the whole frame, of the coarse grid, of glimpses.
+SPLITS = ((0, 80, 0), (16, 64, 0), (16, 52, 12), (16, 40, 24), (16, 28, 36), (16, 16, 48))
+FLAT, HIERARCHICAL = SPLITS[0], SPLITS[4]
 
 
 def split_name(split, quantizer: str) -> str:
@@ -110,7 +109,7 @@ MODELS: Dict[str, Recipe] = {
         'window=32', 'dream=24', 'batch=24', 'heads=1', 'missing=0.1')),
     **{name: _tokens(name) for name in (*BY_SPLIT.values(), *BY_KIND)},
     'tokens_large': Recipe('tokenizer', 'large', 'large_held', (
-        'size=128', 'coarse=192', 'fine=64', 'updates=2000', 'precision=bfloat16')),
+        'size=128', 'coarse=96', 'fine=72', 'updates=2000', 'precision=bfloat16')),
 }
 
 

@@ -1,11 +1,11 @@
 """
-Frames [B, 3, S, S] as discrete tokens: globals, a coarse grid, fine ones where both err.
+Frames [B, 3, S, S] as discrete tokens: globals, a coarse grid, glimpses where both err.
 
 The global tokens say what holds for the whole frame (light, colours, where the camera
-stands), the coarse grid what is where; together they draw the frame, with a palette.  Each
-fine token goes to one cell of 4 x 4 pixels, and the cells are those that this picture gets
-most wrong: what is rare, small and unexpected is where the fine tokens are spent.  A cell's
-place is part of the code and counts in the bits.
+stands), the coarse grid what is where; together they draw the frame, with a palette.  The fine
+tokens are those of glimpses, small windows put where this picture is most wrong: what is rare,
+small and unexpected is where they are spent.  Their places are part of the code and count in
+the bits.
 """
 
 from dataclasses import asdict, dataclass
@@ -15,13 +15,13 @@ from typing import NamedTuple, Tuple
 import torch
 from torch import nn
 from torch.nn import functional
-from wm_ros.world_model.networks import mlp
+from wm_ros.world_model.tokens.glimpse import EACH, Glimpses
 from wm_ros.world_model.tokens.paint import Paint
 from wm_ros.world_model.tokens.parts import Block, Pool, Resample, ToCodes
 from wm_ros.world_model.tokens.quantize import LEVELS, make_quantizer
 
-_CELL = 4               # [px] edge of a cell
-_CLOSELY = 192          # width of the networks that look at single cells
+_CELL = 4               # [px] edge of the cells that are drawn together
+_MOST = 12              # glimpses: more may find no place
 
 
 @dataclass(frozen=True)
@@ -29,22 +29,22 @@ class FrameConfig:
     """What a frame tokenizer is made of; raises ValueError for what makes no sense."""
 
     size: int = 64              # [px] edge of the frames
-    quantizer: str = 'mixed'    # 'fsq', 'vq', or mixed: vq for the fine tokens
+    quantizer: str = 'mixed'    # 'fsq', 'vq', or mixed: vq for the glimpses
     whole: int = 16             # global tokens; 0: none
-    coarse: int = 42            # tokens of a grid over the frame
-    fine: int = 20              # tokens for single cells; 0: none
+    coarse: int = 28            # tokens of a grid over the frame
+    fine: int = 36              # tokens of glimpses, a multiple of 6; 0: none
     bits: int = 11              # of each token's code
     width: int = 48             # channels, a multiple of 8
 
     def __post_init__(self):
-        if self.size % (2 * _CELL) or not 16 <= self.size <= 1024:
-            raise ValueError(f'size: got {self.size}, expected a multiple of {2 * _CELL} from '
-                             '16 on')
-        if (not 0 <= self.whole <= 1024 or not 1 <= self.coarse <= self.cells
-                or not 0 <= self.fine <= self.cells):
-            raise ValueError(f'whole, coarse, fine: got {self.whole}, {self.coarse}, '
-                             f'{self.fine}, expected at least 0, 1 and 0, and at most 1024, '
-                             f'{self.cells} and {self.cells}')
+        if self.size % 32 or not 32 <= self.size <= 1024:
+            raise ValueError(f'size: got {self.size}, expected a multiple of 32 up to 1024')
+        if not 0 <= self.whole <= 1024 or not 1 <= self.coarse <= (self.size // _CELL) ** 2:
+            raise ValueError(f'whole, coarse: got {self.whole}, {self.coarse}, expected at least '
+                             f'0 and 1, and at most 1024 and {(self.size // _CELL) ** 2}')
+        if self.fine % EACH or not 0 <= self.glimpses <= _MOST:
+            raise ValueError(f'fine: got {self.fine}, expected a multiple of {EACH} up to '
+                             f'{EACH * _MOST}')
         if self.quantizer not in ('fsq', 'vq', 'mixed') or self.bits not in LEVELS:
             raise ValueError(f'quantizer, bits: got {self.quantizer!r}, {self.bits}, expected '
                              f'fsq, vq or mixed, and one of {", ".join(map(str, LEVELS))}')
@@ -52,9 +52,14 @@ class FrameConfig:
             raise ValueError(f'width: got {self.width}, expected a multiple of 8')
 
     @property
-    def cells(self) -> int:
-        """Return the number of cells."""
-        return (self.size // _CELL) ** 2
+    def glimpses(self) -> int:
+        """Return the number of glimpses."""
+        return self.fine // EACH
+
+    @property
+    def places(self) -> int:
+        """Return how many places a glimpse may have."""
+        return 29 ** 2
 
     @property
     def tokens(self) -> int:
@@ -71,8 +76,8 @@ class FrameConfig:
         """
         Return a new quantiser for 'whole', 'coarse' or 'fine' tokens.
 
-        FSQ needs no care and uses its codes evenly; but single cells, which are small pictures
-        of their own, are told apart better by a codebook's many directions.
+        FSQ needs no care and uses its codes evenly; but glimpses, which are small pictures of
+        their own, are told apart better by a codebook's many directions.
         """
         kind = self.quantizer
         if kind == 'mixed':
@@ -81,9 +86,9 @@ class FrameConfig:
 
     @property
     def frame_bits(self) -> float:
-        """Return the bits of one frame: codes, and the set of the fine cells."""
-        places = math.log2(math.comb(self.cells, self.fine))
-        return self.bits * (self.whole + self.coarse + self.fine) + math.ceil(places)
+        """Return the bits of one frame: codes, and the set of the glimpses' places."""
+        places = math.log2(math.comb(self.places, self.glimpses))
+        return self.bits * self.tokens + math.ceil(places)
 
     @property
     def compression(self) -> float:
@@ -96,12 +101,12 @@ class FrameConfig:
 
 
 class FrameTokens(NamedTuple):
-    """Indices of B frames: whole [B, G], coarse [B, N], fine [B, k], and cells [B, k]."""
+    """Indices of B frames: whole [B, G], coarse [B, N], fine [B, 6 k], and places [B, k]."""
 
     whole: torch.Tensor
     coarse: torch.Tensor
     fine: torch.Tensor
-    cells: torch.Tensor
+    places: torch.Tensor
 
 
 class Reconstruction(NamedTuple):
@@ -137,7 +142,9 @@ class FrameTokenizer(nn.Module):
         self.enlarge = nn.Conv2d(2 * width, 4 * width, 1)
         self.draw_high = nn.ModuleList(Block(width, context) for _ in range(3))
         self.paint = Paint(width, context or 2 * width, _CELL)
-        self._make_fine(width, pixels)
+        if config.fine:
+            self.fine_quantizer = config.quantizer_of('fine')
+            self.glimpses = Glimpses(config.size, self.fine_quantizer.width, self.paint.width)
 
     def _make_whole(self, width, codes):
         config = self.config
@@ -148,17 +155,6 @@ class FrameTokenizer(nn.Module):
             self.from_whole = nn.Sequential(
                 nn.Linear(config.whole * codes, 4 * width), nn.SiLU(),
                 nn.Linear(4 * width, 2 * width), nn.SiLU())
-
-    def _make_fine(self, width, pixels):
-        config = self.config
-        if config.fine:
-            self.fine_quantizer = config.quantizer_of('fine')
-            codes = self.fine_quantizer.width
-            self.compare = nn.Sequential(nn.Conv2d(2 * pixels, width, 1), Block(width))
-            # What is seen in a cell, what was drawn there, and both around it.
-            self.look_closely = mlp((2 * pixels + width, _CLOSELY, _CLOSELY, width))
-            self.to_fine = ToCodes(width, codes)
-            self.correct = mlp((codes + width, _CLOSELY, _CLOSELY, width))
 
     def forward(self, frames) -> Reconstruction:
         """Return the reconstruction of ``frames`` [B, 3, S, S] with all that was used for it."""
@@ -172,16 +168,17 @@ class FrameTokenizer(nn.Module):
             found = self.whole_quantizer(self.to_whole(self.pool(seen)))
             whole, whole_codes, loss = found.indices, found.codes, loss + found.loss
         drawn, palette = self._draw(whole_codes, coarse.codes)
-        rough = self.paint(drawn, palette)
+        rough = _frames(self.paint(drawn, palette))
         if not self.config.fine:
-            return Reconstruction(_frames(rough), _frames(rough),
-                                  FrameTokens(whole, coarse.indices, none, none), loss)
-        cells = self._worst(patches, rough)
-        fine = self.fine_quantizer(self.to_fine(self._close_up(patches, rough.detach(), cells)))
-        final = self.paint(self._corrected(fine.codes, cells, drawn), palette)
+            return Reconstruction(rough, rough, FrameTokens(whole, coarse.indices, none, none),
+                                  loss)
+        places = self.glimpses.places((frames - rough).square().sum(1), self.config.glimpses)
+        fine = self.fine_quantizer(self.glimpses.features(frames - 0.5, rough.detach() - 0.5,
+                                                          places))
+        final = self.glimpses.paint(rough - 0.5, fine.codes, places, palette) + 0.5
         return Reconstruction(
-            _frames(final), _frames(rough),
-            FrameTokens(whole, coarse.indices, fine.indices, cells), loss + fine.loss)
+            final, rough, FrameTokens(whole, coarse.indices, fine.indices, places),
+            loss + fine.loss)
 
     @torch.no_grad()
     def encode(self, frames) -> FrameTokens:
@@ -193,10 +190,11 @@ class FrameTokenizer(nn.Module):
         """Return the frames [B, 3, S, S] in [0, 1] that ``tokens`` stand for."""
         whole = self.whole_quantizer.codes(tokens.whole) if self.config.whole else None
         drawn, palette = self._draw(whole, self.coarse_quantizer.codes(tokens.coarse))
+        rough = _frames(self.paint(drawn, palette))
         if self.config.fine:
             codes = self.fine_quantizer.codes(tokens.fine)
-            drawn = self._corrected(codes, tokens.cells, drawn)
-        return _frames(self.paint(drawn, palette)).clamp(0, 1)
+            rough = self.glimpses.paint(rough - 0.5, codes, tokens.places, palette) + 0.5
+        return rough.clamp(0, 1)
 
     def _draw(self, whole, coarse):
         """Return features of all cells and the palette that codes [B, G, C], [B, N, C] make."""
@@ -211,28 +209,6 @@ class FrameTokenizer(nn.Module):
             drawn = block(drawn, context)
         return drawn, palette
 
-    def _worst(self, patches, rough):
-        """Return the cells [B, k] in which the coarse picture errs most, in order of place."""
-        error = (patches - rough).detach().square().sum(1).flatten(1)
-        return error.topk(self.config.fine).indices.sort(-1).values
-
-    def _close_up(self, patches, rough, cells):
-        """Return features [B, k, C] of what ``cells`` look like, and how they were drawn."""
-        both = torch.cat([patches, rough], 1)
-        return self.look_closely(_pick(torch.cat([both, self.compare(both)], 1), cells))
-
-    def _corrected(self, codes, cells, drawn):
-        """Return the features of all cells, with what fine codes [B, k, C] change at ``cells``."""
-        change = self.correct(torch.cat([codes, _pick(drawn, cells)], -1)).transpose(1, 2)
-        places = cells[:, None].expand(-1, change.shape[1], -1)
-        return drawn.flatten(2).scatter_add(2, places, change.to(drawn.dtype)).view_as(drawn)
-
 
 def _frames(patches):
     return functional.pixel_shuffle(patches, _CELL) + 0.5
-
-
-def _pick(features, cells):
-    """Return the features [B, k, C] of ``cells`` [B, k] out of a map [B, C, h, w]."""
-    flat = features.flatten(2).transpose(1, 2)
-    return flat.gather(1, cells[..., None].expand(-1, -1, flat.shape[-1]))

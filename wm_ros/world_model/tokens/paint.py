@@ -18,7 +18,7 @@ class Paint(nn.Module):
 
     def __init__(self, width: int, context: int, cell: int):
         super().__init__()
-        self._pixels = cell ** 2
+        self._pixels, self.width = cell ** 2, 6 * _COLOURS      # the latter of a palette
         self.masks = nn.Conv2d(width, _COLOURS * cell ** 2, 1)
         self.rest = nn.Conv2d(width, 3 * cell ** 2, 1)
         self.colours = nn.Linear(context, 6 * _COLOURS)
