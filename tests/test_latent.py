@@ -110,7 +110,8 @@ def test_it_learns_what_is_not_seen(kind):
     optimiser = torch.optim.Adam([*model.parameters(), *head.parameters()], 3e-3)
     if kind == 'transformer':
         model.fit_range(carts(500)[0])
-    for _ in range(400):
+    # A flow learns what its base is wrong by, after that has become little.
+    for _ in range(1200 if kind == 'flow on simnorm' else 400):
         seen, actions = carts(32)
         found = model.filter(seen, actions)
         read = (head(found.features)[..., 0] - seen[..., 0]).square().mean()
@@ -131,8 +132,7 @@ def test_it_learns_what_is_not_seen(kind):
                                 for _ in range(8)]).mean(0)
     error = (foreseen - seen[-1, :, 0]).abs().mean()
     stays = (seen[5, :, 0] - seen[-1, :, 0]).abs().mean()
-    # A flow has one more thing to learn in these few updates.
-    assert error < (0.85 if 'flow' in kind else 0.7) * stays, (error, stays)
+    assert error < 0.7 * stays, (error, stays)
 
 
 def test_a_flow_finds_both_ways_and_how_often_each_is_taken():
