@@ -85,7 +85,7 @@ def _branching(task, kind):
     dream = 24 if kind == 'simnorm' else 0
     return Recipe('sequence', task, f'{task}_held', (
         f'kind={kind}', 'size=192', 'hidden=192', 'updates=2500', 'window=29', f'dream={dream}',
-        'batch=64', 'doubt=0', 'validate=250'), task=task)
+        'batch=64', 'doubt=0', 'validate=250', 'read=500'), task=task)
 
 
 #: Sizes that give each kind of dynamics, with senses and reading, 0.7 million parameters.
