@@ -107,7 +107,7 @@ def test_the_way_of_the_arm_is_that_of_its_farthest_joint():
     (0.97, 1.0, True), (0.96, 0.99, True), (0.95, 0.98, True), (1.0, 0.97, True),
     (0.96, 1.0, False), (0.93, 0.97, False)])
 def test_three_episodes_of_a_hundred_are_three_points(monkeypatch, live_share, lockstep, holds):
-    monkeypatch.setattr(bench, '_played', lambda request, title: {
+    monkeypatch.setattr(bench, 'played', lambda request, title: {
         'success_rate': live_share, 'real_time_factor': 1.0, 'time_to_goal_mean': 1.0})
     monkeypatch.setattr(bench, 'evaluate', lambda *_: {'success_rate': lockstep})
     found = {row.figure: row for row in bench.live()}
@@ -115,7 +115,7 @@ def test_three_episodes_of_a_hundred_are_three_points(monkeypatch, live_share, l
 
 
 def test_rates_show_how_many_plans_were_late(monkeypatch):
-    monkeypatch.setattr(bench, '_played', lambda request, title: report(
+    monkeypatch.setattr(bench, 'played', lambda request, title: report(
         EVALUATION, [episode([0.03], 40, 10, real_time_factor=0.99)]))
     found = {row.figure: row for row in bench.rates()}
     assert found['late_share/run3'].value == 0.25 and not found['late_share/run3'].bar

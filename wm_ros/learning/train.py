@@ -14,7 +14,7 @@ from wm_ros.learning.collect import Collector, Noise, record
 from wm_ros.learning.recipe import Recipe
 from wm_ros.learning.replay import Replay
 from wm_ros.learning.trainer import Trainer, TrainerConfig
-from wm_ros.param_table import MPC, SAFETY, SENSOR, TABLE
+from wm_ros.param_table import MPC, ROBOT, SAFETY, SENSOR, TABLE
 from wm_ros.planning import Mpc, PlannerSettings
 from wm_ros.robot.robot import Robot
 from wm_ros.types import WmRosError
@@ -161,7 +161,7 @@ class Training:
         They are of new episodes of the policy prior in the whole loop, gate and delay
         included: what the running graph calls a surprise of 1.
         """
-        params = {node: TABLE.resolve(node, {}) for node in (SENSOR, SAFETY, MPC)}
+        params = {node: TABLE.resolve(node, {}) for node in (ROBOT, SENSOR, SAFETY, MPC)}
         params[MPC].update({**self.planner_params, 'planner.type': 'prior'})
         model = WorldModel(self.dynamics, self.robot, self.task, device=self.device,
                            expected_innovation=1.0, compiled=True)
