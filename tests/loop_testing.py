@@ -20,6 +20,8 @@ class Line(Job):
         torch.manual_seed(0)
         self.module = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.BatchNorm1d(8),
                                     nn.Linear(8, 1))
+        # As heads that are not trained: no gradient, and no memory in the optimiser.
+        self.module.register_parameter('idle', nn.Parameter(torch.ones(3)))
         self.hook, self.batch, self.curve, self.update = hook, batch, [], 0
 
     def losses(self, rng):

@@ -58,6 +58,8 @@ def _give(optimiser, memory):
     for name, tensor in memory.items():
         index, _, key = name.partition('.')
         state['state'].setdefault(int(index), {})[key] = tensor
-    if len(state['state']) not in (0, len(optimiser.param_groups[0]['params'])):
-        raise ValueError(f'the memory of {len(state["state"])} parameters')
+    # Parameters that no loss has reached have no memory.
+    known = len(state['param_groups'][0]['params'])
+    if any(not 0 <= index < known for index in state['state']):
+        raise ValueError(f'the memory of parameter {max(state["state"])} of {known}')
     optimiser.load_state_dict(state)
