@@ -11,14 +11,9 @@ from wm_ros.bench.record import at_least, at_most, shown
 from wm_ros.bench.tokens import SHIPPED as TOKENIZER
 from wm_ros.bench.workshop import recording
 from wm_ros.data import Bank
-from wm_ros.evaluation.closed_loop import ClosedLoop
-from wm_ros.evaluation.run import parameters, Request
-from wm_ros.param_table import MODEL, MPC
-from wm_ros.robot.robot import load_robot
-from wm_ros.tasks import get_task
-from wm_ros.world_model import load_checkpoint
+from wm_ros.evaluation.run import make_loop, parameters, Request
+from wm_ros.param_table import MPC
 from wm_ros.world_model.load import load_part
-from wm_ros.world_model.sight import load_looker
 
 _EPISODES, _LIVE = 100, 10
 _CUT, _CUT_EPISODES = 1.0, 20       # [s] of an episode at which a sensor ends
@@ -76,13 +71,8 @@ def _cut(sensors, kind, command):
     request = Request('push', _CUT_EPISODES, sensors=sensors, settings=(
         f'robot_node:faults.{kind}_lost:=1.0', f'robot_node:faults.begin:={_CUT}',
         f'{MPC}:unseen_timeout:=60.0'))
-    params, task = parameters(request), get_task('push')
-    robot, names = load_robot('panda'), params[MPC]
-    torch.set_num_threads(1)
-    model = load_checkpoint(names['checkpoint'], robot, task, names['device'],
-                            load_looker(params[MODEL]['eyes'], task))
     before, after, successes = [], [], 0
-    with closing(ClosedLoop(robot, 'push', model, params)) as loop:
+    with closing(make_loop(request.task, parameters(request))) as loop:
         for seed in request.seeds:
             beliefs = []
             successes += loop.run(seed, lambda scene, belief, plan, b=beliefs: b.append(

@@ -1,12 +1,14 @@
 """Whether a model knows when it does not know: surprise told from the usual, calibration."""
 
-from typing import Callable, Dict, NamedTuple, Sequence
+from types import MappingProxyType
+from typing import Callable, Dict, Mapping, NamedTuple, Sequence
 
 import numpy as np
 import torch
 from wm_ros.data import Bank
 from wm_ros.data.windows import COLUMNS, window_batch
 from wm_ros.world_model.sequence import SequenceModel
+from wm_ros.world_model.state import StateLayout
 
 WITHIN = 5              # observations from the first informative one within which it is to show
 _SLID = 0.01            # [m] that an object moves in them, where there is something to be told
@@ -47,7 +49,7 @@ def episodes_of(model: SequenceModel, bank: Bank) -> Episodes:
     for i, count in enumerate(length):
         numbers[count:, i] = float('nan')
     return Episodes(numbers, batch['actions'], length, padded['event'].T,
-                    _sliding(padded['states'][..., 15:18]).T,
+                    _sliding(padded['states'][..., StateLayout(1).object_position(0)]).T,
                     (padded['boxes'][:, :, -1, 2] > 0).T)
 
 
@@ -95,8 +97,8 @@ class Alarm:
     has to reach at any rate.
     """
 
-    def __init__(self, usual: Dict[str, np.ndarray], least: Dict[str, float] = {},
-                 share: float = 1e-3):
+    def __init__(self, usual: Dict[str, np.ndarray],
+                 least: Mapping[str, float] = MappingProxyType({}), share: float = 1e-3):
         self.scale = {name: np.maximum(np.nanquantile(part, 1 - share, axis=(0, 1)),
                                        least.get(name, 0.0)) for name, part in usual.items()}
 

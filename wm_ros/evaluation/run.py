@@ -82,7 +82,7 @@ class Evaluation:
 
     def __init__(self, request: Request):
         self.request, self.params = request, parameters(request)
-        with closing(_loop(request.task, self.params)) as loop:
+        with closing(make_loop(request.task, self.params)) as loop:
             self.robot, self.checkpoint = loop.robot.name, loop.model.checkpoint
 
     def run(self, progress: Callable[[List[Result]], None] = lambda results: None
@@ -92,7 +92,7 @@ class Evaluation:
         told = request.task, self.params, self.checkpoint
         with ExitStack() as stack:
             if request.jobs == 1:
-                found = map(stack.enter_context(closing(_loop(*told))).run, request.seeds)
+                found = map(stack.enter_context(closing(make_loop(*told))).run, request.seeds)
             else:
                 found = spread(_run_one, request.seeds, request.jobs, _prepare, told)
             for result in found:
@@ -131,7 +131,12 @@ class Evaluation:
         }
 
 
-def _loop(task, params, checkpoint='') -> ClosedLoop:
+def make_loop(task, params, checkpoint='') -> ClosedLoop:
+    """
+    Return the closed loop that ``parameters`` describe.
+
+    Raises WmRosError where the model is not the one whose hash ``checkpoint`` is, if given.
+    """
     import torch
     torch.set_num_threads(1)
     robot = load_robot(params[MPC]['robot'])
@@ -149,7 +154,7 @@ _loop_here: Optional[ClosedLoop] = None     # of a process that shares the work
 
 def _prepare(task, params, checkpoint):
     global _loop_here
-    _loop_here = _loop(task, params, checkpoint)
+    _loop_here = make_loop(task, params, checkpoint)
 
 
 def _run_one(seed) -> Result:

@@ -9,8 +9,10 @@ from wm_ros.data.windows import WARM, window_batch
 from wm_ros.evaluation.pictures import psnr
 from wm_ros.types import WmRosError
 from wm_ros.world_model.sequence import SequenceModel
+from wm_ros.world_model.state import StateLayout
 from wm_ros.world_model.watch import FrameDecoder
 
+_BLOCK = StateLayout(1).object_position(0)
 _GAP = 2            # [px] between frames, before they are enlarged
 
 
@@ -38,17 +40,17 @@ def busiest(bank: Bank, steps: int) -> int:
 def begin_of(states, steps: int) -> int:
     """Return the row at which to begin: just before the object moves, if there is one."""
     last = len(states) - steps - 1
-    if states.shape[1] <= 15:
+    if states.shape[1] <= _BLOCK.start:
         return min(WARM, last)
-    moved = np.linalg.norm(states[:, 15:18] - states[0, 15:18], axis=1) > 0.005
+    moved = np.linalg.norm(states[:, _BLOCK] - states[0, _BLOCK], axis=1) > 0.005
     return int(np.clip(np.flatnonzero(moved)[0] - 2 if moved.any() else WARM, WARM - 1, last))
 
 
 def _places(bank, index, steps):
     states = bank.episode(index)['states']
     first = begin_of(states, steps)
-    return states[first:first + steps + 1, 15:18] if states.shape[1] > 15 else states[
-        first:first + steps + 1, :3]
+    where = _BLOCK if states.shape[1] > _BLOCK.start else StateLayout.ee
+    return states[first:first + steps + 1, where]
 
 
 @torch.no_grad()

@@ -15,7 +15,7 @@ from typing import NamedTuple, Tuple
 import torch
 from torch import nn
 from torch.nn import functional
-from wm_ros.world_model.tokens.glimpse import EACH, Glimpses
+from wm_ros.world_model.tokens.glimpse import EACH, Glimpses, ROWS
 from wm_ros.world_model.tokens.paint import Paint
 from wm_ros.world_model.tokens.parts import Block, Pool, Resample, ToCodes
 from wm_ros.world_model.tokens.quantize import LEVELS, make_quantizer
@@ -59,7 +59,7 @@ class FrameConfig:
     @property
     def places(self) -> int:
         """Return how many places a glimpse may have."""
-        return 29 ** 2
+        return ROWS ** 2
 
     @property
     def tokens(self) -> int:

@@ -7,6 +7,8 @@ from wm_ros.world_model.networks import mlp
 
 #: Tokens of a glimpse.
 EACH = 6
+#: Rows, and columns, of places in a frame of any size: windows of 1/8, steps of 1/32.
+ROWS = 29
 _WIDTH = 256
 
 
@@ -31,13 +33,12 @@ class Glimpses(nn.Module):
     def places(self, error, count: int):
         """Return where ``count`` windows are [B, count], in order, of an error [B, S, S]."""
         scores = functional.avg_pool2d(error[:, None], self.edge, self.stride)[:, 0]
-        rows = scores.shape[1]
-        line, found = torch.arange(rows, device=error.device), []
+        line, found = torch.arange(ROWS, device=error.device), []
         for _ in range(count):
             best = scores.flatten(1).argmax(-1)
             found.append(best)
             near = [(line - part[:, None]).abs() * self.stride < self.edge
-                    for part in (best // rows, best % rows)]
+                    for part in (best // ROWS, best % ROWS)]
             scores = scores.masked_fill(near[0][:, :, None] & near[1][:, None], -1.0)
         return torch.stack(found, -1).sort(-1).values
 
@@ -68,8 +69,7 @@ class Glimpses(nn.Module):
 
     def _pixels(self, places):
         """Return the pixels [B, k * e * e] of the windows at ``places`` [B, k]."""
-        rows = (self.size - self.edge) // self.stride + 1
         line = torch.arange(self.edge, device=places.device)
-        row = (places // rows * self.stride)[..., None, None] + line[:, None]
-        column = (places % rows * self.stride)[..., None, None] + line
+        row = (places // ROWS * self.stride)[..., None, None] + line[:, None]
+        column = (places % ROWS * self.stride)[..., None, None] + line
         return (row * self.size + column).flatten(1)
