@@ -6,6 +6,8 @@ from sim.quiet import pybullet, quiet
 from sim.scene import Scene, SUBSTEP
 from wm_ros.robot.robot import Robot
 
+_AWAY = (0.0, 0.0, 50.0, 0.0, 0.0, 0.0, 1.0)    # where a body touches nothing
+
 
 class BulletScene(Scene):
     """The scene in PyBullet's rigid body physics."""
@@ -85,6 +87,11 @@ class BulletScene(Scene):
             self._weigh(body, box.mass, box.friction)
         pybullet.restoreState(self._clean, physicsClientId=self.client)
         self.arm.reset(joint_positions, gripper_width)
+        # Contacts of the episode before are remembered where a body is put next to its old place:
+        # once seen out of reach, it comes without them, and a seed always gives the same episode.
+        for body in self.objects:
+            self._put(body, _AWAY)
+        pybullet.performCollisionDetection(physicsClientId=self.client)
         for body, pose in zip(self.objects, object_poses):
             self._put(body, pose)
 

@@ -1,5 +1,6 @@
 """Recording: the same seed, labels, noise within bounds, and the command around it."""
 
+from dataclasses import replace
 import json
 
 from model_testing import ROBOT
@@ -8,7 +9,7 @@ import pytest
 from wm_ros import seeds
 from wm_ros.bench.product import EPISODES
 from wm_ros.cli import main
-from wm_ros.data import read_episodes
+from wm_ros.data import read_episodes, write_episode
 from wm_ros.learning.collect import Collector, Noise, record
 
 
@@ -100,6 +101,31 @@ def test_the_command_records_frames_and_events(tmp_path):
     for episode in episodes:
         assert episode.streams['frames'].shape == (len(episode.actions) + 1, 32, 32, 3)
         assert episode.streams['rare'].any()
+
+
+def test_the_same_is_done_again_without_what_happened(tmp_path):
+    line = ['collect', '--task', 'push', '--source', 'script', '--frames', '16', '--plain']
+    assert main([*line, '--episodes', '2', '--events', 'heavy=1', '--output',
+                 str(tmp_path / 'heavy')]) == 0
+    for name, events in (('usual', ()), ('again', ('--events', 'heavy=1'))):
+        assert main([*line, '--replay', str(tmp_path / 'heavy'), *events, '--output',
+                     str(tmp_path / name)]) == 0
+    heavy, usual, again = (read_episodes(tmp_path / name, 'push', pytest.fail, ('event',))
+                           for name in ('heavy', 'usual', 'again'))
+    for was, twin, same in zip(heavy, usual, again):
+        np.testing.assert_array_equal(same.states, was.states)
+        np.testing.assert_array_equal(twin.actions, was.actions)
+        first = np.flatnonzero(was.streams['event'])[0]
+        np.testing.assert_array_equal(twin.states[:first], was.states[:first])
+        assert not twin.streams['event'].any()
+    assert any(np.abs(was.states - twin.states).max() > 1e-3 for was, twin in zip(heavy, usual))
+
+
+def test_episodes_without_a_seed_cannot_be_replayed(tmp_path, collector, capsys):
+    write_episode(tmp_path / 'old', 0, replace(record(collector, 'script', 0, rng()), seed=None))
+    assert main(['collect', '--task', 'reach', '--replay', str(tmp_path / 'old'), '--output',
+                 str(tmp_path / 'new')]) == 2
+    assert 'record it again' in capsys.readouterr().err
 
 
 def test_recorded_goals_are_none_that_is_evaluated_on(tmp_path, collector):

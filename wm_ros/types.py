@@ -161,6 +161,7 @@ class Episode(_Frozen):
     source: str                 # 'script', 'random', 'planner', ...
     expert: Optional[np.ndarray] = None     # [T, A] what the script would have done
     randomisation: Mapping[str, float] = field(default_factory=dict)
+    seed: Optional[int] = None              # of the scene; None: not one that a seed gives
     streams: Mapping[str, np.ndarray] = field(default_factory=dict)     # [T + 1, ...] each
 
 

@@ -6,6 +6,7 @@ What is recorded can be trained on with wm_ros train --data.
 
 import argparse
 from pathlib import Path
+import sys
 
 _EXAMPLES = """
 examples:
@@ -13,6 +14,7 @@ examples:
   wm_ros collect --task push --source random --output data/random
   wm_ros train --task push --data data/push         instead of collecting at the start
   wm_ros collect --task push --frames 64 --events tumble=0.02 drop=0.02 --output data/seen
+  wm_ros collect --task push --frames 64 --replay data/seen --output data/unseen
 """
 
 
@@ -23,7 +25,8 @@ def add_parser(subparsers):
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--task', required=True, help='such as reach or push')
     parser.add_argument('--output', required=True, metavar='DIR', help='folder to write to')
-    parser.add_argument('--episodes', type=int, default=100, metavar='N')
+    parser.add_argument('--episodes', type=int, default=None, metavar='N',
+                        help='100 if not given; with --replay all that there are')
     parser.add_argument('--source', choices=('noisy', 'script', 'random'), default='noisy',
                         help='noisy: the script, disturbed in bursts (default)')
     parser.add_argument('--seed', type=int, default=0,
@@ -34,6 +37,9 @@ def add_parser(subparsers):
                         help='frames as the camera node shows them, not another look each time')
     parser.add_argument('--events', nargs='+', action='extend', default=[], metavar='KIND=SHARE',
                         help='share of the episodes in which something rare happens')
+    parser.add_argument('--replay', metavar='DIR',
+                        help='do again what was done in the recordings there, from the same '
+                        'starts, with other events or none: what would have come of it')
     parser.add_argument('--robot', default='panda')
     parser.add_argument('--json', metavar='FILE', help='write the figures there')
     parser.set_defaults(run=run)
@@ -45,29 +51,40 @@ def run(arguments) -> int:
     from wm_ros import seeds
     from wm_ros.console import prepare_json, progress_bar, write_json
     from wm_ros.data import write_episode
-    from wm_ros.learning.collect import Collector, record
+    from wm_ros.learning.collect import Collector, record, replay
     from wm_ros.robot.robot import load_robot
     from wm_ros.tasks import get_task
     prepare_json(arguments.json)
     robot, task = load_robot(arguments.robot), get_task(arguments.task)
     _check(arguments)
+    done = _done(arguments, task)
+    count = len(done) if done else arguments.episodes or 100
     collector = Collector(robot, task.name, _witnessing(arguments, task))
     rng = np.random.default_rng(arguments.seed)
     steps, successes = 0, 0
-    with progress_bar(arguments.task, arguments.episodes) as advance:
-        for number in range(arguments.episodes):
-            episode = record(collector, arguments.source,
-                             seeds.RECORDED + arguments.seed + number, rng)
+    with progress_bar(arguments.task, count) as advance:
+        for number in range(count):
+            episode = (replay(collector, done[number]) if done else
+                       record(collector, arguments.source,
+                              seeds.RECORDED + arguments.seed + number, rng))
             write_episode(arguments.output, number, episode)
             steps += len(episode.actions)
             successes += episode.success
             advance(number + 1, steps=steps, success=successes / (number + 1))
     collector.close()
-    print(f'{arguments.output}: {arguments.episodes} episodes, {steps} steps, '
-          f'{successes} successes')
-    write_json(arguments.json, {'task': arguments.task, 'episodes': arguments.episodes,
-                                'steps': steps, 'successes': int(successes)})
+    print(f'{arguments.output}: {count} episodes, {steps} steps, {successes} successes')
+    write_json(arguments.json, {'task': arguments.task, 'episodes': count, 'steps': steps,
+                                'successes': int(successes)})
     return 0
+
+
+def _done(arguments, task):
+    """Return the episodes that are to be replayed, none without ``--replay``."""
+    from wm_ros.data import read_episodes
+    if not arguments.replay:
+        return []
+    return read_episodes(arguments.replay, task.name,
+                         lambda complaint: print(complaint, file=sys.stderr))[:arguments.episodes]
 
 
 def _witnessing(arguments, task):
@@ -105,7 +122,7 @@ def _check(arguments):
     """Raise WmRosError for what would fail, or record nothing."""
     from wm_ros.types import WmRosError
     most = 10_000_000
-    if not 1 <= arguments.episodes <= most:
+    if arguments.episodes is not None and not 1 <= arguments.episodes <= most:
         raise WmRosError(f'--episodes: got {arguments.episodes}, expected from 1 to {most}')
     if not 0 <= arguments.seed <= most:
         raise WmRosError(f'--seed: got {arguments.seed}, expected from 0 to {most}')

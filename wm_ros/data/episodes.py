@@ -28,7 +28,7 @@ def write_episode(folder: Path, number: int, episode: Episode) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     about = json.dumps({
         'task': episode.task, 'success': bool(episode.success), 'source': episode.source,
-        'randomisation': dict(episode.randomisation)})
+        'randomisation': dict(episode.randomisation), 'seed': episode.seed})
     columns = {name: getattr(episode, name) for name in _ARRAYS}
     if episode.expert is not None:
         columns['expert'] = episode.expert
@@ -111,7 +111,8 @@ def _read(path, streams):
 def _episode(about, columns: Dict[str, np.ndarray]) -> Episode:
     episode = Episode(
         task=about['task'], success=about['success'], source=about['source'],
-        randomisation=about['randomisation'], expert=columns.get('expert'),
+        randomisation=about['randomisation'], seed=about.get('seed'),
+        expert=columns.get('expert'),
         streams={name[len(_STREAM):]: rows for name, rows in columns.items()
                  if name.startswith(_STREAM)},
         **{name: columns[name] for name in _ARRAYS})

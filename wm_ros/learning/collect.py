@@ -9,7 +9,7 @@ from sim.witness import Witness, Witnessing
 from wm_ros import seeds
 from wm_ros.robot.robot import Robot
 from wm_ros.tasks import get_task
-from wm_ros.types import ACTION_NAMES, Episode
+from wm_ros.types import ACTION_NAMES, Episode, WmRosError
 from wm_ros.world_model.state import StateEstimator
 
 
@@ -59,33 +59,33 @@ class Collector:
 
     def run(self, seed: int, act: Optional[Callable], source: str,
             disturb: Optional[Callable] = None, label: bool = True,
-            linger: int = 10) -> Episode:
+            linger: int = 10, steps: Optional[int] = None) -> Episode:
         """
         Return the episode of ``seed`` under ``act(state [X], goal [7], observation)`` -> [A].
 
         ``act`` None means the script.  ``disturb`` changes the action before it is
         executed; ``label`` records what the script would do (these steps count as
-        demonstrations); ``linger`` steps are recorded after success.
+        demonstrations).  It goes on for ``linger`` steps after success or until the time is
+        over, or for so many ``steps``.
         """
         observation = self.stepper.reset(seed)
         state = self.estimator.update(None, 0.0, observation)
         states, actions, experts, rewards = [state], [], [], []
-        rows, witness, left = [], self.witness, linger
-        if witness is not None:
-            witness.begin(seed)
-            rows.append(witness.row(observation))
-        while not self.scene.timeout and left > 0:
+        if self.witness is not None:
+            self.witness.begin(seed)
+        rows, left = [self._seen(observation)], linger
+        while (not self.scene.timeout and left > 0) if steps is None else len(actions) < steps:
             expert = self.stepper.expert() if label or act is None else None
             action = expert if act is None else act(state, self.scene.goal, observation)
             if disturb is not None:
                 action = disturb(action)
-            action = np.clip(action, -1, 1) * self.mask
+            # As it is recorded, so that the same can be done again: contacts magnify any rest.
+            action = (np.clip(action, -1, 1) * self.mask).astype(np.float32)
             stamp = observation.stamp
-            if witness is not None:
-                witness.before(len(actions))
+            if self.witness is not None:
+                self.witness.before(len(actions))
             observation = self.stepper.step(action)
-            if witness is not None:
-                rows.append(witness.row(observation))
+            rows.append(self._seen(observation))
             state = self.estimator.update(state, stamp, observation)
             states.append(state)
             actions.append(action)
@@ -94,12 +94,15 @@ class Collector:
             left -= self.scene.success
         return Episode(
             task=self.task.name, states=np.array(states), goal=self.scene.goal,
-            actions=np.array(actions, np.float32), rewards=np.array(rewards, np.float32),
-            success=self.scene.success, source=source,
+            actions=np.array(actions), rewards=np.array(rewards, np.float32),
+            success=self.scene.success, source=source, seed=seed,
             streams={name: np.array([row[name] for row in rows])
-                     for name in (rows[0] if rows else ())},
+                     for name in rows[0]},
             expert=np.array(experts, np.float32) * self.mask.astype(np.float32)
             if label else None)
+
+    def _seen(self, observation):
+        return {} if self.witness is None else self.witness.row(observation)
 
     def close(self):
         """End the physics."""
@@ -119,6 +122,20 @@ def record(collector: Collector, source: str, seed: int, rng) -> Episode:
         return collector.run(seed, lambda *_: np.zeros(len(ACTION_NAMES)), source,
                              disturb=wander, label=False)
     return collector.run(seed, None, source, disturb=Noise(rng) if source == 'noisy' else None)
+
+
+def replay(collector: Collector, episode: Episode) -> Episode:
+    """
+    Return what comes of the scene of ``episode`` where the same is done again: a counterfactual.
+
+    Only what ``collector`` has happen is another; raises WmRosError where ``episode`` has no seed.
+    """
+    if episode.seed is None:
+        raise WmRosError('replay: got an episode without a seed, expected one that wm_ros collect '
+                         'recorded: record it again')
+    done = iter(episode.actions)
+    return collector.run(episode.seed, lambda *_: next(done), 'replay', label=False,
+                         steps=len(episode.actions))
 
 
 def held_out(robot: Robot, task: str, episodes: int) -> List[Episode]:
