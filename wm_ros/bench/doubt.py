@@ -3,14 +3,13 @@
 import numpy as np
 import torch
 from wm_ros.bench.record import at_least, shown
-from wm_ros.bench.workshop import recording
+from wm_ros.bench.workshop import OUTLIERS, recording, TWIN
 from wm_ros.data import Bank
 from wm_ros.evaluation import doubt as judging
 from wm_ros.evaluation.sights import LEAST, sights
 from wm_ros.world_model.load import load_part
 
 MODEL, DECODER = 'panda_push_world', 'panda_push_watch'
-KINDS = ('heavy', 'slippery', 'throw', 'appear')
 _RATE = 20.0                # [Hz] of recorded observations
 
 
@@ -26,7 +25,7 @@ class _Witness:
         return judging.episodes_of(self.model, self._bank(name, judging.columns_for(self.model)))
 
     def look(self, name, episodes):
-        """Return how unusual each number of each stream is, {stream: [T, B, N]}."""
+        """Return how unusual each number of each part is, {part: [T, B, N]}."""
         return {**judging.lasting(judging.errors(self.model, episodes)), 'frames': sights(
             self.model, self._decoder, self._bank(name, ('frames',)), episodes)}
 
@@ -43,29 +42,29 @@ def doubt():
                           {'frames': LEAST})
     usual = witness.episodes('usual')
     nominal = alarm(witness.look('usual', usual))
-    due, rows, scores = np.random.default_rng(0).integers(4, 40, len(usual.length)), [], {}
-    before = judging.within(nominal, judging.onsets(usual, lambda b: due[b]))
-    for kind in KINDS:
-        unusual = witness.episodes(kind)
-        onset = judging.onsets(unusual, lambda b, e=unusual: _first(e.event[:, b]))
-        streams = alarm.streams(witness.look(kind, unusual))
-        each = {name: judging.within(part, onset) for name, part in streams.items()}
-        scores[kind] = np.max(list(each.values()), axis=0)
-        rows.append(at_least(
-            f'doubt_auroc/{kind}', judging.auroc(scores[kind], before), 0.95, '', command,
-            f'{len(onset[onset >= 0])} episodes against {len(before)} usual ones, within '
-            f'{judging.WITHIN} observations; alarms: {np.mean(scores[kind] > 1):.2f}, usual '
-            f'{np.mean(before > 1):.2f}; ' + ', '.join(
-                f'{name} {np.mean(part > 1):.2f}' for name, part in each.items())))
-    rows.insert(0, at_least('doubt_auroc', judging.auroc(np.concatenate(list(scores.values())),
-                                                         before), 0.95, '', command, 'all kinds'))
+    rows, scores = [], {}
+    for kind in OUTLIERS:
+        unusual, twins = (witness.episodes(name) for name in (kind, kind + TWIN))
+        onset = judging.onsets(unusual, twins)
+        parts = {name: judging.within(part, onset) for name, part in
+                 alarm.parts(witness.look(kind, unusual)).items()}
+        scores[kind] = (np.max(list(parts.values()), axis=0),
+                        judging.within(alarm(witness.look(kind + TWIN, twins)), onset))
+        rows.append(_told(kind, *scores[kind], command, parts))
+    rows.insert(0, at_least('doubt_auroc', judging.auroc(
+        *(np.concatenate(side) for side in zip(*scores.values()))), 0.95, '', command,
+        'all kinds'))
     return (rows + _false_alarms(nominal, usual, command)
             + _calibration(witness.model, usual, command))
 
 
-def _first(column):
-    there = np.flatnonzero(column)
-    return int(there[0]) if len(there) else -1
+def _told(kind, unusual, usual, command, parts):
+    return at_least(
+        f'doubt_auroc/{kind}', judging.auroc(unusual, usual), 0.95, '', command,
+        f'{len(unusual)} scenes, with and without, within {judging.WITHIN} observations of the '
+        f'first informative one; alarms: {np.mean(unusual > 1):.2f}, without '
+        f'{np.mean(usual > 1):.2f}; by '
+        + ', '.join(f'{name} {np.mean(part > 1):.2f}' for name, part in parts.items()))
 
 
 def _false_alarms(nominal, usual, command):

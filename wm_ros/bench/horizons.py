@@ -47,7 +47,7 @@ def error_curve(kind):
     """Return the errors [1 + 50] of the model of ``kind``; see ``foresight.curve``."""
     model, task = load_part(trained(f'horizon_{kind}'), 'sequence_model'), get_task('push')
     train, test = (Bank(recording(name), 'push', print, columns_for(model))
-                   for name in ('plain', 'usual'))
+                   for name in ('plain', 'plain_test'))
     probe = fit_probe(model, train, task, _LAST)
     return curve(model, probe, test, task, _LAST, _WINDOWS, _DRAWS.get(kind, 1))
 

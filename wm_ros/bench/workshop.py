@@ -16,6 +16,9 @@ from wm_ros.types import WmRosError
 FOLDER = Path('benchmarks/work')
 _RARE = '--events tumble=0.011 drop=0.008 appear=0.002 throw=0.002'
 _ALL_RARE = '--events tumble=0.35 drop=0.35 appear=0.15 throw=0.15'
+#: What is to be told from the usual, and the seed of its recordings.
+OUTLIERS = {'heavy': 130_000, 'slippery': 140_000, 'throw': 150_000, 'appear': 160_000}
+TWIN = '_twin'      # the same scenes and actions without what happened
 
 #: Recordings by name: what ``wm_ros collect --task push`` is told.
 RECORDINGS: Dict[str, str] = {
@@ -25,11 +28,16 @@ RECORDINGS: Dict[str, str] = {
     'looks_held': '--episodes 60 --seed 50000 --frames 64',
     'looks_test': '--episodes 60 --seed 55000 --frames 64',
     'rare_held': f'--episodes 120 --seed 60000 --frames 64 {_ALL_RARE}',
-    **{name: f'--episodes 100 --seed {seed} --frames 64 --plain {events}'.strip()
-       for name, seed, events in (
-           ('usual', 110_000, ''), ('calibration', 120_000, ''),
-           ('heavy', 130_000, '--events heavy=1'), ('slippery', 140_000, '--events slippery=1'),
-           ('throw', 150_000, '--events throw=1'), ('appear', 160_000, '--events appear=1'))},
+    'plain_test': '--episodes 100 --seed 110000 --frames 64 --plain',
+    'usual': '--source script --episodes 100 --seed 110000 --frames 64 --plain',
+    'calibration': '--source script --episodes 100 --seed 120000 --frames 64 --plain',
+    **{kind: f'--source script --episodes 100 --seed {seed} --frames 64 --plain '
+             f'--events {kind}=1' for kind, seed in OUTLIERS.items()},
+    **{f'{kind}{TWIN}': f'--replay {kind} --frames 64 --plain' for kind in OUTLIERS},
+    # Usual physics, and what a script does that has to do with another: blocks left to themselves.
+    'slips': '--source script --episodes 300 --seed 200000 --frames 16 --plain '
+             '--events slippery=1',
+    'strays': '--replay slips --frames 16 --plain',
     'large': f'--episodes 200 --frames 128 {_RARE}',
     'large_held': '--episodes 20 --seed 50000 --frames 128',
     'large_test': '--episodes 20 --seed 55000 --frames 128',
@@ -38,13 +46,13 @@ RECORDINGS: Dict[str, str] = {
 
 #: Recordings of scenes that branch: kind, episodes, seed.
 BRANCHES: Dict[str, Tuple[str, int, int]] = {
-    **{kind: (kind, 4000, 0) for kind in ('topple', 'slide')},
+    **{kind: (kind, 16_000, 0) for kind in ('topple', 'slide')},
     **{f'{kind}_held': (kind, 300, 1) for kind in ('topple', 'slide')},
 }
 
 
 class Recipe(NamedTuple):
-    """How a part of a world model is trained: kind, recordings, settings KEY=VALUE."""
+    """How a part of a world model is trained: kind, names of recordings, settings KEY=VALUE."""
 
     model: str
     data: str
@@ -104,7 +112,7 @@ MODELS: Dict[str, Recipe] = {
     **{f'{task}_{kind}': _branching(task, kind) for task in ('topple', 'slide')
        for kind in ('simnorm', 'rssm', 'flow-rssm')},
     **{f'horizon_{kind}': _foreseeing(kind) for kind in SIZES},
-    'push_world': Recipe('sequence', 'plain', 'plain_held', (
+    'push_world': Recipe('sequence', 'plain strays', 'plain_held', (
         'inputs=states+wrench', 'kind=simnorm', 'size=256', 'hidden=320', 'updates=5000',
         'window=32', 'dream=24', 'batch=24', 'heads=1', 'missing=0.1')),
     **{name: _tokens(name) for name in (*BY_SPLIT.values(), *BY_KIND)},
@@ -124,7 +132,10 @@ def recording(name: str) -> Path:
         if name in BRANCHES:
             record_branches(folder, *BRANCHES[name])
         else:
-            run('collect', '--task', 'push', '--output', str(folder), *RECORDINGS[name].split())
+            words = RECORDINGS[name].split()
+            if words[0] == '--replay':
+                words[1] = str(recording(words[1]))
+            run('collect', '--task', 'push', '--output', str(folder), *words)
         mark.touch()
     return folder
 
@@ -134,7 +145,7 @@ def training(name: str, output: str) -> Tuple[str, ...]:
     recipe = MODELS[name]
     settings = [word for setting in recipe.settings for word in ('--set', setting)]
     return ('train', '--task', recipe.task, '--model', recipe.model,
-            '--data', str(FOLDER / 'data' / recipe.data),
+            '--data', *(str(FOLDER / 'data' / data) for data in recipe.data.split()),
             '--held-out', str(FOLDER / 'data' / recipe.held_out),
             *settings, '--seed', str(recipe.seed), '--output', output)
 
@@ -145,7 +156,7 @@ def trained(name: str) -> str:
     state = output.with_name(f'{name}.resume.safetensors')
     done = output.with_name(f'{name}.done.json')
     if not done.is_file():
-        for data in (MODELS[name].data, MODELS[name].held_out):
+        for data in (*MODELS[name].data.split(), MODELS[name].held_out):
             recording(data)
         run(*training(name, str(output)), '--json', str(done),
             *(['--resume'] if state.is_file() else []))

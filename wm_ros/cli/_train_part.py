@@ -49,7 +49,7 @@ def _order(arguments, order, parts):
         if not getattr(arguments, flag):
             raise WmRosError(f'--model {arguments.model} is trained on recordings: add '
                              f'--{flag.replace("_", "-")} DIR (wm_ros collect --frames 64)')
-    return order(arguments.task, Path(arguments.data), Path(arguments.held_out),
+    return order(arguments.task, arguments.data, Path(arguments.held_out),
                  tuple(arguments.set), arguments.seed, arguments.device, arguments.debug_run,
                  lambda complaint: print(complaint, file=sys.stderr))
 

@@ -38,8 +38,8 @@ def add_parser(subparsers):
     parser.add_argument('--threads', type=int, default=1, help='of torch on the CPU')
     parser.add_argument('--no-demonstrations', action='store_true',
                         help='no scripted expert: explore, then learn from the planner')
-    parser.add_argument('--data', default='', metavar='DIR',
-                        help='begin with these episodes (wm_ros collect)')
+    parser.add_argument('--data', nargs='+', default=[], metavar='DIR',
+                        help='begin with the episodes of these folders (wm_ros collect)')
     part = parser.add_argument_group('of parts that are trained on recordings')
     part.add_argument('--held-out', default='', metavar='DIR', help='recordings to validate on')
     part.add_argument('--set', action='append', default=[], metavar='KEY=VALUE',

@@ -1,10 +1,9 @@
 """Windows out of recorded episodes: small columns from memory, streams straight from the files."""
 
-from pathlib import Path
 from typing import Callable, Dict, Sequence
 
 import numpy as np
-from wm_ros.data.episodes import good_files, read_rows
+from wm_ros.data.episodes import Folders, good_files, read_rows
 from wm_ros.types import WmRosError
 
 _SMALL = 64 * 1024      # [bytes] per episode up to which a stream is kept in memory
@@ -12,7 +11,7 @@ _SMALL = 64 * 1024      # [bytes] per episode up to which a stream is kept in me
 
 class Bank:
     """
-    Windows of ``length`` observations of the episodes in a folder.
+    Windows of ``length`` observations of the episodes in a folder, or several.
 
     ``columns`` are names of streams, or ``states`` [X], ``actions`` [A], ``expert`` [A] (what
     the script would have done, NaN where none was asked), ``rewards`` [], ``goal`` [7],
@@ -22,13 +21,13 @@ class Bank:
     is left.
     """
 
-    def __init__(self, folder: Path, task: str, complain: Callable[[str], None],
+    def __init__(self, folders: Folders, task: str, complain: Callable[[str], None],
                  columns: Sequence[str]):
         self.columns = tuple(columns)
         own = ('states', 'actions', 'expert', 'rewards', 'goal', 'success', 'ended')
         streams = tuple(name for name in columns if name not in own)
         self._paths, self._kept, lengths = [], [], []
-        for path, episode in good_files(folder, task, complain, streams):
+        for path, episode in good_files(folders, task, complain, streams):
             kept = _columns(episode)
             kept.update({name: stream for name, stream in episode.streams.items()
                          if stream.nbytes <= _SMALL})

@@ -9,7 +9,7 @@ as in memory and are mapped, not read: ``read_rows`` of a long stream takes micr
 
 import json
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, Sequence, Tuple, Union
 import zlib
 
 import numpy as np
@@ -20,6 +20,9 @@ from wm_ros.types import Episode, WmRosError
 
 _ARRAYS = ('states', 'goal', 'actions', 'rewards')
 _STREAM = 'stream.'
+
+#: A folder of recordings, or several.
+Folders = Union[str, Path, Sequence[Union[str, Path]]]
 
 
 def write_episode(folder: Path, number: int, episode: Episode) -> Path:
@@ -42,23 +45,27 @@ def write_episode(folder: Path, number: int, episode: Episode) -> Path:
     return path
 
 
-def read_episodes(folder: Path, task: str, complain: Callable[[str], None],
+def read_episodes(folders: Folders, task: str, complain: Callable[[str], None],
                   streams: Sequence[str] = ()) -> List[Episode]:
     """
-    Return the episodes of ``task`` in ``folder``, in the order of their numbers.
+    Return the episodes of ``task`` in a folder, or several, in the order of their numbers.
 
     Of their streams only ``streams`` are read.  A damaged file is named through ``complain``
-    and skipped; raises WmRosError when the folder holds no good one.
+    and skipped; raises WmRosError when a folder holds no good one.
     """
-    return [episode for _, episode in good_files(folder, task, complain, streams)]
+    return [episode for _, episode in good_files(folders, task, complain, streams)]
 
 
-def good_files(folder: Path, task: str, complain: Callable[[str], None],
+def good_files(folders: Folders, task: str, complain: Callable[[str], None],
                streams: Sequence[str] = ()) -> Iterator[Tuple[Path, Episode]]:
     """Yield what ``read_episodes`` returns, one by one, with the path of its file."""
+    for folder in [folders] if isinstance(folders, (str, Path)) else folders:
+        yield from _good_files(Path(folder), task, complain, streams)
+
+
+def _good_files(folder, task, complain, streams):
     found = False
-    for found in _good(sorted(Path(folder).glob('episode_*.safetensors')), task, complain,
-                       streams):
+    for found in _good(sorted(folder.glob('episode_*.safetensors')), task, complain, streams):
         yield found
     if not found:
         raise WmRosError(f'{folder}: no usable episode of {task!r} '

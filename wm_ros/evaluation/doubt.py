@@ -1,7 +1,7 @@
 """Whether a model knows when it does not know: surprise told from the usual, calibration."""
 
 from types import MappingProxyType
-from typing import Callable, Dict, Mapping, NamedTuple, Sequence
+from typing import Dict, Mapping, NamedTuple, Sequence
 
 import numpy as np
 import torch
@@ -11,30 +11,34 @@ from wm_ros.world_model.sequence import SequenceModel
 from wm_ros.world_model.state import StateLayout
 
 WITHIN = 5              # observations from the first informative one within which it is to show
-_SLID = 0.01            # [m] that an object moves in them, where there is something to be told
+#: Between an episode and its twin, what makes an observation informative: how differently the
+#: object moves in a step [m], and how different the force is [N].
+MOVES, PUSHES = 0.002, 1.0
 #: Quantiles at which forecasts are judged.
 LEVELS = np.linspace(0.05, 0.95, 19)
+
+_OBJECT = StateLayout(1)
 
 
 class Episodes(NamedTuple):
     """
     Recorded episodes, padded to one length T.
 
-    numbers [T, B, K] (NaN after the end), actions [T, B, A], length [B]; event [T, B], moving
-    [T, B] whether an object is about to slide, stranger [T, B] whether one is in sight.
+    numbers [T, B, K] (NaN after the end), actions [T, B, A], length [B]; places [T, B, 3] m of
+    the first object, forces [T, B, 3] N, stranger [T, B] whether one is in sight.
     """
 
     numbers: torch.Tensor
     actions: torch.Tensor
     length: np.ndarray
-    event: np.ndarray
-    moving: np.ndarray
+    places: np.ndarray
+    forces: np.ndarray
     stranger: np.ndarray
 
 
 def columns_for(model: SequenceModel) -> Sequence[str]:
     """Return the columns of a Bank that ``episodes_of`` needs."""
-    wanted = (*model.config.streams, *COLUMNS, 'states', 'event', 'boxes')
+    wanted = (*model.config.streams, *COLUMNS, 'states', 'wrench', 'boxes')
     return tuple(dict.fromkeys(wanted))
 
 
@@ -48,8 +52,9 @@ def episodes_of(model: SequenceModel, bank: Bank) -> Episodes:
     numbers = batch['numbers']
     for i, count in enumerate(length):
         numbers[count:, i] = float('nan')
-    return Episodes(numbers, batch['actions'], length, padded['event'].T,
-                    _sliding(padded['states'][..., StateLayout(1).object_position(0)]).T,
+    return Episodes(numbers, batch['actions'], length,
+                    padded['states'][..., _OBJECT.object_position(0)].swapaxes(0, 1),
+                    padded['wrench'][..., :3].swapaxes(0, 1),
                     (padded['boxes'][:, :, -1, 2] > 0).T)
 
 
@@ -57,75 +62,91 @@ def _padded(column, length):
     return np.concatenate([column, np.repeat(column[-1:], length - len(column), 0)])
 
 
-def _sliding(places):
-    """Return whether objects at ``places`` [B, T, 3] will be elsewhere ``WITHIN`` rows on."""
-    later = np.concatenate([places[:, WITHIN:], np.repeat(places[:, -1:], WITHIN, 1)], 1)
-    return np.linalg.norm(later - places, axis=-1) > _SLID
-
-
 @torch.no_grad()
 def errors(model: SequenceModel, episodes: Episodes) -> Dict[str, np.ndarray]:
-    """Return forecast errors in units of their spread, {stream: [T, B, N]}; the first are 0."""
-    found = model.filter(episodes.numbers, episodes.actions)
-    forecast = model.forecast(found.features[:-1], episodes.actions[1:])
-    off = (model.senses.normalised(episodes.numbers[1:]) - forecast.mean) / forecast.spread
-    off = torch.cat([torch.zeros_like(off[:1]), off])
-    return {name: part.numpy() for name, part in model.senses.parts(off).items()}
-
-
-def lasting(errors_of: Dict[str, np.ndarray], share: float = 0.4) -> Dict[str, np.ndarray]:
     """
-    Return the absolute moving averages of errors, {stream: [T, B, N]} (EWMA chart, Roberts 1959).
+    Return forecast errors in units of their spread, {part: [T, B, N]}; the first are 0.
 
-    A blow is forgotten; an error that goes one way again and again adds up.
+    Parts are the streams; that of the states is two, ``robot`` and ``objects``.
+    """
+    forecast, seen = _foreseen(model, episodes)
+    off = (seen - forecast.mean) / forecast.spread
+    off = torch.cat([torch.zeros_like(off[:1]), off])
+    return _parts(model, off)
+
+
+def _foreseen(model, episodes):
+    """Return what is forecast of all rows but the first, and what was seen, normalised."""
+    numbers, actions = episodes.numbers, episodes.actions
+    found = model.filter(numbers, actions)
+    return (model.forecast(found.features[:-1], actions[1:], numbers[:-1]),
+            model.senses.normalised(numbers[1:]))
+
+
+def _parts(model, values) -> Dict[str, np.ndarray]:
+    parts = {name: part.numpy() for name, part in model.senses.parts(values).items()}
+    if 'states' in parts:
+        first, states = _OBJECT.object_slots(0).start, parts.pop('states')
+        parts.update(robot=states[..., :first], objects=states[..., first:])
+    return parts
+
+
+def lasting(errors_of: Dict[str, np.ndarray], rows: int = WITHIN + 1) -> Dict[str, np.ndarray]:
+    """
+    Return how far the errors of the last ``rows`` are off in the mean, {part: [T, B, N]}.
+
+    Noise averages out; an error that goes one way again and again stays.
     """
     found = {}
     for name, part in errors_of.items():
-        mean, rows = np.zeros_like(part[0]), []
-        for row in part:
-            mean = np.where(np.isfinite(row), mean + share * (np.nan_to_num(row) - mean), mean)
-            rows.append(np.where(np.isfinite(row), np.abs(mean), np.nan))
-        found[name] = np.array(rows)
+        total = np.cumsum(np.concatenate([np.zeros_like(part[:1]), np.nan_to_num(part)]), 0)
+        first = np.maximum(np.arange(len(part)) + 1 - rows, 0)
+        mean = (total[1:] - total[first]) / rows
+        found[name] = np.where(np.isfinite(part), np.abs(mean), np.nan)
     return found
 
 
 class Alarm:
     """
-    One number out of many: 1 is what each of them reaches in one observation of a thousand.
+    One number out of many: 1 is what each part reaches in one observation of a thousand.
 
-    ``usual`` {stream: [T, B, N]} says what is usual; ``least`` {stream: } is what each number
-    has to reach at any rate.
+    ``usual`` {part: [T, B, N]} says what is usual; ``least`` {part: } is what each number of a
+    part has to reach at any rate.
     """
 
     def __init__(self, usual: Dict[str, np.ndarray],
                  least: Mapping[str, float] = MappingProxyType({}), share: float = 1e-3):
-        self.scale = {name: np.maximum(np.nanquantile(part, 1 - share, axis=(0, 1)),
-                                       least.get(name, 0.0)) for name, part in usual.items()}
+        self._scale = {name: np.maximum(np.nanquantile(part, 1 - share, axis=(0, 1)),
+                                        least.get(name, 0.0)) for name, part in usual.items()}
+        # Many numbers reach their limits more often than one: what the greatest reaches counts.
+        self._limit = {name: 1.0 for name in usual}
+        self._limit = {name: max(1.0, np.nanquantile(part, 1 - share))
+                       for name, part in self.parts(usual).items()}
 
-    def streams(self, seen: Dict[str, np.ndarray]) -> Dict[str, np.ndarray]:
-        """Return the alarm of each stream [T, B]; NaN where nothing was seen."""
-        return {name: (part / self.scale[name]).max(-1) for name, part in seen.items()}
+    def parts(self, seen: Dict[str, np.ndarray]) -> Dict[str, np.ndarray]:
+        """Return the alarm of each part [T, B]; NaN where nothing was seen."""
+        return {name: (part / self._scale[name]).max(-1) / self._limit[name]
+                for name, part in seen.items()}
 
     def __call__(self, seen: Dict[str, np.ndarray]) -> np.ndarray:
-        """Return the greatest alarm of all streams [T, B]."""
-        return np.max(list(self.streams(seen).values()), axis=0)
+        """Return the greatest alarm of all parts [T, B]."""
+        return np.max(list(self.parts(seen).values()), axis=0)
 
 
-def onsets(episodes: Episodes, first: Callable) -> np.ndarray:
+def onsets(episodes: Episodes, twins: Episodes) -> np.ndarray:
     """
-    Return the row [B] from which on it can show, -1 where it never does.
+    Return the row [B] of the first informative observation, -1 where there is none.
 
-    That is where a stranger is in sight, or the object begins to slide by a centimetre.
-    ``first(b)`` is the row at which the event of episode b happened, or could have, or -1.
+    ``twins`` are the same episodes without what happened in ``episodes``.  Informative is one
+    in which a stranger is in sight, or that differs from the twin's as a sensor can tell; so
+    that it can show, ``WITHIN`` more have to follow.
     """
-    found = np.full(len(episodes.length), -1)
-    for b, length in enumerate(episodes.length):
-        start = first(b)
-        rows = np.flatnonzero(episodes.moving[start:length, b] | episodes.stranger[
-            start:length, b]) if start >= 0 else ()
-        if len(rows):
-            found[b] = start + rows[0]
-    return found
+    there = episodes.stranger.copy()
+    moved = np.diff(episodes.places, axis=0) - np.diff(twins.places, axis=0)
+    there[1:] |= np.linalg.norm(moved, axis=-1) > MOVES
+    there |= np.linalg.norm(episodes.forces - twins.forces, axis=-1) > PUSHES
+    first = np.where(there.any(0), there.argmax(0), -1)
+    return np.where((first >= 1) & (first + WITHIN < episodes.length), first, -1)
 
 
 def within(alarm: np.ndarray, onset: np.ndarray) -> np.ndarray:
@@ -143,16 +164,14 @@ def auroc(unusual: np.ndarray, usual: np.ndarray) -> float:
 @torch.no_grad()
 def reliability(model: SequenceModel, episodes: Episodes) -> Dict[str, np.ndarray]:
     """
-    Return, for each stream, how often what was seen lies below its forecast's quantiles.
+    Return, for each part, how often what was seen lies below its forecast's quantiles.
 
-    {stream: [19]} at the quantiles 0.05 to 0.95 (Kuleshov et al. 2018); equal is calibrated.
+    {part: [19]} at the quantiles 0.05 to 0.95 (Kuleshov et al. 2018); equal is calibrated.
     """
-    found = model.filter(episodes.numbers, episodes.actions)
-    forecast = model.forecast(found.features[:-1], episodes.actions[1:])
-    seen = model.senses.normalised(episodes.numbers[1:])
+    forecast, seen = _foreseen(model, episodes)
     rank = torch.special.ndtr((seen - forecast.mean) / forecast.spread)
-    parts = model.senses.parts(rank)
-    return {name: np.array([float((part[part.isfinite()] < level).float().mean())
+    parts = _parts(model, rank)
+    return {name: np.array([(part[np.isfinite(part)] < level).mean()
                             for level in LEVELS]) for name, part in parts.items()}
 
 

@@ -7,6 +7,7 @@ from typing import Callable, Dict, NamedTuple, Sequence, Tuple
 
 import numpy as np
 from wm_ros.data import Bank
+from wm_ros.data.episodes import Folders
 from wm_ros.data.windows import COLUMNS
 from wm_ros.learning import eyes as seeing
 from wm_ros.learning import sequence as sequences
@@ -25,7 +26,7 @@ class Order(NamedTuple):
     """What a user asks for: recordings, settings KEY=VALUE, and how to train."""
 
     task: str
-    data: Path                      # folder of recordings to train on
+    data: Folders                   # recordings to train on
     held_out: Path                  # and of those to validate on
     settings: Tuple[str, ...] = ()
     seed: int = 0

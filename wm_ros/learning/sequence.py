@@ -14,6 +14,7 @@ from wm_ros.world_model.latent import at, FlowDynamics, TokenTransformer
 from wm_ros.world_model.sequence import SequenceConfig, SequenceModel
 
 _FIT_ROWS = 20_000          # observations that the scales are learned from
+_DREAMED = 0.25             # share of rows that the ensemble foresees as in a dream, unseen
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class SequenceJob(Job):
         if training.dream and found.states:
             losses['dream'] = training.read * self._dreaming(module, found.states, batch, rng)
         if training.doubt:
-            losses['doubt'] = training.doubt * self._doubting(module, found.features, batch)
+            losses['doubt'] = training.doubt * self._doubting(module, found.features, shown, batch)
         if training.heads:
             losses.update(head_losses(module, found.features, batch, training))
         return {'loss': sum(losses.values()), **losses}
@@ -98,10 +99,13 @@ class SequenceJob(Job):
         return (error * there).sum() / there.sum().clamp(min=1)
 
     @staticmethod
-    def _doubting(module, features, batch):
+    def _doubting(module, features, shown, batch):
         """Return the loss of foreseeing the next row; the features are not its business."""
-        features = features[:-1].detach()
-        return module.doubt.loss(features, module.read(features).detach(), batch['actions'][1:],
+        with torch.no_grad():
+            features, shown = features[:-1].detach(), shown[:-1].clone()
+            shown[torch.rand(shown.shape[:-1], device=shown.device) < _DREAMED] = float('nan')
+            guess = module.guess(features, shown)
+        return module.doubt.loss(features, guess, batch['actions'][1:],
                                  module.senses.normalised(batch['numbers'][1:]))
 
     def _dreaming(self, module, states, batch, rng):

@@ -14,6 +14,7 @@ from torch.nn import functional
 from wm_ros.world_model.networks import EnsembleMLP
 
 _LEAST, _MOST = -6.0, 2.0       # of a member's log standard deviation
+_FIT = 10.0                     # weight of the regression
 
 
 class Forecast(NamedTuple):
@@ -46,16 +47,24 @@ class Doubt(nn.Module):
         return Forecast(mean, (aleatoric + epistemic ** 2).sqrt(), epistemic)
 
     def loss(self, features, guess, action, seen):
-        """Return the members' negative log likelihood [scalar] of ``seen`` [..., K], NaN apart."""
+        """
+        Return the loss [scalar] of members that are to foresee ``seen`` [..., K], NaN apart.
+
+        Means learn by a plain regression, and spreads by the likelihood of what is left: in the
+        likelihood a mean's gradient shrinks with the variance, so that what is seldom and hard
+        would be called uncertain and never be learned (Seitzer et al. 2022).
+        """
         means, logs = self._each(features, guess, action)
         there = seen.isfinite()
         # Each member leaves out rows of its own, or they would agree where they should not.
         kept = there & (torch.rand(means.shape[:-1], device=means.device) < 0.8)[..., None]
-        error = (means - seen.nan_to_num()) / logs.exp()
+        off = means - seen.nan_to_num()
+        fit = functional.smooth_l1_loss(off, torch.zeros_like(off), reduction='none', beta=0.3)
         # Far from what was foreseen a Gaussian's gradients are those of a few outliers alone.
+        error = off.detach() / logs.exp()
         likely = functional.smooth_l1_loss(error, torch.zeros_like(error), reduction='none',
                                            beta=3.0) * 3.0 + logs
-        return (likely * kept).sum() / kept.sum().clamp(min=1)
+        return ((_FIT * fit + likely) * kept).sum() / kept.sum().clamp(min=1)
 
     def disagreement(self, features, guess, action):
         """Return by how much the members differ [...], root mean square over the numbers."""

@@ -111,17 +111,32 @@ class SequenceModel(nn.Module):
         """Return the numbers [..., K] that are expected to be seen."""
         return self.senses.restored(self.read(features))
 
-    def forecast(self, features, action) -> Forecast:
-        """Return what is expected to be seen after ``action`` [..., A], and how surely."""
-        return self.doubt(features, self.read(features), action)
+    def forecast(self, features, action, numbers=None) -> Forecast:
+        """
+        Return what is expected to be seen after ``action`` [..., A], and how surely.
 
-    def surprise(self, features, action, numbers):
+        ``numbers`` [..., K] are what was seen with ``features`` [..., F], NaN for what was not;
+        None in a dream, where nothing is.
+        """
+        return self.doubt(features, self.guess(features, numbers), action)
+
+    def guess(self, features, numbers=None):
+        """Return ``numbers`` [..., K], normalised, where they are there, else as read."""
+        read = self.read(features)
+        if numbers is None:
+            return read
+        # What was seen is exact; what a latent keeps of it is not.
+        seen = self.senses.normalised(numbers)
+        return torch.where(seen.isfinite(), seen, read)
+
+    def surprise(self, features, action, numbers, before=None):
         """
         Return how surprising ``numbers`` [..., K] are, {stream: [...]}; 1 is as expected.
 
-        ``features`` [..., F] are those of the state before, ``action`` what was done since.
+        ``features`` [..., F] are those of the state before, ``before`` [..., K] what was seen
+        then, ``action`` what was done since.
         """
-        return self.doubt.surprise(self.forecast(features, action),
+        return self.doubt.surprise(self.forecast(features, action, before),
                                    self.senses.normalised(numbers))
 
     def outlook(self, features, goal=None) -> Outlook:
