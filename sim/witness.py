@@ -20,12 +20,14 @@ class Witnessing:
     """
     What is seen of the episodes of a recording.
 
-    ``size`` [px] of the square frames; ``looks``: each episode looks different; ``events``: the
-    share of episodes in which each kind of event happens, at one moment between steps 4 and 40.
+    ``size`` [px] of the square frames; ``looks``: each episode looks different, and looks
+    different again after so many rows if it is more than 0 of them; ``events``: the share of
+    episodes in which each kind of event happens, at one moment between steps 4 and 40.
     """
 
     size: int = 64
     looks: bool = True
+    rows: int = 0
     events: Mapping[str, float] = None
 
 
@@ -50,8 +52,8 @@ class Witness:
     def begin(self, seed: int):
         """Draw look and event of the episode of ``seed``."""
         rng = self._rng = np.random.default_rng((seed, 1))
-        if self._wanted.looks:
-            self._camera.dress(look.draw(rng, len(self.scene.task.boxes)))
+        self._dressing, self._seen = np.random.default_rng((seed, 2)), 0
+        self._dress(rng)
         shares = self._wanted.events or {}
         drawn, self.event, self._happened = rng.random(), None, 0
         for kind, share in shares.items():
@@ -59,6 +61,10 @@ class Witness:
                 self.event = kind
             drawn -= share
         self._due = int(rng.integers(_FIRST, _LAST))
+
+    def _dress(self, rng):
+        if self._wanted.looks:
+            self._camera.dress(look.draw(rng, len(self.scene.task.boxes)))
 
     def before(self, step: int):
         """Let the event happen when it is time."""
@@ -68,8 +74,11 @@ class Witness:
 
     def row(self, observation: Observation) -> Dict[str, np.ndarray]:
         """Return what is seen at ``observation``."""
-        scene = self.scene
+        scene, rows = self.scene, self._wanted.rows
         poses, strangers = observation.object_poses, scene.spawned
+        if rows and self._seen and self._seen % rows == 0:
+            self._dress(self._dressing)
+        self._seen += 1
         frame = self._camera.render(observation.joint_positions, observation.gripper_width,
                                     poses, strangers=strangers)
         boxes = np.array([_box(frame.objects == i) for i in range(len(poses) + 1)], np.int16)

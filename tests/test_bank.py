@@ -72,7 +72,7 @@ def test_a_column_that_no_file_has_is_named(folder):
     complaints = []
     with pytest.raises(WmRosError, match='no usable episode'):
         Bank(folder, 'reach', complaints.append, ('sound',))
-    assert len(complaints) == 3 and 'no stream sound' in complaints[0]
+    assert len(complaints) == 3 and 'recorded without sound' in complaints[0]
 
 
 def test_what_the_script_would_have_done_is_a_column(tmp_path):

@@ -141,6 +141,10 @@ def test_recorded_goals_are_none_that_is_evaluated_on(tmp_path, collector):
 @pytest.mark.parametrize('line, word', [
     (('--episodes', '0'), '--episodes: got 0'), (('--episodes', '-3'), '--episodes: got -3'),
     (('--frames', '8'), '--frames: got 8'), (('--plain',), 'add --frames'),
+    (('--look-rows', '2'), '--look-rows is about frames'),
+    (('--frames', '64', '--look-rows', '-1'), '--look-rows: got -1'),
+    (('--frames', '64', '--look-rows', '2', '--plain'), 'no --plain'),
+    (('--replay', '{here}'), 'no usable episode'),
     (('--frames', '64', '--events', 'appear=1.5'), "--events: got 'appear=1.5'"),
     (('--frames', '64', '--events', 'juggle=0.1'), 'a kind of tumble'),
     (('--frames', '64', '--events', 'drop=0.1'), 'reach has no object'),

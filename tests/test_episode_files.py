@@ -35,14 +35,14 @@ def assert_same(first, second):
         if ours is not None:
             assert ours.dtype == theirs.dtype
             np.testing.assert_array_equal(ours, theirs)
-    for name in ('task', 'success', 'source', 'randomisation'):
+    for name in ('task', 'success', 'source', 'randomisation', 'seed'):
         assert getattr(first, name) == getattr(second, name)
 
 
 @pytest.mark.parametrize('expert', [True, False])
 def test_what_is_read_is_what_was_written(tmp_path, expert):
     written = replace(make_episode('push', steps=7, seed=1, expert=expert),
-                      randomisation={'friction': 0.4})
+                      randomisation={'friction': 0.4}, seed=7)
     path = write_episode(tmp_path / 'new' / 'folder', 3, written)
     assert path.name == 'episode_000003.safetensors'
     (episode,), complaints = read(path.parent, 'push')
@@ -178,7 +178,7 @@ def test_files_without_a_stream_that_is_needed_are_skipped(tmp_path):
     write_episode(tmp_path, 1, with_frames())
     complaints = []
     episodes = read_episodes(tmp_path, 'reach', complaints.append, ('frames',))
-    assert len(episodes) == 1 and 'no stream frames' in complaints[0]
+    assert len(episodes) == 1 and 'recorded without frames' in complaints[0]
 
 
 def test_a_stream_that_is_too_short_is_skipped(tmp_path):
@@ -213,3 +213,22 @@ def test_a_full_disk_leaves_the_old_file(tmp_path):
     assert process.returncode == 1 and 'File too large' in process.stderr
     (episode,), complaints = read(tmp_path)
     assert len(episode.actions) == 5 and complaints == []
+
+
+def test_many_skipped_files_are_not_named_one_by_one(tmp_path):
+    for number in range(30):
+        write_episode(tmp_path, number, make_episode())
+    complaints = []
+    with pytest.raises(WmRosError, match='no usable episode'):
+        read_episodes(tmp_path, 'juggle', complaints.append)
+    assert len(complaints) == 21 and 'episode_000029' in complaints[-1]
+    assert '10 more skipped' in complaints[-1]
+
+
+def test_several_folders_are_read_one_after_the_other(tmp_path):
+    for number, name in enumerate(('first', 'second')):
+        write_episode(tmp_path / name, 0, make_episode(steps=3 + number))
+    folders = [tmp_path / 'second', tmp_path / 'first']
+    assert [len(e.actions) for e in read_episodes(folders, 'reach', pytest.fail)] == [4, 3]
+    with pytest.raises(WmRosError, match='third'):
+        read_episodes([*folders, tmp_path / 'third'], 'reach', pytest.fail)

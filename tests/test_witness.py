@@ -54,6 +54,14 @@ def test_episodes_look_different_and_each_like_itself():
     assert np.abs(plain[0].astype(int) - plain[1]).mean() < 10
 
 
+def test_looks_can_change_within_an_episode():
+    frames = recorded(Witnessing(size=32, rows=3))[0].streams['frames'][:9].astype(int)
+    change = np.abs(np.diff(frames, axis=0)).mean((1, 2, 3))
+    assert change[[2, 5]].min() > 10 * change[[0, 1, 3, 4, 6, 7]].max()
+    np.testing.assert_array_equal(frames[:3], recorded(Witnessing(size=32))[0].streams[
+        'frames'][:3])
+
+
 def test_boxes_enclose_the_object():
     """In a plain look the block is the only red thing."""
     streams = recorded(Witnessing(looks=False))[0].streams

@@ -24,7 +24,7 @@ TWIN = '_twin'      # the same scenes and actions without what happened
 RECORDINGS: Dict[str, str] = {
     'plain': '--episodes 1000 --frames 64 --plain',
     'plain_held': '--episodes 60 --seed 70000 --frames 64 --plain',
-    'looks': f'--episodes 600 --frames 64 {_RARE}',
+    'looks': f'--episodes 1000 --frames 64 --look-rows 1 {_RARE}',
     'looks_held': '--episodes 60 --seed 50000 --frames 64',
     'looks_test': '--episodes 60 --seed 55000 --frames 64',
     'rare_held': f'--episodes 120 --seed 60000 --frames 64 {_ALL_RARE}',
@@ -38,7 +38,7 @@ RECORDINGS: Dict[str, str] = {
     'slips': '--source script --episodes 300 --seed 200000 --frames 16 --plain '
              '--events slippery=1',
     'strays': '--replay slips --frames 16 --plain',
-    'large': f'--episodes 200 --frames 128 {_RARE}',
+    'large': f'--episodes 200 --frames 128 --look-rows 1 {_RARE}',
     'large_held': '--episodes 20 --seed 50000 --frames 128',
     'large_test': '--episodes 20 --seed 55000 --frames 128',
 }

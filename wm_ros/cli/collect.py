@@ -35,6 +35,8 @@ def add_parser(subparsers):
                         help='record frames of so many pixels a side, and the other sensors')
     parser.add_argument('--plain', action='store_true',
                         help='frames as the camera node shows them, not another look each time')
+    parser.add_argument('--look-rows', type=int, default=0, metavar='N',
+                        help='another look again after every N frames, for models of single ones')
     parser.add_argument('--events', nargs='+', action='extend', default=[], metavar='KIND=SHARE',
                         help='share of the episodes in which something rare happens')
     parser.add_argument('--replay', metavar='DIR',
@@ -93,12 +95,15 @@ def _witnessing(arguments, task):
     from sim.witness import Witnessing
     from wm_ros.types import WmRosError
     if not arguments.frames:
-        for flag in ('plain', 'events'):
+        for flag in ('plain', 'events', 'look_rows'):
             if getattr(arguments, flag):
-                raise WmRosError(f'--{flag} is about frames: add --frames 64')
+                raise WmRosError(f'--{flag.replace("_", "-")} is about frames: add --frames 64')
         return None
     if not 16 <= arguments.frames <= 1024:
         raise WmRosError(f'--frames: got {arguments.frames}, expected from 16 to 1024')
+    if arguments.look_rows < 0 or arguments.look_rows and arguments.plain:
+        raise WmRosError(f'--look-rows: got {arguments.look_rows}, expected a number of frames, '
+                         'and no --plain beside it')
     events = {}
     for text in arguments.events:
         kind, _, share = text.partition('=')
@@ -115,7 +120,7 @@ def _witnessing(arguments, task):
     if sum(events.values()) > 1.0:
         raise WmRosError(f'--events: got shares of {sum(events.values()):g} together, expected '
                          'at most 1')
-    return Witnessing(arguments.frames, not arguments.plain, events)
+    return Witnessing(arguments.frames, not arguments.plain, arguments.look_rows, events)
 
 
 def _check(arguments):

@@ -20,9 +20,14 @@ from wm_ros.types import Episode, WmRosError
 
 _ARRAYS = ('states', 'goal', 'actions', 'rewards')
 _STREAM = 'stream.'
+_NAMED = 20             # files of a folder that are skipped and named one by one
 
 #: A folder of recordings, or several.
 Folders = Union[str, Path, Sequence[Union[str, Path]]]
+
+
+class _Unfit(Exception):
+    """A file is whole, but not what was asked for."""
 
 
 def write_episode(folder: Path, number: int, episode: Episode) -> Path:
@@ -64,9 +69,18 @@ def good_files(folders: Folders, task: str, complain: Callable[[str], None],
 
 
 def _good_files(folder, task, complain, streams):
-    found = False
-    for found in _good(sorted(folder.glob('episode_*.safetensors')), task, complain, streams):
+    found, skipped = False, []
+
+    def complain_a_little(complaint):
+        skipped.append(complaint)
+        if len(skipped) <= _NAMED:
+            complain(complaint)
+
+    for found in _good(sorted(folder.glob('episode_*.safetensors')), task, complain_a_little,
+                       streams):
         yield found
+    if len(skipped) > _NAMED:
+        complain(f'{folder}: {len(skipped) - _NAMED} more skipped, the last: {skipped[-1]}')
     if not found:
         raise WmRosError(f'{folder}: no usable episode of {task!r} '
                          f'(record some: wm_ros collect --task {task} --output {folder})')
@@ -82,14 +96,15 @@ def _good(paths, task, complain, streams) -> Iterator[Tuple[Path, Episode]]:
     for path in paths:
         try:
             episode = _read(path, streams)
+            if episode.task != task:
+                raise _Unfit(f'of task {episode.task!r}, not {task!r}')
+        except _Unfit as error:
+            complain(f'{path}: skipped, {error}')
         except Exception as error:
             # Damaged bytes make parsers raise nearly anything.
             complain(f'{path}: skipped, damaged ({" ".join(str(error).split())})')
-            continue
-        if episode.task != task:
-            complain(f'{path}: skipped, of task {episode.task!r}, not {task!r}')
-            continue
-        yield path, episode
+        else:
+            yield path, episode
 
 
 def _read(path, streams):
@@ -104,7 +119,7 @@ def _read(path, streams):
                              f'{", ".join(sorted(set(sums) - {"about"}))}')
         missing = [name for name in streams if _STREAM + name not in names]
         if missing:
-            raise ValueError(f'no stream {", ".join(missing)}')
+            raise _Unfit(f'recorded without {", ".join(missing)}')
         columns = {}
         for name in sorted(names):
             column = file.get_tensor(name)

@@ -119,7 +119,7 @@ class Alarm:
         self._scale = {name: np.maximum(np.nanquantile(part, 1 - share, axis=(0, 1)),
                                         least.get(name, 0.0)) for name, part in usual.items()}
         # Many numbers reach their limits more often than one: what the greatest reaches counts.
-        self._limit = {name: 1.0 for name in usual}
+        self._limit = dict.fromkeys(usual, 1.0)
         self._limit = {name: max(1.0, np.nanquantile(part, 1 - share))
                        for name, part in self.parts(usual).items()}
 

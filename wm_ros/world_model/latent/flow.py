@@ -15,6 +15,7 @@ from wm_ros.world_model.networks import mlp
 
 _FOLLOW = 0.02          # share of a batch in the running mean and width of targets
 _LEAST = 1e-3           # width of a target
+_KEPT = 0.5, 0.9        # share of the truth in what a led dream draws
 
 
 @dataclass(frozen=True)
@@ -58,12 +59,23 @@ class Flow(nn.Module):
 
     def draw(self, conditions, steps: int = 0):
         """Return a target [..., N] for each of ``conditions`` [..., C]."""
-        steps = steps or self.config.steps
         x = torch.randn(*conditions.shape[:-1], self.width, device=conditions.device,
                         dtype=conditions.dtype)
+        return self._carried(x, torch.zeros_like(x[..., :1]), conditions,
+                             steps or self.config.steps)
+
+    def redraw(self, targets, conditions):
+        """Return targets as they might have been drawn, each near its own [..., N] (SDEdit)."""
+        end = (targets - self.mean) / self.scale
+        time = torch.empty_like(end[..., :1]).uniform_(*_KEPT)
+        return self._carried(torch.lerp(torch.randn_like(end), end, time), time, conditions,
+                             max(1, self.config.steps // 2))
+
+    def _carried(self, x, time, conditions, steps):
+        """Return the target that the flow carries ``x`` to from ``time`` [..., 1] on."""
+        step = (1.0 - time) / steps
         for k in range(steps):
-            time = torch.full_like(x[..., :1], k / steps)
-            x = x + self._velocity(x, time, conditions) / steps
+            x = x + self._velocity(x, time + k * step, conditions) * step
         return x * self.scale + self.mean
 
     def _velocity(self, x, time, conditions):
@@ -112,5 +124,28 @@ class FlowDynamics(LatentDynamics):
         with torch.no_grad():
             condition, guess, _ = self.base.lead(at(found.states, slice(0, -1)), actions[1:])
             wrong = self.base.target(at(found.states, slice(1, None))) - guess
-        loss = self.config.weight * self.flow.loss(wrong, torch.cat([condition, guess], -1))
+            conditions = torch.cat([condition, guess], -1)
+            rolled = self._rolled(found.states, actions)
+        targets, conditions = (torch.cat([part.flatten(0, 1), more.flatten(0, 1)])
+                               for part, more in zip((wrong, conditions), rolled))
+        loss = self.config.weight * self.flow.loss(targets, conditions)
         return Filtered(found.features, found.states, {**found.losses, 'flow': loss})
+
+    def _rolled(self, states, actions):
+        """
+        Return targets and conditions [H, B, ...] along a dream that keeps to what happened.
+
+        Drawn latents are not quite those that are filtered, and a flow that knows only these
+        drifts off in a dream of many steps, from one way to another.  So the dream is led: what
+        is drawn in it is noise halfway on its way from the truth, and the flow learns to go on
+        from there as it went on.
+        """
+        first = int(torch.randint(len(actions) - 1, ()))
+        state, targets, conditions = at(states, first), [], []
+        for t in range(first + 1, len(actions)):
+            condition, guess, carried = self.base.lead(state, actions[t])
+            conditions.append(torch.cat([condition, guess], -1))
+            targets.append(self.base.target(at(states, t)) - guess)
+            state = self.base.land(carried, guess + self.flow.redraw(targets[-1],
+                                                                     conditions[-1]))
+        return torch.stack(targets), torch.stack(conditions)
