@@ -7,7 +7,7 @@ from model_testing import ROBOT
 import numpy as np
 import pytest
 from wm_ros import seeds
-from wm_ros.bench.product import EPISODES
+from wm_ros.bench.main_job.product import EPISODES
 from wm_ros.cli import main
 from wm_ros.data import read_episodes, write_episode
 from wm_ros.learning.collect import Collector, Noise, record

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from wm_ros.bench import live as bench
+from wm_ros.bench.main_job import live as bench
 from wm_ros.evaluation.live import report
 from wm_ros.evaluation.run import Request
 from wm_ros.nodes import convert

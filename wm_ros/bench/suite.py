@@ -21,33 +21,41 @@ class Part:
         return getattr(import_module(f'wm_ros.bench.{self.module}'), self.function)()
 
 
-_MAIN_JOB = (
-    Part('success', 'product', 'success', '1,000 episodes of reach and of push'),
-    Part('planning', 'product', 'planning', 'planner against prior and dither, paired'),
-    Part('prediction', 'product', 'prediction', 'open-loop error of the model'),
-    Part('train_reach', 'training', 'train_reach', 'reach from nothing, 3 seeds'),
-    Part('train_push', 'training', 'train_push', 'push from nothing, 3 seeds'),
-    Part('alone', 'training', 'alone', 'training without demonstrations'),
-    Part('live', 'live', 'live', '100 episodes of each through the live graph'),
-    Part('rates', 'live', 'rates', 'rates and latency of the running graph, 3 runs'),
-    Part('tuning', 'live', 'tuning', 'parameters changed while the arm moves'),
-    Part('bad_input', 'commands', 'bad_input', 'errors in one line, exit code 2'),
-    Part('demo', 'commands', 'demo', 'the demo'),
-    Part('tests', 'commands', 'tests', 'the tests on a fresh clone'),
+def _of(room: str, *parts):
+    """Return the parts of a bench: name, module in its ``room``, function, and what it is."""
+    return tuple(Part(name, f'{room}.{module}', function, doc)
+                 for name, module, function, doc in parts)
+
+
+_MAIN_JOB = _of(
+    'main_job',
+    ('success', 'product', 'success', '1,000 episodes of reach and of push'),
+    ('planning', 'product', 'planning', 'planner against prior and dither, paired'),
+    ('prediction', 'product', 'prediction', 'open-loop error of the model'),
+    ('train_reach', 'training', 'train_reach', 'reach from nothing, 3 seeds'),
+    ('train_push', 'training', 'train_push', 'push from nothing, 3 seeds'),
+    ('alone', 'training', 'alone', 'training without demonstrations'),
+    ('live', 'live', 'live', '100 episodes of each through the live graph'),
+    ('rates', 'live', 'rates', 'rates and latency of the running graph, 3 runs'),
+    ('tuning', 'live', 'tuning', 'parameters changed while the arm moves'),
+    ('bad_input', 'commands', 'bad_input', 'errors in one line, exit code 2'),
+    ('demo', 'commands', 'demo', 'the demo'),
+    ('tests', 'commands', 'tests', 'the tests on a fresh clone'),
 )
 
-_WORLD_MODEL = (
-    Part('fidelity', 'tokens', 'fidelity', 'what tokens keep of a frame'),
-    Part('rare', 'tokens', 'rare', 'rare events: hierarchical tokens against flat ones'),
-    Part('horizons', 'horizons', 'horizons', 'errors of dreams over 50 steps'),
-    Part('branches', 'futures', 'branches', 'futures that branch'),
-    Part('camera', 'camera', 'camera', 'reach and push from camera and joints alone'),
-    Part('tokens_alone', 'camera', 'tokens_alone', 'push by a policy that sees tokens alone'),
-    Part('missing', 'camera', 'missing', 'sensors that fail'),
-    Part('watch', 'watch', 'watch', 'dreams drawn as frames'),
-    Part('training', 'curves', 'training', 'loss curves: processes, a killed run; data'),
-    Part('doubt', 'doubt', 'doubt', 'outliers told from the usual'),
-    Part('efficiency', 'efficiency', 'efficiency', 'success over steps, beside SAC'),
+_WORLD_MODEL = _of(
+    'world_model',
+    ('fidelity', 'tokens', 'fidelity', 'what tokens keep of a frame'),
+    ('rare', 'tokens', 'rare', 'rare events: hierarchical tokens against flat ones'),
+    ('horizons', 'horizons', 'horizons', 'errors of dreams over 50 steps'),
+    ('branches', 'futures', 'branches', 'futures that branch'),
+    ('camera', 'camera', 'camera', 'reach and push from camera and joints alone'),
+    ('tokens_alone', 'camera', 'tokens_alone', 'push by a policy that sees tokens alone'),
+    ('missing', 'camera', 'missing', 'sensors that fail'),
+    ('watch', 'watch', 'watch', 'dreams drawn as frames'),
+    ('training', 'curves', 'training', 'loss curves: processes, a killed run; data'),
+    ('doubt', 'doubt', 'doubt', 'outliers told from the usual'),
+    ('efficiency', 'efficiency', 'efficiency', 'success over steps, beside SAC'),
 )
 
 BENCHES: Dict[str, tuple] = {'main_job': _MAIN_JOB, 'world_model': _WORLD_MODEL}

@@ -11,7 +11,7 @@ import time
 import numpy as np
 import torch
 from wm_ros.bench.record import at_least, at_most, shown
-from wm_ros.bench.workshop import recording
+from wm_ros.bench.world_model.workshop import recording
 from wm_ros.data import Bank
 from wm_ros.learning.parts import Order, PARTS
 from wm_ros.types import WmRosError

@@ -8,7 +8,7 @@ import sys
 import tempfile
 
 import numpy as np
-from wm_ros.bench.product import evaluate
+from wm_ros.bench.main_job.product import evaluate
 from wm_ros.bench.record import at_least, at_most, load_note, shown
 from wm_ros.types import WmRosError
 

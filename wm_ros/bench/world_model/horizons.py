@@ -3,9 +3,9 @@
 from typing import List
 
 import torch
-from wm_ros.bench.product import open_loop_errors
+from wm_ros.bench.main_job.product import open_loop_errors
 from wm_ros.bench.record import at_most, Figure, shown
-from wm_ros.bench.workshop import recording, SIZES, trained
+from wm_ros.bench.world_model.workshop import recording, SIZES, trained
 from wm_ros.data import Bank
 from wm_ros.learning.foresight import columns_for, curve, fit_probe
 from wm_ros.tasks import get_task

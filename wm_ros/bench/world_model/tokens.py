@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 from wm_ros.bench.record import at_least, at_most, shown
-from wm_ros.bench.workshop import (
+from wm_ros.bench.world_model.workshop import (
     BY_KIND, BY_SPLIT, FLAT, HIERARCHICAL, recording, trained)
 from wm_ros.data import Bank
 from wm_ros.evaluation.pictures import error_inside

@@ -8,7 +8,7 @@ from typing import Dict, List
 import numpy as np
 import torch
 from wm_ros.bench.record import at_least, shown
-from wm_ros.bench.workshop import FOLDER
+from wm_ros.bench.world_model.workshop import FOLDER
 from wm_ros.console import write_json
 from wm_ros.evaluation.closed_loop import ClosedLoop
 from wm_ros.evaluation.run import parameters, Request

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 from wm_ros.bench.record import at_least, at_most, shown
-from wm_ros.bench.workshop import trained
+from wm_ros.bench.world_model.workshop import trained
 from wm_ros.evaluation.branches import branch_scores, draw_ends, resimulate
 from wm_ros.world_model.load import load_part
 

@@ -6,7 +6,7 @@ from itertools import count
 import os
 import threading
 
-from wm_ros.bench.product import evaluate
+from wm_ros.bench.main_job.product import evaluate
 from wm_ros.bench.record import at_least, at_most, load_note, shown, true
 from wm_ros.console import progress_bar
 from wm_ros.evaluation.live import report

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 from wm_ros.bench.record import at_least, shown
-from wm_ros.bench.workshop import OUTLIERS, recording, TWIN
+from wm_ros.bench.world_model.workshop import OUTLIERS, recording, TWIN
 from wm_ros.data import Bank
 from wm_ros.evaluation import doubt as judging
 from wm_ros.evaluation.sights import LEAST, sights

@@ -4,12 +4,12 @@ from contextlib import closing
 
 import numpy as np
 import torch
-from wm_ros.bench import token_policy
-from wm_ros.bench.live import played
-from wm_ros.bench.product import evaluate
+from wm_ros.bench.main_job.live import played
+from wm_ros.bench.main_job.product import evaluate
 from wm_ros.bench.record import at_least, at_most, shown
-from wm_ros.bench.tokens import SHIPPED as TOKENIZER
-from wm_ros.bench.workshop import recording
+from wm_ros.bench.world_model import token_policy
+from wm_ros.bench.world_model.tokens import SHIPPED as TOKENIZER
+from wm_ros.bench.world_model.workshop import recording
 from wm_ros.data import Bank
 from wm_ros.evaluation.run import make_loop, parameters, Request
 from wm_ros.param_table import MPC

@@ -5,9 +5,9 @@ from pathlib import Path
 import imageio.v2 as imageio
 import numpy as np
 import torch
-from wm_ros.bench.doubt import DECODER, MODEL
 from wm_ros.bench.record import shown
-from wm_ros.bench.workshop import recording
+from wm_ros.bench.world_model.doubt import DECODER, MODEL
+from wm_ros.bench.world_model.workshop import recording
 from wm_ros.data import Bank
 from wm_ros.data.windows import WARM
 from wm_ros.evaluation import strip

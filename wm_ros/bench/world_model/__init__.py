@@ -1,0 +1,1 @@
+"""The figures of the full world model: tokens, dreams, doubt, the camera."""
