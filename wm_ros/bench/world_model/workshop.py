@@ -25,9 +25,9 @@ RECORDINGS: Dict[str, str] = {
     'plain': '--episodes 1000 --frames 64 --plain',
     'plain_held': '--episodes 60 --seed 70000 --frames 64 --plain',
     'looks': f'--episodes 1000 --frames 64 --look-rows 1 {_RARE}',
-    'looks_held': '--episodes 60 --seed 50000 --frames 64',
-    'looks_test': '--episodes 60 --seed 55000 --frames 64',
-    'rare_held': f'--episodes 120 --seed 60000 --frames 64 {_ALL_RARE}',
+    'looks_held': '--episodes 30 --seed 50000 --frames 64 --look-rows 1',
+    'looks_test': '--episodes 60 --seed 55000 --frames 64 --look-rows 1',
+    'rare_held': f'--episodes 120 --seed 60000 --frames 64 --look-rows 1 {_ALL_RARE}',
     'plain_test': '--episodes 100 --seed 110000 --frames 64 --plain',
     'usual': '--source script --episodes 100 --seed 110000 --frames 64 --plain',
     'calibration': '--source script --episodes 100 --seed 120000 --frames 64 --plain',
@@ -39,8 +39,8 @@ RECORDINGS: Dict[str, str] = {
              '--events slippery=1',
     'strays': '--replay slips --frames 16 --plain',
     'large': f'--episodes 200 --frames 128 --look-rows 1 {_RARE}',
-    'large_held': '--episodes 20 --seed 50000 --frames 128',
-    'large_test': '--episodes 20 --seed 55000 --frames 128',
+    'large_held': '--episodes 20 --seed 50000 --frames 128 --look-rows 1',
+    'large_test': '--episodes 20 --seed 55000 --frames 128 --look-rows 1',
 }
 
 

@@ -132,7 +132,7 @@ class FrameTokenizer(nn.Module):
             nn.Conv2d(pixels, width, 1), Block(width), Block(width),
             nn.Conv2d(width, 2 * width, 2, stride=2), Block(2 * width), Block(2 * width))
         self.shrink = Resample((side // 2, side // 2), config.grid)
-        self.to_coarse = ToCodes(2 * width, codes)
+        self.to_coarse = ToCodes(2 * width, codes, config.coarse)
         self._make_whole(width, codes)
         context = 2 * width if config.whole else 0
         self.from_coarse = nn.Conv2d(codes, 2 * width, 1)
@@ -151,7 +151,7 @@ class FrameTokenizer(nn.Module):
         if config.whole:
             self.whole_quantizer = config.quantizer_of('whole')
             self.pool = Pool(2 * width, config.whole)
-            self.to_whole = ToCodes(2 * width, codes, config.whole)
+            self.to_whole = ToCodes(2 * width, codes, config.whole, apart=True)
             self.from_whole = nn.Sequential(
                 nn.Linear(config.whole * codes, 4 * width), nn.SiLU(),
                 nn.Linear(4 * width, 2 * width), nn.SiLU())

@@ -35,25 +35,24 @@ class Block(nn.Module):
 
 class ToCodes(nn.Module):
     """
-    Features [B, N, C] to what a quantiser takes [B, N, codes], of unit variance.
+    Features [B, N, C] to what a quantiser takes [B, N, codes], each of unit variance.
 
-    Without that, codes begin, and too often stay, a few of those that there are.  ``tokens``
-    apart have weights of their own each; None: they share them.
+    Without that, codes begin, and too often stay, a few of those that there are; a token that
+    says little (a corner of the sky) would leave most of its bits unused.  ``apart``: each token
+    has weights of its own.
     """
 
-    def __init__(self, width: int, codes: int, tokens=None):
+    def __init__(self, width: int, codes: int, tokens: int, apart: bool = False):
         super().__init__()
-        shape = (width, codes) if tokens is None else (tokens, width, codes)
+        shape = (tokens, width, codes) if apart else (width, codes)
         self.weight = nn.Parameter(torch.randn(shape) / width ** 0.5)
-        self.norm = nn.BatchNorm1d(codes, affine=False)
+        self.norm = nn.BatchNorm1d(tokens * codes, affine=False)
 
     def forward(self, x):
         """Return [B, N, codes]."""
-        if self.weight.dim() == 2:
-            made = x @ self.weight
-        else:
-            made = torch.einsum('bnc,nck->bnk', x, self.weight)
-        return self.norm(made.flatten(0, 1)).view_as(made)
+        made = (torch.einsum('bnc,nck->bnk', x, self.weight) if self.weight.dim() == 3
+                else x @ self.weight)
+        return self.norm(made.flatten(1)).view_as(made)
 
 
 class Pool(nn.Module):
