@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional
 from wm_ros.world_model.networks import EnsembleMLP
 
-_LEAST, _MOST = -6.0, 2.0       # of a member's log standard deviation
+_LEAST, _MOST = -9.0, 2.0       # of a member's log standard deviation
 _FIT = 10.0                     # weight of the regression
 
 
