@@ -1,12 +1,12 @@
 """Whether a model knows when it does not know: surprise told from the usual, calibration."""
 
-from types import MappingProxyType
-from typing import Dict, Mapping, NamedTuple, Sequence
+from typing import Dict, NamedTuple, Sequence
 
 import numpy as np
 import torch
 from wm_ros.data import Bank
 from wm_ros.data.windows import COLUMNS, window_batch
+from wm_ros.world_model.alarm import parts_of
 from wm_ros.world_model.sequence import SequenceModel
 from wm_ros.world_model.state import StateLayout
 
@@ -67,12 +67,12 @@ def errors(model: SequenceModel, episodes: Episodes) -> Dict[str, np.ndarray]:
     """
     Return forecast errors in units of their spread, {part: [T, B, N]}; the first are 0.
 
-    Parts are the streams; that of the states is two, ``robot`` and ``objects``.
+    Parts are those of ``alarm.parts_of``.
     """
     forecast, seen = _foreseen(model, episodes)
     off = (seen - forecast.mean) / forecast.spread
     off = torch.cat([torch.zeros_like(off[:1]), off])
-    return _parts(model, off)
+    return parts_of(model.senses, off)
 
 
 def _foreseen(model, episodes):
@@ -81,56 +81,6 @@ def _foreseen(model, episodes):
     found = model.filter(numbers, actions)
     return (model.forecast(found.features[:-1], actions[1:], numbers[:-1]),
             model.senses.normalised(numbers[1:]))
-
-
-def _parts(model, values) -> Dict[str, np.ndarray]:
-    parts = {name: part.numpy() for name, part in model.senses.parts(values).items()}
-    if 'states' in parts:
-        first, states = _OBJECT.object_slots(0).start, parts.pop('states')
-        parts.update(robot=states[..., :first], objects=states[..., first:])
-    return parts
-
-
-def lasting(errors_of: Dict[str, np.ndarray], rows: int = WITHIN + 1) -> Dict[str, np.ndarray]:
-    """
-    Return how far the errors of the last ``rows`` are off in the mean, {part: [T, B, N]}.
-
-    Noise averages out; an error that goes one way again and again stays.
-    """
-    found = {}
-    for name, part in errors_of.items():
-        total = np.cumsum(np.concatenate([np.zeros_like(part[:1]), np.nan_to_num(part)]), 0)
-        first = np.maximum(np.arange(len(part)) + 1 - rows, 0)
-        mean = (total[1:] - total[first]) / rows
-        found[name] = np.where(np.isfinite(part), np.abs(mean), np.nan)
-    return found
-
-
-class Alarm:
-    """
-    One number out of many: 1 is what each part reaches in one observation of a thousand.
-
-    ``usual`` {part: [T, B, N]} says what is usual; ``least`` {part: } is what each number of a
-    part has to reach at any rate.
-    """
-
-    def __init__(self, usual: Dict[str, np.ndarray],
-                 least: Mapping[str, float] = MappingProxyType({}), share: float = 1e-3):
-        self._scale = {name: np.maximum(np.nanquantile(part, 1 - share, axis=(0, 1)),
-                                        least.get(name, 0.0)) for name, part in usual.items()}
-        # Many numbers reach their limits more often than one: what the greatest reaches counts.
-        self._limit = dict.fromkeys(usual, 1.0)
-        self._limit = {name: max(1.0, np.nanquantile(part, 1 - share))
-                       for name, part in self.parts(usual).items()}
-
-    def parts(self, seen: Dict[str, np.ndarray]) -> Dict[str, np.ndarray]:
-        """Return the alarm of each part [T, B]; NaN where nothing was seen."""
-        return {name: (part / self._scale[name]).max(-1) / self._limit[name]
-                for name, part in seen.items()}
-
-    def __call__(self, seen: Dict[str, np.ndarray]) -> np.ndarray:
-        """Return the greatest alarm of all parts [T, B]."""
-        return np.max(list(self.parts(seen).values()), axis=0)
 
 
 def onsets(episodes: Episodes, twins: Episodes) -> np.ndarray:
@@ -170,7 +120,7 @@ def reliability(model: SequenceModel, episodes: Episodes) -> Dict[str, np.ndarra
     """
     forecast, seen = _foreseen(model, episodes)
     rank = torch.special.ndtr((seen - forecast.mean) / forecast.spread)
-    parts = _parts(model, rank)
+    parts = parts_of(model.senses, rank)
     return {name: np.array([(part[np.isfinite(part)] < level).mean()
                             for level in LEVELS]) for name, part in parts.items()}
 

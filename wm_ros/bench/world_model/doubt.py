@@ -7,6 +7,7 @@ from wm_ros.bench.world_model.workshop import OUTLIERS, recording, TWIN
 from wm_ros.data import Bank
 from wm_ros.evaluation import doubt as judging
 from wm_ros.evaluation.sights import LEAST, sights
+from wm_ros.world_model.alarm import Alarm, lasting
 from wm_ros.world_model.load import load_part
 
 MODEL, DECODER = 'panda_push_world', 'panda_push_watch'
@@ -26,7 +27,7 @@ class _Witness:
 
     def look(self, name, episodes):
         """Return how unusual each number of each part is, {part: [T, B, N]}."""
-        return {**judging.lasting(judging.errors(self.model, episodes)), 'frames': sights(
+        return {**lasting(judging.errors(self.model, episodes)), 'frames': sights(
             self.model, self._decoder, self._bank(name, ('frames',)), episodes)}
 
     @staticmethod
@@ -38,8 +39,8 @@ def doubt():
     """Return how well surprise tells outliers, how often it is wrong, how calibrated it is."""
     torch.set_num_threads(1)
     command, witness = 'wm_ros bench world_model --only doubt', _Witness()
-    alarm = judging.Alarm(witness.look('calibration', witness.episodes('calibration')),
-                          {'frames': LEAST})
+    alarm = Alarm.fit(witness.look('calibration', witness.episodes('calibration')),
+                      {'frames': LEAST})
     usual = witness.episodes('usual')
     nominal = alarm(witness.look('usual', usual))
     rows, scores = [], {}

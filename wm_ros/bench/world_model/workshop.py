@@ -110,7 +110,7 @@ def _foreseeing(kind):
 
 MODELS: Dict[str, Recipe] = {
     **{f'{task}_{kind}': _branching(task, kind) for task in ('topple', 'slide')
-       for kind in ('simnorm', 'rssm', 'flow-rssm')},
+       for kind in ('simnorm', 'rssm', 'flow-simnorm', 'flow-rssm')},
     **{f'horizon_{kind}': _foreseeing(kind) for kind in SIZES},
     'push_world': Recipe('sequence', 'plain strays', 'plain_held', (
         'inputs=states+wrench', 'kind=simnorm', 'size=256', 'hidden=320', 'updates=5000',
