@@ -18,6 +18,9 @@ _COMMON = (
               'for the task.', (MODEL, MPC)),
     ParamSpec('eyes', 'string', '', 'Path of eyes that find the objects in images where there '
               'are no object poses, or the name of shipped ones; empty: none.', (MODEL,)),
+    ParamSpec('sentinel', 'string', '', 'Path of a model of sequences that says how unusual all '
+              'senses are, or the name of a shipped one; empty: none. wm_ros calibrate makes what '
+              'it needs to know.', (MODEL,)),
     ParamSpec('device', 'string', 'cpu', 'torch device, such as cpu or cuda.', (MODEL, MPC)),
     ParamSpec('start_paused', 'bool', False, 'Begin paused when activated.', (MPC, SAFETY)),
 )

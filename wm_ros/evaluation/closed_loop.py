@@ -94,8 +94,13 @@ class ClosedLoop:
         self._unseen_timeout = params[MPC]['unseen_timeout']
         self._sensors = Sensors(self.scene, params)
 
-    def run(self, seed: int, watch=None) -> Result:
-        """Return the result of the episode ``seed``; ``watch(scene, belief, plan)`` sees all."""
+    def run(self, seed: int, watch=None, sense=None) -> Result:
+        """
+        Return the result of the episode ``seed``.
+
+        ``watch(scene, belief, plan)`` sees each plan, ``sense(scene, belief, observation)`` each
+        belief.
+        """
         scene, episode = self.scene, _Episode()
         scene.reset(seed)
         mpc = Mpc(self.model, self.robot, self.task, self._settings_of(seed))
@@ -108,7 +113,7 @@ class ClosedLoop:
         while not scene.done:
             now = scene.substeps
             if self._observing.due(now):
-                self._observe(episode)
+                self._observe(episode, sense)
                 if self._planning.due(now) and self._usable(episode.belief):
                     self._plan(mpc, episode, now, watch)
             episode.deliver(now)
@@ -119,10 +124,12 @@ class ClosedLoop:
         return Result(seed, scene.success, elapsed, scene.total_reward, episode.plan_ms,
                       episode.cycles, episode.limited, episode.held, episode.surprises)
 
-    def _observe(self, episode):
+    def _observe(self, episode, sense):
         observation = self._sensors.observe(episode.commands)
         with suppress(NothingSeen):     # as live: no belief, and so no plan, until then
             episode.observed(self.model.observe(episode.belief, observation))
+            if sense is not None:
+                sense(self.scene, episode.belief, observation)
 
     def _usable(self, belief) -> bool:
         return belief is not None and belief.unseen <= self._unseen_timeout

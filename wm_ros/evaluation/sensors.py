@@ -20,6 +20,7 @@ class Sensors:
         sensing, robot = params[SENSOR], params[ROBOT]
         self._faults = Faults(robot)
         self._with_poses, self._size = sensing['use_object_poses'], sensing['image_size']
+        self._with_wrench = sensing['use_wrench']
         self._camera, self._looking = None, Schedule(0.0)
         if sensing['use_camera'] and self._size:
             self._camera = Camera(scene.robot, scene.task.boxes, robot['camera.width'],
@@ -42,7 +43,7 @@ class Sensors:
             stamp=self.scene.time, joint_positions=arm.joint_positions,
             joint_velocities=arm.joint_velocities, joint_efforts=arm.joint_efforts,
             gripper_width=arm.gripper_width, image=self._look(), object_poses=self._poses(),
-            **command)
+            wrench=arm.wrench if self._with_wrench else None, **command)
 
     def close(self):
         """End the camera."""

@@ -10,11 +10,16 @@ from wm_ros.nodes.meters import LatencyMeter, RateMeter
 from wm_ros.nodes.qos import RELIABLE
 from wm_ros.types import Code
 from wm_ros.world_model import load_checkpoint
+from wm_ros.world_model.sentinel import load_sentinel
 from wm_ros.world_model.sight import load_looker
 
 
 class WorldModelNode(ManagedNode):
-    """Publishes ``~/belief`` and ``~/surprise`` on the arrival of each observation."""
+    """
+    Publishes ``~/belief`` and ``~/surprise`` on the arrival of each observation.
+
+    With a sentinel also ``~/alarm``, once for each step of its model.
+    """
 
     executable = 'world_model_node'
 
@@ -26,10 +31,13 @@ class WorldModelNode(ManagedNode):
                                       task=self.task, device=self.values['device'],
                                       eyes=load_looker(self.values['eyes'], self.task,
                                                        self.values['device']))
-        self._belief = None
+        self._sentinel = load_sentinel(self.values['sentinel'], self.robot,
+                                       len(self.task.object_names))
+        self._belief, self._alarms = None, {}
         self._rate, self._times = RateMeter(), LatencyMeter()
         self._publisher = self.add_publisher(convert.PointCloud2, '~/belief', RELIABLE)
         self._surprise = self.add_publisher(convert.Float32, '~/surprise', RELIABLE)
+        self._alarm = self.add_publisher(convert.Float32, '~/alarm', RELIABLE)
         # Best effort: acknowledging each would cost the machine more than a lost one.
         self.add_subscription(convert.PointCloud2, 'sensor_node/observation',
                               self._on_observation)
@@ -37,23 +45,29 @@ class WorldModelNode(ManagedNode):
 
     def activate(self):
         """Begin with the next observation."""
-        self._belief = None
+        self._forget()
 
     def reset(self) -> str:
         """Forget the belief."""
-        self._belief = None
+        self._forget()
         return 'the belief begins anew'
+
+    def _forget(self):
+        self._belief, self._alarms = None, {}
+        if self._sentinel is not None:
+            self._sentinel.restart()
 
     def idle(self):
         """Say why no beliefs come."""
         return (Code.PAUSED, 'paused') if self.paused else (Code.STALE_INPUT, 'no observations')
 
     def figures(self):
-        """Return the rate [Hz], times [ms] and the surprise."""
+        """Return the rate [Hz], times [ms], the surprise, and the alarm of each sense."""
         figures = {'rate_hz': self._rate.rate(monotonic()), 'refused': self.refused}
         if self._belief is not None:
             figures['surprise'] = self._belief.surprise
             figures['uncertainty_mm'] = 1e3 * self._belief.uncertainty
+        figures.update({f'alarm_{name}': value for name, value in self._alarms.items()})
         for share in (50, 99) if self._times.count else ():
             figures[f'observe_ms_p{share}'] = 1e3 * self._times.percentile(share)
         return figures
@@ -69,10 +83,19 @@ class WorldModelNode(ManagedNode):
         self._belief = belief
         if self._surprise.get_subscription_count():
             self._surprise.publish(convert.Float32(data=float(belief.surprise)))
+        self._watch(belief, observation)
         ended = monotonic()
         self._rate.tick(ended)
         self._times.add(ended - began)
         self.report(Code.OK)
+
+    def _watch(self, belief, observation):
+        """Let the sentinel see what the belief is published for already."""
+        off = None if self._sentinel is None else self._sentinel.see(
+            belief.stamp, belief.state, observation.wrench)
+        if off is not None:
+            self._alarms = self._sentinel.alarms(off)
+            self._alarm.publish(convert.Float32(data=max(self._alarms.values())))
 
 
 def main(args=None) -> int:

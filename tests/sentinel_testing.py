@@ -1,0 +1,29 @@
+"""What the tests of sentinels share: small untrained models of the senses of reach."""
+
+import numpy as np
+import torch
+from wm_ros.world_model.alarm import Alarm
+from wm_ros.world_model.sentinel import save_usual, usual_file
+from wm_ros.world_model.sequence import SequenceConfig, SequenceModel
+from wm_ros.world_model.weights import write_weights
+
+STREAMS = {'states': 15, 'wrench': 6}
+
+
+def make_sequence_model(streams=None, seed=0, **changes):
+    torch.manual_seed(seed)
+    return SequenceModel(SequenceConfig(streams=streams or STREAMS, size=16, hidden=16,
+                                        kind='simnorm', **changes)).eval()
+
+
+def flat_alarm(parts=(('robot', 15), ('wrench', 6)), scale=1.0):
+    return Alarm({name: np.full(width, scale) for name, width in parts},
+                 {name: 1.0 for name, _ in parts})
+
+
+def write_sentinel(path):
+    """Write a sentinel of reach, to which nothing is usual; return its name."""
+    model = make_sequence_model()
+    write_weights(path, model, {'kind': 'sequence_model', 'config': model.config.to_dict()})
+    save_usual(usual_file(str(path)), flat_alarm(), {})
+    return str(path)

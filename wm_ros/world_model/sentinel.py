@@ -1,0 +1,141 @@
+"""
+A sentinel: a model of sequences beside the agent that says how unusual what it sees is.
+
+It foresees every sense one step ahead, wrench included, and knows how surely; what is off again
+and again raises an alarm.  The agent plans on regardless: what to do about it is for others.
+"""
+
+from collections import deque
+import json
+from pathlib import Path
+from typing import Dict, Optional
+
+import numpy as np
+import torch
+from wm_ros import paths
+from wm_ros.files import whole
+from wm_ros.robot.motion import MotionRule
+from wm_ros.robot.robot import Robot
+from wm_ros.types import CheckpointError, WmRosError
+from wm_ros.world_model.alarm import Alarm, parts_of, ROWS
+from wm_ros.world_model.load import load_part
+from wm_ros.world_model.sequence import SequenceModel
+from wm_ros.world_model.state import StateLayout
+
+_STREAMS = ('states', 'wrench')
+_EARLY, _LATE = 0.8, 1.5        # steps between observations that count as one
+_SUFFIX = '.usual.json'
+
+
+class Sentinel:
+    """
+    Watches over what is believed and sensed, step by step; ``alarm`` None while it is taught.
+
+    Raises WmRosError for a model whose streams are others than ``states`` and ``wrench``, or of
+    another width than the robot's task has.
+    """
+
+    def __init__(self, model: SequenceModel, alarm: Optional[Alarm], robot: Robot, objects: int):
+        widths = {'states': StateLayout(objects).width, 'wrench': 6}
+        streams = dict(model.config.streams)
+        if 'states' not in streams or any(widths.get(name) != width
+                                          for name, width in streams.items()):
+            raise WmRosError(f'sentinel: its model sees {streams}, expected states and, if any, '
+                             f'wrench of {widths} numbers')
+        self._model, self._alarm = model, alarm
+        self._rule = MotionRule.of(robot)
+        self.restart()
+
+    def restart(self):
+        """Forget what was seen."""
+        self._stamp, self._state, self._numbers = None, None, None
+        self._errors: deque = deque(maxlen=ROWS)
+
+    @torch.inference_mode()
+    def see(self, stamp: float, state: np.ndarray, wrench: Optional[np.ndarray] = None
+            ) -> Optional[Dict[str, np.ndarray]]:
+        """
+        Take a state [X] and a wrench [6] at ``stamp`` [s]; return what is off by how much.
+
+        That is {part: [N]}, the mean of the last errors in units of their forecasts' spread;
+        None between the model's steps, and while nothing was foreseen.  After a gap it begins
+        anew.
+        """
+        elapsed = None if self._stamp is None else stamp - self._stamp
+        if elapsed is not None and 0.0 <= elapsed < _EARLY * self._rule.dt:
+            return None
+        if elapsed is not None and not 0.0 < elapsed < _LATE * self._rule.dt:
+            self.restart()
+        numbers = self._numbers_of(state, wrench)
+        action = self._action(state)
+        off = self._foreseen(numbers, action)
+        self._state = self._model.dynamics.observe(
+            self._model.dynamics.initial(1) if self._state is None else self._state, action,
+            self._model.embed(numbers))
+        self._stamp, self._numbers = stamp, numbers
+        if off is None:
+            return None
+        self._errors.append(parts_of(self._model.senses, off[0]))
+        return {name: np.abs(np.nan_to_num([row[name] for row in self._errors]).sum(0)) / ROWS
+                for name in self._errors[-1]}
+
+    def alarms(self, off: Dict[str, np.ndarray]) -> Dict[str, float]:
+        """Return the alarm of each part of what ``see`` returned; 1 is seldom, 2 is not usual."""
+        return {name: float(value) for name, value in self._alarm.parts(off).items()}
+
+    def _foreseen(self, numbers, action):
+        """Return by how much ``numbers`` [1, K] are off what was foreseen, None for nothing."""
+        if self._state is None:
+            return None
+        model = self._model
+        forecast = model.forecast(model.dynamics.features(self._state), action, self._numbers)
+        return (model.senses.normalised(numbers) - forecast.mean) / forecast.spread
+
+    def _numbers_of(self, state, wrench):
+        parts = {'states': state, 'wrench': np.full(6, np.nan) if wrench is None else wrench}
+        told = np.concatenate([parts[name] for name in self._model.config.streams])
+        return torch.tensor(told, dtype=torch.float32)[None]
+
+    def _action(self, state):
+        """Return the action [1, A] that leads to the setpoint's velocity in ``state``."""
+        twist = np.asarray(state)[StateLayout.setpoint_twist] / self._rule.speed
+        action = np.zeros(self._model.config.actions, np.float32)
+        action[:4] = np.clip(twist, -1.0, 1.0)
+        return torch.from_numpy(action)[None]
+
+
+def load_sentinel(reference: str, robot: Robot, objects: int) -> Optional[Sentinel]:
+    """
+    Return the sentinel whose model ``reference`` is, a path or a shipped one's name; '' is none.
+
+    Raises CheckpointError where the model, or what is usual to it, is missing or damaged.
+    """
+    if not reference:
+        return None
+    path, model = usual_file(reference), load_part(reference, 'sequence_model')
+    try:
+        told = json.loads(path.read_text(encoding='utf-8'))
+        alarm = Alarm(told['scale'], told['limit'])
+    except OSError as error:
+        raise CheckpointError(f'{path}: cannot be read ({error.strerror}); make it: wm_ros '
+                              f'calibrate --sentinel {reference}') from error
+    except (ValueError, TypeError, KeyError) as error:
+        raise CheckpointError(f'{path}: damaged ({" ".join(str(error).split())}); make it anew: '
+                              f'wm_ros calibrate --sentinel {reference}') from error
+    return Sentinel(model, alarm, robot, objects)
+
+
+def usual_file(reference: str) -> Path:
+    """Return the file that says what is usual to the model ``reference``."""
+    path = paths.weights_file(Path(reference))
+    if not path.is_file() and Path(reference).name == reference:
+        path = paths.weights_file(paths.checkpoint_dir() / reference)
+    return path.with_suffix(_SUFFIX)
+
+
+def save_usual(path: Path, alarm: Alarm, meta: dict):
+    """Write what is usual, and how it was measured (``meta``), whole or not at all."""
+    text = json.dumps({**meta, 'limit': alarm.limit, 'scale': {
+        name: part.tolist() for name, part in alarm.scale.items()}}, indent=1)
+    with whole(path) as partial:
+        partial.write_text(text + '\n', encoding='utf-8')
