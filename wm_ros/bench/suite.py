@@ -55,6 +55,7 @@ _WORLD_MODEL = _of(
     ('watch', 'watch', 'watch', 'dreams drawn as frames'),
     ('training', 'curves', 'training', 'loss curves: processes, a killed run; data'),
     ('doubt', 'doubt', 'doubt', 'outliers told from the usual'),
+    ('vigils', 'vigils', 'vigils', 'the sentinel in the closed loop'),
     ('efficiency', 'efficiency', 'efficiency', 'success over steps, beside SAC'),
 )
 

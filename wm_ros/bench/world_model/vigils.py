@@ -1,0 +1,61 @@
+"""Figures of the shipped sentinel in the closed loop of the shipped agent."""
+
+from contextlib import closing
+from typing import Dict, List, Optional
+
+import numpy as np
+import torch
+from sim.events import happen
+from wm_ros.bench.record import shown
+from wm_ros.evaluation.run import make_loop, parameters, Request
+from wm_ros.evaluation.vigil import keep_watch
+from wm_ros.world_model.sentinel import load_sentinel
+
+_SENTINEL, _EPISODES, _FIRST = 'panda_push_world', 50, 300_000
+_BEGIN = 0.3                # [s] after which the physics changes, before the block is touched
+_COMMAND = 'wm_ros bench world_model --only vigils'
+
+
+class _Meddler:
+    """Lets something happen once the episode has begun."""
+
+    def __init__(self, kind: Optional[str]):
+        self._kind = kind
+
+    def __call__(self, scene):
+        if self._kind and scene.time >= _BEGIN:
+            happen(scene, self._kind, np.random.default_rng(scene.seed))
+            self._kind = None
+
+
+def _greatest(sentinel, rows: List[Dict[str, np.ndarray]]) -> np.ndarray:
+    """Return the greatest alarm of each step."""
+    return np.array([max(sentinel.alarms(row).values()) for row in rows])
+
+
+def vigils():
+    """Return how often the sentinel alarms where nothing, and where something, has changed."""
+    torch.set_num_threads(1)
+    request = Request('push', 1, settings=('sensor_node:use_wrench:=true',))
+    with closing(make_loop('push', parameters(request))) as loop:
+        sentinel = load_sentinel(_SENTINEL, loop.robot, len(loop.task.object_names))
+        found = {kind: [_greatest(sentinel, keep_watch(
+            loop, sentinel, _FIRST + i, _Meddler(kind))) for i in range(_EPISODES)]
+            for kind in (None, 'heavy', 'slippery')}
+        minutes = sum(map(len, found[None])) * loop.robot.dt / 60.0
+    rows = []
+    for threshold in (1.0, 2.0):
+        begun = sum(int(np.sum((alarms[1:] > threshold) & (alarms[:-1] <= threshold)))
+                    for alarms in found[None])
+        rows.append(shown(f'vigil_false_alarms/{threshold:g}', begun / minutes, 'per minute',
+                          _COMMAND, f'{minutes:.1f} minutes of the shipped planner'))
+    for kind in ('heavy', 'slippery'):
+        shares = [np.mean([alarms.max() > threshold for alarms in found[kind]])
+                  for threshold in (1.0, 2.0)]
+        usual = [np.mean([alarms.max() > threshold for alarms in found[None]])
+                 for threshold in (1.0, 2.0)]
+        rows.append(shown(
+            f'vigil_alarmed/{kind}', shares[1], 'share', _COMMAND,
+            f'of {_EPISODES} episodes an alarm above 2, usual {usual[1]:.2f}; above 1: '
+            f'{shares[0]:.2f}, usual {usual[0]:.2f}'))
+    return rows
