@@ -4,8 +4,8 @@ from contextlib import closing
 from typing import Dict, List, Optional
 
 import numpy as np
-import torch
 from sim.events import happen
+import torch
 from wm_ros.bench.record import shown
 from wm_ros.evaluation.run import make_loop, parameters, Request
 from wm_ros.evaluation.vigil import keep_watch
