@@ -84,8 +84,7 @@ class Witness:
         boxes = np.array([_box(frame.objects == i) for i in range(len(poses) + 1)], np.int16)
         return {
             'frames': frame.rgb,
-            'joints': np.concatenate([observation.joint_positions, observation.joint_velocities,
-                                      [observation.gripper_width]]).astype(np.float32),
+            'joints': observation.joints.astype(np.float32),
             'wrench': np.asarray(observation.wrench, np.float32),
             'objects': np.asarray(poses, np.float32).reshape(-1, 7),
             'boxes': boxes, 'rare': np.array(_is_rare(poses, strangers)),

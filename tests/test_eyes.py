@@ -33,7 +33,7 @@ def test_eyes_learn_where_the_block_is(recordings, tmp_path):
                  'warmup=10', '--set', 'average=0.9', '--json', str(figures)) == 0
     said = json.loads(figures.read_text())
     # The middle of where blocks are is 13 cm away.
-    assert said['position_median'] < 0.04 and said['seen_right'] > 0.9
+    assert said['position_median'] < 0.04 and said['seen_right'] > 0.8
     meta = json.loads((tmp_path / 'eyes.json').read_text())
     eyes = Eyes(EyesConfig(**meta['config']))
     eyes.load_state_dict(load_file(tmp_path / 'eyes.safetensors'))

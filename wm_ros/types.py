@@ -58,6 +58,12 @@ class Observation(_Frozen):
     ages: Mapping[str, float] = field(default_factory=dict)   # [s] at ``stamp``
     valid: Mapping[str, bool] = field(default_factory=dict)
 
+    @property
+    def joints(self) -> np.ndarray:
+        """Positions rad, velocities rad/s and the width between the fingers m [2 N + 1]."""
+        return np.concatenate([self.joint_positions, self.joint_velocities,
+                               [self.gripper_width]])
+
 
 @dataclass(frozen=True)
 class Belief(_Frozen):

@@ -10,6 +10,7 @@ from wm_ros.learning import parallel
 from wm_ros.learning.loop import Job
 from wm_ros.types import WmRosError
 from wm_ros.world_model.eyes import Eyes, EyesConfig, Sight
+from wm_ros.world_model.state import quaternion_yaw
 
 #: Columns of recordings that the training needs.
 COLUMNS = ('frames', 'objects', 'boxes')
@@ -77,8 +78,7 @@ def sight_batch(columns, device='cpu'):
     """Return frames [B, 3, S, S], positions [B, M, 3], turns [B, M, 2], seen [B, M] of rows."""
     frames = torch.as_tensor(columns['frames'][:, 0], device=device)
     poses = torch.as_tensor(columns['objects'][:, 0], device=device)
-    x, y, z, w = poses[..., 3:].unbind(-1)
-    yaw = torch.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
+    yaw = torch.as_tensor(quaternion_yaw(columns['objects'][:, 0, :, 3:]), device=device)
     boxes = torch.as_tensor(columns['boxes'][:, 0, :poses.shape[1]].astype(np.int64),
                             device=device)
     return {'frames': frames.permute(0, 3, 1, 2).float() / 255.0, 'positions': poses[..., :3],

@@ -62,10 +62,10 @@ class StateLayout:
         return self.ee if task.subject is None else self.object_position(task.subject)
 
 
-def quaternion_yaw(quaternion) -> float:
-    """Return the rotation about z [rad] of a quaternion xyzw [4]."""
-    x, y, z, w = quaternion
-    return float(np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z)))
+def quaternion_yaw(quaternions) -> np.ndarray:
+    """Return the rotation about z [...] rad of quaternions xyzw [..., 4]."""
+    x, y, z, w = np.moveaxis(np.asarray(quaternions), -1, 0)
+    return np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
 
 
 class Sight(NamedTuple):

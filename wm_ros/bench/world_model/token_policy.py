@@ -117,6 +117,5 @@ def success_of(policy: TokenPolicy, tokenizer: FrameTokenizer, task: str, episod
 @torch.no_grad()
 def _act(policy, tokenizer, image, seen, goal):
     frame = torch.as_tensor(image.copy()).permute(2, 0, 1)[None].float() / 255.0
-    joints = np.concatenate([seen.joint_positions, seen.joint_velocities, [seen.gripper_width]])
-    given = (torch.as_tensor(part[None], dtype=torch.float32) for part in (joints, goal[:3]))
+    given = (torch.as_tensor(part[None], dtype=torch.float32) for part in (seen.joints, goal[:3]))
     return policy(tokenizer.encode(frame), *given)[0].numpy().astype(float)

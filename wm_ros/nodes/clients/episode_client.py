@@ -180,11 +180,8 @@ class EpisodeClient:
         return get_task(task).time_limit
 
     def _send_goal(self, goal):
-        msg = convert.PoseStamped()
-        msg.header.frame_id = self._robot.base_frame
+        msg = convert.goal_to_msg(goal, self._robot.base_frame)
         msg.header.stamp = self._ros.node.get_clock().now().to_msg()
-        p, q = msg.pose.position, msg.pose.orientation
-        p.x, p.y, p.z, q.x, q.y, q.z, q.w = goal
         self._goal.publish(msg)
 
     # Listening

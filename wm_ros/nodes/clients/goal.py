@@ -27,13 +27,8 @@ def pursue(position: Sequence[float], frame: str, namespace: str = '', timeout: 
         client.listen(convert.DiagnosticStatus, f'{MPC}/status',
                       lambda msg: said.append(convert.status_from_msg(msg)))
         client.wait(lambda: said, _FIND, f'{MPC}/status')
-        msg = convert.PoseStamped()
-        msg.header.frame_id = frame
-        p = msg.pose.position
-        p.x, p.y, p.z = position
-        msg.pose.orientation.w = 1.0
         said.clear()
-        goal.publish(msg)
+        goal.publish(convert.goal_to_msg(position, frame))
         return client.wait(lambda: outcome(said), timeout, 'the end of the motion')
     finally:
         client.close()

@@ -16,7 +16,7 @@ from wm_ros.nodes.convert.basics import ConvertError, seconds, stamp
 from wm_ros.nodes.convert.motion import (
     command_from_msg, command_to_array, command_to_msg, command_to_trajectory, gripper_to_array,
     gripper_to_trajectory, plan_from_msg, plan_joint_names, plan_to_msg)
-from wm_ros.nodes.convert.poses import goal_from_msg, transform_pose
+from wm_ros.nodes.convert.poses import goal_from_msg, goal_to_msg, transform_pose
 from wm_ros.nodes.convert.records import (
     belief_from_msg, belief_to_msg, observation_from_msg, observation_to_msg)
 from wm_ros.nodes.convert.reports import diagnostics, line, sphere, status_from_msg, status_to_msg
@@ -27,11 +27,11 @@ from wm_ros.nodes.convert.sensors import (
 __all__ = [
     'CompressedImage', 'ConvertError', 'DiagnosticArray', 'DiagnosticStatus', 'Float32',
     'Float64MultiArray', 'Image', 'JointSample', 'JointState', 'JointTrajectory', 'MarkerArray',
-    'PointCloud2', 'PoseArray', 'PoseStamped', 'WrenchStamped', 'belief_from_msg', 'belief_to_msg',
-    'command_from_msg', 'command_to_array', 'command_to_msg', 'command_to_trajectory',
-    'depth_from_msg', 'diagnostics', 'goal_from_msg', 'gripper_to_array', 'gripper_to_trajectory',
-    'image_from_compressed', 'image_from_msg', 'joint_state_from_msg', 'line',
-    'observation_from_msg', 'observation_to_msg', 'plan_from_msg', 'plan_joint_names',
-    'plan_to_msg', 'poses_from_msg', 'seconds', 'sphere', 'stamp', 'status_from_msg',
-    'status_to_msg', 'transform_pose', 'wrench_from_msg',
+    'PointCloud2', 'PoseArray', 'PoseStamped', 'WrenchStamped', 'belief_from_msg',
+    'belief_to_msg', 'command_from_msg', 'command_to_array', 'command_to_msg',
+    'command_to_trajectory', 'depth_from_msg', 'diagnostics', 'goal_from_msg', 'goal_to_msg',
+    'gripper_to_array', 'gripper_to_trajectory', 'image_from_compressed', 'image_from_msg',
+    'joint_state_from_msg', 'line', 'observation_from_msg', 'observation_to_msg', 'plan_from_msg',
+    'plan_joint_names', 'plan_to_msg', 'poses_from_msg', 'seconds', 'sphere', 'stamp',
+    'status_from_msg', 'status_to_msg', 'transform_pose', 'wrench_from_msg',
 ]

@@ -25,6 +25,17 @@ def unit_poses(what: str, poses: np.ndarray) -> np.ndarray:
     return poses
 
 
+def goal_to_msg(pose, frame: str) -> PoseStamped:
+    """Return the goal ``pose`` [7], or a position [3] m alone, in ``frame``."""
+    msg = PoseStamped()
+    msg.header.frame_id = frame
+    p, q = msg.pose.position, msg.pose.orientation
+    p.x, p.y, p.z = (float(value) for value in pose[:3])
+    turn = pose[3:] if len(pose) > 3 else (0.0, 0.0, 0.0, 1.0)
+    q.x, q.y, q.z, q.w = (float(value) for value in turn)
+    return msg
+
+
 def goal_from_msg(msg: PoseStamped) -> Tuple[str, np.ndarray]:
     """Return frame and pose [7] of a goal; GoalRejected when it cannot be one."""
     if not msg.header.frame_id:
