@@ -13,8 +13,10 @@ from torch import nn
 from wm_ros.world_model.latent.base import at, Filtered, LatentDynamics
 from wm_ros.world_model.networks import mlp
 
-_FOLLOW = 0.02          # share of a batch in the running mean and width of targets
-_LEAST = 1e-3           # width of a target
+_FOLLOW = 0.02          # share of a batch in the running width of targets
+_LEAST = 1e-3           # width in all of a target
+_NARROW, _WIDE = -6.0, 2.5  # natural logarithms of the widths that there are, as shares of it
+_FAR = 6.0              # widths from the mean
 _KEPT = 0.5, 0.9        # share of the truth in what a led dream draws
 
 
@@ -28,34 +30,45 @@ class FlowConfig:
 
 
 class Flow(nn.Module):
-    """Draws targets [B, N] given conditions [B, C]."""
+    """
+    Draws targets [..., N] given conditions [..., C].
+
+    Mean and width of what is drawn follow from the condition: where there is nothing to draw the
+    width is nothing as well.  With one width for all, the rest of noise that a few steps of
+    integration leave would be that of the wildest moments, in quiet ones too.
+    """
 
     def __init__(self, target: int, condition: int, config: FlowConfig = FlowConfig()):
         super().__init__()
         self.config, self.width = config, target
-        self.register_buffer('mean', torch.zeros(target))
         self.register_buffer('scale', torch.ones(target))
         self.register_buffer('started', torch.tensor(False))
+        self.frame = mlp((condition, config.hidden, 2 * target))
         self.velocity = mlp((target + condition + 8, config.hidden, config.hidden, target))
 
     @torch.no_grad()
     def _follow(self, targets):
-        """Let mean and width, by which targets [..., N] are normalised, follow them."""
+        """Let the width in all of targets [..., N] follow them."""
         flat = targets.flatten(0, -2).float()
-        share = _FOLLOW if self.started else 1.0
-        self.mean.lerp_(flat.mean(0), share)
-        self.scale.lerp_(flat.std(0).clamp(min=_LEAST), share)
+        self.scale.lerp_(flat.square().mean(0).sqrt().clamp(min=_LEAST),
+                         _FOLLOW if self.started else 1.0)
         self.started.fill_(True)
 
     def loss(self, targets, conditions):
-        """Return the flow matching loss [scalar] of targets [..., N], conditions [..., C]."""
+        """Return the loss [scalar] of targets [..., N], conditions [..., C]."""
         if self.training:
             self._follow(targets)
-        end = (targets - self.mean) / self.scale
+        mean, width = self._frame(conditions)
+        off = targets - mean
+        fit = (off / self.scale).square().mean()
+        # A width of its own: with a mean of the same likelihood, both would settle for wide.
+        likely = (0.5 * (off.detach() / width).square() + (width / self.scale).log()).mean()
+        end = (off / width).detach().clamp(-_FAR, _FAR)
         start = torch.randn_like(end)
         time = torch.rand_like(end[..., :1])
         between = torch.lerp(start, end, time)
-        return (self._velocity(between, time, conditions) - (end - start)).square().mean()
+        drawn = (self._velocity(between, time, conditions) - (end - start)).square().mean()
+        return drawn + fit + likely
 
     def draw(self, conditions, steps: int = 0):
         """Return a target [..., N] for each of ``conditions`` [..., C]."""
@@ -66,7 +79,8 @@ class Flow(nn.Module):
 
     def redraw(self, targets, conditions):
         """Return targets as they might have been drawn, each near its own [..., N] (SDEdit)."""
-        end = (targets - self.mean) / self.scale
+        mean, width = self._frame(conditions)
+        end = ((targets - mean) / width).clamp(-_FAR, _FAR)
         time = torch.empty_like(end[..., :1]).uniform_(*_KEPT)
         return self._carried(torch.lerp(torch.randn_like(end), end, time), time, conditions,
                              max(1, self.config.steps // 2))
@@ -76,7 +90,14 @@ class Flow(nn.Module):
         step = (1.0 - time) / steps
         for k in range(steps):
             x = x + self._velocity(x, time + k * step, conditions) * step
-        return x * self.scale + self.mean
+        mean, width = self._frame(conditions)
+        return x * width + mean
+
+    def _frame(self, conditions):
+        """Return mean and width [..., N] of what is drawn."""
+        mean, log = self.frame(conditions).chunk(2, -1)
+        log = _NARROW + (_WIDE - _NARROW) * torch.sigmoid(log)
+        return mean * self.scale, self.scale * log.exp()
 
     def _velocity(self, x, time, conditions):
         turns = torch.pi * time * torch.arange(1, 5, device=x.device)
