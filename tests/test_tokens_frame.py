@@ -7,10 +7,10 @@ import torch
 from wm_ros.world_model.tokens import FrameConfig, FrameTokenizer
 from wm_ros.world_model.tokens.glimpse import EACH, Glimpses
 
-CONFIGS = [FrameConfig(width=16), FrameConfig(whole=0, coarse=80, fine=0, width=16),
+CONFIGS = [FrameConfig(width=16), FrameConfig(colours=0, whole=0, coarse=80, fine=0, width=16),
            FrameConfig(quantizer='vq', width=16, bits=8), FrameConfig(size=128, width=16),
-           FrameConfig(size=32, whole=3, coarse=12, fine=12, width=16),
-           FrameConfig(whole=0, width=16), FrameConfig(fine=0, width=16)]
+           FrameConfig(size=32, colours=5, whole=0, coarse=12, fine=12, width=16),
+           FrameConfig(colours=0, width=16), FrameConfig(fine=0, width=16)]
 
 
 @pytest.fixture(autouse=True)
@@ -23,11 +23,12 @@ def test_tokens_are_all_that_a_frame_needs(config):
     tokenizer = FrameTokenizer(config).eval()
     frames = torch.rand(3, 3, config.size, config.size)
     tokens = tokenizer.encode(frames)
+    assert tokens.colours.shape == (3, config.colours)
     assert tokens.whole.shape == (3, config.whole)
     assert tokens.coarse.shape == (3, config.coarse)
     assert tokens.fine.shape == (3, config.fine)
     assert tokens.places.shape == (3, config.glimpses)
-    for part in tokens[:3]:
+    for part in tokens[:4]:
         assert part.numel() == 0 or 0 <= part.min() and part.max() < 2 ** config.bits
     with torch.no_grad():
         torch.testing.assert_close(tokenizer.decode(tokens),
@@ -40,7 +41,7 @@ def test_bits_count_codes_and_places():
     assert (config.tokens, config.glimpses) == (80, 6)
     assert config.frame_bits == 80 * 11 + math.ceil(math.log2(math.comb(841, 6))) == 929
     assert config.compression == pytest.approx(64 * 64 * 24 / 929)
-    assert FrameConfig(whole=0, coarse=80, fine=0).frame_bits == 880
+    assert FrameConfig(colours=0, whole=0, coarse=80, fine=0).frame_bits == 880
     assert config.grid == (4, 7) and FrameConfig(coarse=80, fine=0).grid == (8, 10)
 
 
@@ -52,8 +53,8 @@ def scenes(count):
 
 @pytest.mark.parametrize('quantizer', ['fsq', 'vq', 'mixed'])
 def test_it_learns_and_the_fine_tokens_go_where_something_unexpected_is(quantizer):
-    config = FrameConfig(size=32, quantizer=quantizer, whole=4, coarse=16, fine=12, bits=8,
-                         width=16)
+    config = FrameConfig(size=32, quantizer=quantizer, colours=4, whole=2, coarse=16, fine=12,
+                         bits=8, width=16)
     tokenizer = FrameTokenizer(config)
     optimiser = torch.optim.Adam(tokenizer.parameters(), 3e-3)
     first = None
@@ -105,7 +106,8 @@ def test_what_glimpses_paint_is_where_they_look():
 
 
 @pytest.mark.parametrize('wrong', [
-    {'size': 72}, {'size': 8}, {'whole': -1}, {'coarse': 0}, {'fine': -6}, {'fine': 300},
+    {'size': 72}, {'size': 8}, {'whole': -1}, {'colours': -1}, {'coarse': 0}, {'fine': -6},
+    {'fine': 300},
     {'fine': 7}, {'bits': 13}, {'quantizer': 'lfq'}, {'width': 12}])
 def test_configurations_that_make_no_sense_are_refused(wrong):
     with pytest.raises(ValueError, match='got'):

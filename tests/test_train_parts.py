@@ -14,8 +14,9 @@ from wm_ros.learning.tokenizer import TokenizerTraining
 from wm_ros.types import WmRosError
 from wm_ros.world_model.tokens import FrameConfig, FrameTokenizer
 
-SMALL = [f'--set={text}' for text in ('size=32', 'whole=4', 'coarse=16', 'fine=12', 'width=8',
-                                      'bits=8', 'batch=8', 'held_out=16')]
+SMALL = [f'--set={text}' for text in (
+    'size=32', 'colours=4', 'whole=2', 'coarse=16', 'fine=12', 'width=8', 'bits=8', 'batch=8',
+    'held_out=16')]
 
 
 @pytest.fixture(scope='module')
@@ -103,7 +104,8 @@ def test_what_is_measured_is_what_tokens_keep():
     """Of a tokenizer that draws grey: the PSNR of grey."""
     from wm_ros.learning.tokenizer import measure
     torch.manual_seed(0)
-    tokenizer = FrameTokenizer(FrameConfig(size=32, whole=0, coarse=16, fine=0, width=8)).eval()
+    tokenizer = FrameTokenizer(FrameConfig(size=32, colours=0, whole=0, coarse=16, fine=0,
+                                           width=8)).eval()
     for part in (tokenizer.paint.rest, tokenizer.paint.colours):
         torch.nn.init.zeros_(part.weight)
         torch.nn.init.zeros_(part.bias)

@@ -10,10 +10,12 @@ from wm_ros.evaluation.pictures import inside, psnr, psnr_inside, ssim
 from wm_ros.learning import parallel
 from wm_ros.learning.loop import Job
 from wm_ros.types import WmRosError
-from wm_ros.world_model.tokens import FrameConfig, FrameTokenizer
+from wm_ros.world_model.tokens import FrameConfig, FrameTokenizer, FrameTokens
 
 #: Columns of recordings that the training needs.
 COLUMNS = ('frames', 'boxes', 'rare')
+#: Levels of tokens, coarsest first.
+LEVELS = FrameTokens._fields[:-1]
 _SQUARES, _STRUCTURE = 10.0, 1.0    # weights of the squared error and of 1 - SSIM
 
 
@@ -110,11 +112,11 @@ def measure(module: FrameTokenizer, batch, chunk: int = 64) -> dict:
         found['psnr'].append(psnr(made, frames))
         found['ssim'].append(ssim(made, frames))
         found['inside'].append(psnr_inside(made, frames, batch['boxes'][start:start + chunk]))
-        for level in ('whole', 'coarse', 'fine'):
+        for level in LEVELS:
             indices = getattr(tokens, level).flatten().cpu()
             if len(indices):
                 counts[level] = counts.get(level, 0) + torch.bincount(
-                    indices, minlength=module.coarse_quantizer.size)
+                    indices, minlength=module.codes(level))
     found = {name: torch.cat(values) for name, values in found.items()}
     errors = 10.0 ** (-found['inside'][found['inside'].isfinite()] / 10.0)
     return {'psnr': float(found['psnr'].mean()), 'ssim': float(found['ssim'].mean()),

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 from wm_ros.data import Bank
+from wm_ros.learning.tokenizer import LEVELS
 from wm_ros.robot.robot import load_robot
 from wm_ros.world_model.networks import mlp
 from wm_ros.world_model.tokens import FrameTokenizer, FrameTokens
@@ -34,9 +35,9 @@ class TokenPolicy(nn.Module):
     def __init__(self, tokenizer: FrameTokenizer, actions: int = 5):
         super().__init__()
         config = tokenizer.config
-        self.counts = {'whole': config.whole, 'coarse': config.coarse, 'fine': config.fine}
-        codes = tokenizer.coarse_quantizer.size
-        self.code = nn.ModuleDict({level: nn.Embedding(codes, _WIDTH)
+        self.counts = {level: getattr(config, level) for level in LEVELS if
+                       getattr(config, level)}
+        self.code = nn.ModuleDict({level: nn.Embedding(tokenizer.codes(level), _WIDTH)
                                    for level in self.counts})
         self.place = nn.ParameterDict({
             level: nn.Parameter(0.02 * torch.randn(count, _WIDTH))
@@ -49,10 +50,11 @@ class TokenPolicy(nn.Module):
 
     def forward(self, tokens: FrameTokens, joints, goal):
         """Return the actions."""
-        parts = [self.code[level](getattr(tokens, level)) + self.place[level]
-                 for level in self.counts]
-        parts[-1] = parts[-1] + self.where(tokens.places).repeat_interleave(EACH, 1)
-        seen = self.layers(torch.cat(parts, 1)).mean(1)
+        parts = {level: self.code[level](getattr(tokens, level)) + self.place[level]
+                 for level in self.counts}
+        if 'fine' in parts:
+            parts['fine'] = parts['fine'] + self.where(tokens.places).repeat_interleave(EACH, 1)
+        seen = self.layers(torch.cat(list(parts.values()), 1)).mean(1)
         return torch.tanh(self.act(torch.cat([seen, joints, goal], -1)))
 
 

@@ -7,12 +7,11 @@ from wm_ros.bench.world_model.workshop import (
     BY_KIND, BY_SPLIT, FLAT, HIERARCHICAL, recording, trained)
 from wm_ros.data import Bank
 from wm_ros.evaluation.pictures import error_inside
-from wm_ros.learning.tokenizer import batch_of, COLUMNS, measure
+from wm_ros.learning.tokenizer import batch_of, COLUMNS, LEVELS, measure
 from wm_ros.world_model.load import load_part
 
 SHIPPED = 'panda_push_tokens'
 _FRAMES = 6000              # held-out frames that a tokenizer is judged on
-_LEVELS = ('whole', 'coarse', 'fine')
 
 
 def held_out(name, rare=False):
@@ -31,13 +30,13 @@ def fidelity():
     command = 'wm_ros bench world_model --only fidelity'
     tokenizer = load_part(SHIPPED, 'frame_tokenizer')
     config, figures = tokenizer.config, measure(tokenizer, held_out('looks_test'))
-    used = {level: figures[f'used_{level}'] for level in _LEVELS}
+    used = {level: figures[f'used_{level}'] for level in LEVELS}
     note = (f'{SHIPPED}, {_FRAMES} held-out frames; background, light and camera differ in each '
             'episode')
     rows = [
         at_most('tokens_per_frame', config.tokens, 80, 'tokens', command,
-                f'{config.whole} global, {config.coarse} coarse, {config.fine} of '
-                f'{config.glimpses} glimpses'),
+                f'{config.colours} colours, {config.whole} other global, {config.coarse} coarse, '
+                f'{config.fine} of {config.glimpses} glimpses'),
         at_least('tokens_ssim', figures['ssim'], 0.95, '', command, note),
         at_least('tokens_psnr', figures['psnr'], 28.0, 'dB', command, note),
         at_least('tokens_psnr_objects', figures['psnr_objects'], 22.0, 'dB', command,
@@ -56,7 +55,7 @@ def _compared(name, recordings):
     command = 'wm_ros bench world_model --only fidelity'
     tokenizer = load_part(trained(name), 'frame_tokenizer')
     figures = measure(tokenizer, held_out(recordings))
-    used = min(figures[f'used_{level}'] for level in _LEVELS if f'used_{level}' in figures)
+    used = min(figures[f'used_{level}'] for level in LEVELS if f'used_{level}' in figures)
     config = tokenizer.config
     note = (f'{config.tokens} tokens, {config.frame_bits:.0f} bits; SSIM {figures["ssim"]:.3f}, '
             f'objects {figures["psnr_objects"]:.1f} dB, codes in use {used:.2f}')

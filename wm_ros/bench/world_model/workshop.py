@@ -64,9 +64,10 @@ class Recipe(NamedTuple):
 
 def _tokens(name):
     _, quantizer, whole, coarse, fine = name.split('_')
+    colours = min(int(whole), 12)
     return Recipe('tokenizer', 'looks', 'looks_held', (
-        f'whole={whole}', f'coarse={coarse}', f'fine={fine}', f'quantizer={quantizer}',
-        *_COMPARED))
+        f'colours={colours}', f'whole={int(whole) - colours}', f'coarse={coarse}',
+        f'fine={fine}', f'quantizer={quantizer}', *_COMPARED))
 
 
 #: Updates, and the rest, of tokenizers that are compared with each other.

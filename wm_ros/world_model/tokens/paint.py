@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-_COLOURS = 12           # of a palette
+_COLOURS = 12           # of a palette that has no tokens
 _REST = 0.2             # size of what no colour of the palette gives, at first
 
 
@@ -16,25 +16,37 @@ class Paint(nn.Module):
     areas come out even, and an edge is a matter of one mask.
     """
 
-    def __init__(self, width: int, context: int, cell: int):
+    def __init__(self, width: int, context: int, cell: int, given: int = 0):
         super().__init__()
-        self._pixels, self.width = cell ** 2, 6 * _COLOURS      # the latter of a palette
-        self.masks = nn.Conv2d(width, _COLOURS * cell ** 2, 1)
+        self._pixels, self._count = cell ** 2, given or _COLOURS
+        self.width = 6 * self._count        # of a palette
+        self.masks = nn.Conv2d(width, self._count * cell ** 2, 1)
         self.rest = nn.Conv2d(width, 3 * cell ** 2, 1)
-        self.colours = nn.Linear(context, 6 * _COLOURS)
+        self.colours = nn.Linear(context, self.width)
         with torch.no_grad():
             self.rest.weight.mul_(_REST)
-            self.colours.bias.copy_(0.4 * torch.randn(6 * _COLOURS))
-            self.colours.bias[1::2] *= 0.1
+            if given:
+                self.colours.weight.mul_(_REST)
+                self.colours.bias.zero_()
+            else:
+                self.colours.bias.copy_(0.4 * torch.randn(self.width))
+                self.colours.bias[1::2] *= 0.1
 
-    def palette(self, context):
-        """Return the colours [B, 3, K, 2], and by how much they fade, of ``context`` [B, F]."""
-        return self.colours(context).unflatten(1, (3, _COLOURS, 2))
+    def palette(self, context, given=None):
+        """
+        Return the colours [B, 3, K, 2], and by how much they fade, of ``context`` [B, F].
+
+        It is added to colours that are ``given`` [B, K, 3].
+        """
+        made = self.colours(context).unflatten(1, (3, self._count, 2))
+        if given is None:
+            return made
+        return torch.stack([made[..., 0] + given.transpose(1, 2), made[..., 1]], -1)
 
     def forward(self, features, palette):
         """Return patches about 0, in the order of pixel_unshuffle."""
         batch, _, rows, columns = features.shape
-        masks = self.masks(features).reshape(batch, _COLOURS, -1).unflatten(
+        masks = self.masks(features).reshape(batch, self._count, -1).unflatten(
             2, (self._pixels, rows * columns))
         shares = torch.softmax(masks, 1).flatten(2)
         colours = palette.permute(0, 3, 1, 2).flatten(1, 2) @ shares
