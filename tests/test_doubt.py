@@ -2,17 +2,17 @@
 
 import pytest
 import torch
-from wm_ros.world_model.doubt import Doubt
+from wm_ros.world_model.doubt import Doubt, Guess
 
 SPREAD = 0.1
 
 
 def rows(count, low=-1.0, high=1.0, spread=SPREAD):
-    """Return features [B, 2], guesses [B, 2], actions [B, 1], and what is seen next [B, 2]."""
+    """Return features [B, 2], a Guess [B, 2], actions [B, 1], and what is seen next [B, 2]."""
     features = low + (high - low) * torch.rand(count, 2)
     action = torch.rand(count, 1) * 2 - 1
-    guess = features.clone()
-    clean = torch.cat([guess[:, :1] + 0.3 * action, (2 * features[:, 1:]).sin()], -1)
+    guess = Guess(features.clone(), torch.ones(count, 2))
+    clean = torch.cat([features[:, :1] + 0.3 * action, (2 * features[:, 1:]).sin()], -1)
     return features, guess, action, clean + spread * torch.randn(count, 2)
 
 
@@ -66,3 +66,25 @@ def test_what_is_missing_neither_teaches_nor_surprises(doubt):
     assert all(p.grad.isfinite().all() for p in doubt.parameters())
     found = doubt.surprise(doubt(features, guess, action), seen)
     assert found['objects'].isnan().all() and found['joints'].isfinite().all()
+
+
+def test_a_guess_that_is_only_told_of_is_trusted_less():
+    torch.manual_seed(0)
+    doubt = Doubt(1, 1, {'place': 1}, members=3, hidden=32)
+    optimiser = torch.optim.Adam(doubt.parameters(), 3e-3)
+
+    def told(count):
+        place, seen = torch.rand(count, 1), (torch.rand(count, 1) < 0.5).float()
+        guess = place + 0.2 * (1 - seen) * torch.randn(count, 1)
+        return torch.zeros(count, 1), Guess(guess, seen), torch.zeros(count, 1), place
+
+    for _ in range(600):
+        loss = doubt.loss(*told(128))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    with torch.no_grad():
+        features, guess, action, _ = told(1000)
+        spread = doubt(features, guess, action).spread
+    seen = guess.seen > 0
+    assert spread[seen].median() < 0.2 * spread[~seen].median()

@@ -17,6 +17,18 @@ _LEAST, _MOST = -9.0, 2.0       # of a member's log standard deviation
 _FIT = 10.0                     # weight of the regression
 
 
+class Guess(NamedTuple):
+    """
+    A first guess at the next numbers [..., K], normalised.
+
+    ``seen`` [..., K] is 1 where it was seen just now, 0 where a latent only tells of it, and less
+    surely.
+    """
+
+    numbers: torch.Tensor
+    seen: torch.Tensor
+
+
 class Forecast(NamedTuple):
     """
     What is expected of the next numbers [..., K], normalised.
@@ -30,16 +42,16 @@ class Forecast(NamedTuple):
 
 
 class Doubt(nn.Module):
-    """E members that foresee numbers [K] of features [F], a first guess [K] and an action [A]."""
+    """E members that foresee numbers [K] of features [F], a first Guess and an action [A]."""
 
     def __init__(self, features: int, actions: int, streams: Mapping[str, int],
                  members: int = 5, hidden: int = 128):
         super().__init__()
         self.streams, self.width = dict(streams), sum(streams.values())
-        self.members = EnsembleMLP(members, (features + actions + self.width, hidden, hidden,
+        self.members = EnsembleMLP(members, (features + actions + 2 * self.width, hidden, hidden,
                                              2 * self.width))
 
-    def forward(self, features, guess, action) -> Forecast:
+    def forward(self, features, guess: Guess, action) -> Forecast:
         """Return the forecast of what is seen after ``action`` [..., A]."""
         means, logs = self._each(features, guess, action)
         mean, epistemic = means.mean(0), means.std(0, unbiased=False)
@@ -83,8 +95,8 @@ class Doubt(nn.Module):
 
     def _each(self, features, guess, action):
         """Return each member's means and log standard deviations [E, ..., K]."""
-        given = torch.cat([features, guess, action], -1)
+        given = torch.cat([features, *guess, action], -1)
         made = self.members(given.flatten(0, -2)).unflatten(1, given.shape[:-1])
         change, logs = made.chunk(2, -1)
         logs = _LEAST + (_MOST - _LEAST) * torch.sigmoid(logs)
-        return guess + change, logs
+        return guess.numbers + change, logs

@@ -11,7 +11,7 @@ from typing import Dict, Mapping, NamedTuple
 
 import torch
 from torch import nn
-from wm_ros.world_model.doubt import Doubt, Forecast
+from wm_ros.world_model.doubt import Doubt, Forecast, Guess
 from wm_ros.world_model.latent import (
     FlowConfig, FlowDynamics, LatentDynamics, Rssm, RssmConfig, SimNormConfig, SimNormLatent,
     TokenTransformer, TransformerConfig)
@@ -120,14 +120,15 @@ class SequenceModel(nn.Module):
         """
         return self.doubt(features, self.guess(features, numbers), action)
 
-    def guess(self, features, numbers=None):
+    def guess(self, features, numbers=None) -> Guess:
         """Return ``numbers`` [..., K], normalised, where they are there, else as read."""
         read = self.read(features)
         if numbers is None:
-            return read
+            return Guess(read, torch.zeros_like(read))
         # What was seen is exact; what a latent keeps of it is not.
         seen = self.senses.normalised(numbers)
-        return torch.where(seen.isfinite(), seen, read)
+        there = seen.isfinite()
+        return Guess(torch.where(there, seen, read), there.to(read.dtype))
 
     def surprise(self, features, action, numbers, before=None):
         """
