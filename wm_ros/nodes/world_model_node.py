@@ -83,13 +83,13 @@ class WorldModelNode(ManagedNode):
         self._belief = belief
         if self._surprise.get_subscription_count():
             self._surprise.publish(convert.Float32(data=float(belief.surprise)))
-        self._watch(belief, observation)
+        self._keep_watch(belief, observation)
         ended = monotonic()
         self._rate.tick(ended)
         self._times.add(ended - began)
         self.report(Code.OK)
 
-    def _watch(self, belief, observation):
+    def _keep_watch(self, belief, observation):
         """Let the sentinel see what the belief is published for already."""
         off = None if self._sentinel is None else self._sentinel.see(
             belief.stamp, belief.state, observation.wrench)
