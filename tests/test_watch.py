@@ -73,3 +73,28 @@ def test_a_decoder_is_trained_for_a_model_and_loaded(recordings, tmp_path, kind,
 def test_configurations_that_make_no_sense_are_refused(wrong):
     with pytest.raises(ValueError, match='expected'):
         WatchConfig(**{'features': 2, **wrong})
+
+
+def test_it_knows_where_its_frames_will_be_wrong():
+    """The left half is even, the right one noise that nothing tells."""
+    torch.manual_seed(0)
+    decoder = FrameDecoder(WatchConfig(features=2, size=32, width=16, blocks=2))
+    optimiser = torch.optim.Adam(decoder.parameters(), 3e-3)
+
+    def scenes(count):
+        frames = torch.full((count, 3, 32, 32), 0.4)
+        frames[..., 16:] += 0.2 * torch.randn(count, 3, 32, 16)
+        return frames, torch.rand(count, 2)
+
+    for _ in range(300):
+        loss = decoder.loss(*scenes(16))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    with torch.no_grad():
+        frames, features = scenes(64)
+        usual = decoder.off(features, frames).unflatten(1, (8, 8))
+        frames[:, :, 4:8, 4:8] += 0.3
+        stranger = decoder.off(features, frames).unflatten(1, (8, 8))
+    assert 0.5 < usual[..., 4:].mean() < 1.5 and usual[..., :4].mean() < 3.0
+    assert stranger[:, 1, 1].median() > 10 * usual[..., 4:].quantile(0.99)

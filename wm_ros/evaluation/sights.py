@@ -7,17 +7,17 @@ from wm_ros.evaluation.doubt import Episodes
 from wm_ros.world_model.sequence import SequenceModel
 from wm_ros.world_model.watch import FrameDecoder
 
-#: Squared error of a cell, below which it is never unusual.
-LEAST = 1e-3
+#: How wrong a cell may always be, as a multiple of what is expected.
+LEAST = 3.0
 
 
 @torch.no_grad()
 def sights(model: SequenceModel, decoder: FrameDecoder, bank: Bank, episodes: Episodes
            ) -> np.ndarray:
     """
-    Return how far off each cell of each frame is [T, B, cells]; NaN after an episode's end.
+    Return how wrong each cell of each frame is [T, B, cells]; NaN after an episode's end.
 
-    ``bank`` has frames of the same episodes.  What is expected is drawn of the latent that the
+    1 is as wrong as it was expected to be.  ``bank`` has frames of the same episodes.  What is expected is drawn of the latent that the
     model has filtered from the other sensors.
     """
     features = model.filter(episodes.numbers, episodes.actions).features

@@ -11,7 +11,7 @@ from typing import Dict, Mapping, NamedTuple
 import torch
 from torch import nn
 from torch.nn import functional
-from wm_ros.world_model.networks import EnsembleMLP
+from wm_ros.world_model.networks import EnsembleMLP, tempered
 
 _LEAST, _MOST = -9.0, 2.0       # of a member's log standard deviation
 _FIT = 10.0                     # weight of the regression
@@ -72,10 +72,7 @@ class Doubt(nn.Module):
         kept = there & (torch.rand(means.shape[:-1], device=means.device) < 0.8)[..., None]
         off = means - seen.nan_to_num()
         fit = functional.smooth_l1_loss(off, torch.zeros_like(off), reduction='none', beta=0.3)
-        # Far from what was foreseen a Gaussian's gradients are those of a few outliers alone.
-        error = off.detach() / logs.exp()
-        likely = functional.smooth_l1_loss(error, torch.zeros_like(error), reduction='none',
-                                           beta=3.0) * 3.0 + logs
+        likely = tempered(off.detach() / logs.exp()) + logs
         return ((_FIT * fit + likely) * kept).sum() / kept.sum().clamp(min=1)
 
     def disagreement(self, features, guess, action):

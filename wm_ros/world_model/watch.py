@@ -14,6 +14,8 @@ from wm_ros.world_model.tokens.parts import Block
 
 _CELL = 4               # [px] edge of a patch
 _MAP = 4                # rows and columns of the coarse map
+_TOLD = 0.01            # weight of how wrong it says that it is
+_LOGS = -12.0, 2.0      # natural logarithms of squared errors
 
 
 @dataclass(frozen=True)
@@ -54,14 +56,25 @@ class FrameDecoder(nn.Module):
         self.enter = nn.Conv2d(pixels, width, 1)
         self.blocks = nn.ModuleList(Block(width, width) for _ in range(config.blocks))
         self.paint = nn.Conv2d(width, pixels, 1)
+        self.wrong = nn.Conv2d(width, 1, 1)
 
     def loss(self, frames, features):
-        """Return the flow matching loss [scalar] of frames [B, C, S, S], features [B, F]."""
+        """
+        Return the loss [scalar] of frames [B, C, S, S], features [B, F].
+
+        It is that of flow matching, and of one in four frames how well it is expected, and how
+        wrong that is expected to be, place by place.
+        """
         end = functional.pixel_unshuffle(2 * frames - 1, _CELL)
         start = torch.randn_like(end)
         time = torch.rand(len(end), 1, device=end.device)
         between = torch.lerp(start, end, time[..., None, None])
-        return (self._end(between, time, features) - end).square().mean()
+        drawn = (self._end(between, time, features) - end).square().mean()
+        mean, log = self._expected(features[::4])
+        off = (mean - end[::4]).square()
+        # Squared errors are likely as an exponential distribution's: its mean is what is told.
+        told = (off.detach().mean(1, keepdim=True) * (-log).exp() + log).mean()
+        return drawn + off.mean() + _TOLD * told
 
     def forward(self, features, steps: int = 0, start=None):
         """
@@ -84,18 +97,27 @@ class FrameDecoder(nn.Module):
 
     def expected(self, features):
         """Return the mean [B, C, S, S] of the frames that features [B, F] may go with."""
-        side = self.config.size // _CELL
-        nothing = features.new_zeros(len(features), self.enter.in_channels, side, side)
-        end = self._end(nothing, features.new_zeros(len(features), 1), features)
-        return (functional.pixel_shuffle(end, _CELL) / 2 + 0.5).clamp(0, 1)
+        mean, _ = self._expected(features)
+        return (functional.pixel_shuffle(mean, _CELL) / 2 + 0.5).clamp(0, 1)
 
     def off(self, features, frames):
-        """Return the squared error [B, cells] of what is expected, mean over each cell."""
-        error = (self.expected(features) - frames).square().mean(1, keepdim=True)
-        return functional.avg_pool2d(error, _CELL).flatten(1)
+        """Return how wrong what is expected is [B, cells]: 1 is as wrong as it was told to be."""
+        mean, log = self._expected(features)
+        end = functional.pixel_unshuffle(2 * frames - 1, _CELL)
+        return ((mean - end).square().mean(1, keepdim=True) * (-log).exp()).flatten(1)
+
+    def _expected(self, features):
+        """Return the frames that are expected, and the logarithm of their squared error."""
+        side = self.config.size // _CELL
+        nothing = features.new_zeros(len(features), self.enter.in_channels, side, side)
+        y = self._worked(nothing, features.new_zeros(len(features), 1), features)
+        return self.paint(y), self.wrong(y).clamp(*_LOGS)
 
     def _end(self, x, time, features):
         """Return the frame that is expected behind ``x`` at ``time`` [B, 1]."""
+        return self.paint(self._worked(x, time, features))
+
+    def _worked(self, x, time, features):
         turns = torch.pi * time * torch.arange(1, 5, device=x.device)
         context = self.context(torch.cat([features, turns.sin(), turns.cos()], -1))
         coarse = self.coarse(features).view(-1, self.config.width, _MAP, _MAP)
@@ -103,4 +125,4 @@ class FrameDecoder(nn.Module):
             coarse, size=x.shape[2:], mode='bilinear', align_corners=False)
         for block in self.blocks:
             y = block(y, context)
-        return self.paint(y)
+        return y

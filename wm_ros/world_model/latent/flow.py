@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 from wm_ros.world_model.latent.base import at, Filtered, LatentDynamics
-from wm_ros.world_model.networks import mlp
+from wm_ros.world_model.networks import mlp, tempered
 
 _FOLLOW = 0.02          # share of a batch in the running width of targets
 _LEAST = 1e-3           # width in all of a target
@@ -62,7 +62,7 @@ class Flow(nn.Module):
         off = targets - mean
         fit = (off / self.scale).square().mean()
         # A width of its own: with a mean of the same likelihood, both would settle for wide.
-        likely = (0.5 * (off.detach() / width).square() + (width / self.scale).log()).mean()
+        likely = (tempered(off.detach() / width) + (width / self.scale).log()).mean()
         end = (off / width).detach().clamp(-_FAR, _FAR)
         start = torch.randn_like(end)
         time = torch.rand_like(end[..., :1])
