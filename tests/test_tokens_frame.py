@@ -6,6 +6,7 @@ import pytest
 import torch
 from wm_ros.world_model.tokens import FrameConfig, FrameTokenizer
 from wm_ros.world_model.tokens.glimpse import EACH, Glimpses
+from wm_ros.world_model.tokens.palette import Palette
 
 CONFIGS = [FrameConfig(width=16), FrameConfig(colours=0, whole=0, coarse=80, fine=0, width=16),
            FrameConfig(quantizer='vq', width=16, bits=8), FrameConfig(size=128, width=16),
@@ -112,3 +113,15 @@ def test_what_glimpses_paint_is_where_they_look():
 def test_configurations_that_make_no_sense_are_refused(wrong):
     with pytest.raises(ValueError, match='got'):
         FrameConfig(**wrong)
+
+
+def test_small_things_of_a_colour_of_their_own_are_rare():
+    frames = torch.full((1, 3, 32, 32), 0.1)
+    frames[:, :, 16:] = 0.4
+    frames[:, 0, 4:7, 4:7] = 0.9
+    colours = torch.tensor([[[0.1, 0.1, 0.1], [0.4, 0.4, 0.4], [0.9, 0.1, 0.1]]])
+    likeness = Palette.likeness(frames, colours)
+    torch.testing.assert_close(likeness.sum(1), torch.ones(1, 32, 32))
+    assert likeness[0, 2, 5, 5] > 0.99 and likeness[0, 1, 20, 5] > 0.9
+    rarity = Palette.rarity(likeness)[0]
+    assert rarity[5, 5] > 4 * rarity[20, 5]

@@ -17,8 +17,8 @@ def sights(model: SequenceModel, decoder: FrameDecoder, bank: Bank, episodes: Ep
     """
     Return how wrong each cell of each frame is [T, B, cells]; NaN after an episode's end.
 
-    1 is as wrong as it was expected to be.  ``bank`` has frames of the same episodes.  What is expected is drawn of the latent that the
-    model has filtered from the other sensors.
+    1 is as wrong as it was expected to be.  ``bank`` has frames of the same episodes.  What is
+    expected is drawn of the latent that the model has filtered from the other sensors.
     """
     features = model.filter(episodes.numbers, episodes.actions).features
     cells = (decoder.config.size // 4) ** 2

@@ -179,11 +179,13 @@ class FrameTokenizer(nn.Module):
         seen = self.look(functional.pixel_unshuffle(frames - 0.5, _CELL))
         indices, loss = {}, 0.0
         colours = whole = None
+        rarity = 1.0
         if self.config.colours:
             found = self.palette(seen, frames - 0.5)
             colours, indices['colours'] = self.palette.colours(found.codes), found.indices
             alike = self.palette.likeness(frames - 0.5, colours.detach())
             seen, loss = seen + self.sort(functional.pixel_unshuffle(alike, _CELL)), found.loss
+            rarity = self.palette.rarity(alike)
         seen = self.see(seen)
         coarse = self.coarse_quantizer(self.to_coarse(
             self.shrink(seen).flatten(2).transpose(1, 2)))
@@ -194,7 +196,8 @@ class FrameTokenizer(nn.Module):
         rough, palette = self._draw(colours, whole, coarse.codes)
         final = rough
         if self.config.fine:
-            places = self.glimpses.places((frames - rough).square().sum(1), self.config.glimpses)
+            places = self.glimpses.places((frames - rough).square().sum(1) * rarity,
+                                          self.config.glimpses)
             fine = self.fine_quantizer(self.glimpses.features(
                 frames - 0.5, rough.detach() - 0.5, places))
             final = self.glimpses.paint(rough - 0.5, fine.codes, places, palette) + 0.5

@@ -10,6 +10,7 @@ _LEVELS = {8: (8, 8, 4), 9: (8, 8, 8), 10: (16, 8, 8), 11: (16, 16, 8), 12: (16,
 _WIDTH = 4.0            # by which colours about 0 are stretched to unit variance
 _BEND = 3.0             # and those that a tanh squashes
 _NEAR = 0.02            # squared distance of colours that are told apart
+_SMALL = 0.01           # share of a frame that counts as small
 
 
 class Palette(nn.Module):
@@ -38,6 +39,12 @@ class Palette(nn.Module):
         if self._bent:
             return torch.atanh(codes.clamp(-0.97, 0.97)) / _BEND
         return codes / _WIDTH
+
+    @staticmethod
+    def rarity(likeness):
+        """Return how rare the colour of each pixel is [B, S, S]: what is small is not lost."""
+        area = likeness.mean((2, 3), keepdim=True)
+        return (likeness / (area + _SMALL)).sum(1).sqrt()
 
     @staticmethod
     def likeness(frames, colours):
