@@ -38,14 +38,14 @@ def test_the_forecast_is_right_and_knows_how_right(doubt):
     assert 0.7 * SPREAD < found.spread.mean() < 1.4 * SPREAD
     within = (error.abs() < found.spread).float().mean()
     assert 0.6 < within < 0.78      # 0.68 for a Gaussian
-    for surprise in doubt.surprise(found, seen).values():
-        assert 0.7 < surprise.mean() < 1.4
+    surprise = found.off(seen).square().mean(0)
+    assert 0.7 < surprise.min() and surprise.max() < 1.4
 
 
 @torch.no_grad()
 def test_members_disagree_where_they_have_seen_nothing(doubt):
-    known = doubt.disagreement(*rows(500)[:3])
-    unknown = doubt.disagreement(*rows(500, 2.0, 3.0)[:3])
+    known, unknown = (doubt(*some[:3]).epistemic.square().mean(-1).sqrt()
+                      for some in (rows(500), rows(500, 2.0, 3.0)))
     assert unknown.median() > 4 * known.quantile(0.95)
 
 
@@ -53,8 +53,8 @@ def test_members_disagree_where_they_have_seen_nothing(doubt):
 def test_what_was_not_foreseen_surprises_in_its_stream_alone(doubt):
     features, guess, action, seen = rows(500)
     seen[:, 1] += 8 * SPREAD
-    found = doubt.surprise(doubt(features, guess, action), seen)
-    assert found['objects'].median() > 20 and found['joints'].median() < 2
+    found = doubt(features, guess, action).off(seen).square()
+    assert found[:, 1].median() > 20 and found[:, 0].median() < 2
 
 
 def test_what_is_missing_neither_teaches_nor_surprises(doubt):
@@ -64,8 +64,8 @@ def test_what_is_missing_neither_teaches_nor_surprises(doubt):
     assert loss.isfinite()
     loss.backward()
     assert all(p.grad.isfinite().all() for p in doubt.parameters())
-    found = doubt.surprise(doubt(features, guess, action), seen)
-    assert found['objects'].isnan().all() and found['joints'].isfinite().all()
+    found = doubt(features, guess, action).off(seen)
+    assert found[:, 1].isnan().all() and found[:, 0].isfinite().all()
 
 
 def test_a_guess_that_is_only_told_of_is_trusted_less():

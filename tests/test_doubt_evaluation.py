@@ -70,6 +70,11 @@ def test_scores_are_the_greatest_within_a_few_observations():
     np.testing.assert_allclose(doubt.within(scores, np.array([-1, 0])), [2.0])
 
 
+def test_an_alarm_that_lasts_is_one():
+    alarm = np.array([[0.0, 3.0], [2.0, 3.0], [2.0, np.nan], [0.0, 3.0]])
+    assert doubt.begun(alarm, 1.0) == 2 and doubt.begun(alarm, 2.5) == 1
+
+
 def test_auroc():
     assert doubt.auroc(np.array([2.0, 3.0]), np.array([0.0, 1.0])) == 1.0
     assert doubt.auroc(np.array([1.0]), np.array([1.0, 0.0, 2.0, 3.0])) == 0.375

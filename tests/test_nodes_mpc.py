@@ -6,7 +6,6 @@ import time
 import numpy as np
 import pytest
 from ros_testing import ACTIVATE, CONFIGURE, DEACTIVATE, UNCONFIGURED, wait_until
-from sentinel_testing import write_sentinel
 from wm_ros import paths
 from wm_ros.nodes import convert, frames
 from wm_ros.nodes.mpc_node import MpcNode
@@ -68,17 +67,6 @@ def test_beliefs_follow_observations(peer, arm):
     wait_until(lambda: len(recorder) > count + 60, 20.0)
     stamps = [convert.belief_from_msg(m).stamp for m in recorder.messages[count:]]
     assert (np.diff(stamps) > 0).all()
-
-
-def test_a_sentinel_says_how_unusual_it_is(peer, arm, tmp_path):
-    bring_up(peer, SensorNode, WorldModelNode, world_model_node={
-        'sentinel': write_sentinel(tmp_path / 'watchful')})
-    status = peer.record(convert.DiagnosticStatus, 'world_model_node/status').connected()
-    alarm = peer.record(convert.Float32, 'world_model_node/alarm')
-    assert alarm.next().data > 0
-    found = convert.status_from_msg(status.next(lambda msg: any(
-        entry.key == 'alarm_robot' for entry in msg.values)))
-    assert found.figures['alarm_robot'] > 0 and found.figures['alarm_wrench'] == 0
 
 
 def test_plans_are_timed_from_the_joint_state(peer, arm):

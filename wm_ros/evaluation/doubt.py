@@ -70,7 +70,7 @@ def errors(model: SequenceModel, episodes: Episodes) -> Dict[str, np.ndarray]:
     Parts are those of ``alarm.parts_of``.
     """
     forecast, seen = _foreseen(model, episodes)
-    off = (seen - forecast.mean) / forecast.spread
+    off = forecast.off(seen)
     off = torch.cat([torch.zeros_like(off[:1]), off])
     return parts_of(model.senses, off)
 
@@ -105,6 +105,12 @@ def within(alarm: np.ndarray, onset: np.ndarray) -> np.ndarray:
                      for b, t in enumerate(onset) if t >= 0])
 
 
+def begun(alarm: np.ndarray, threshold: float) -> int:
+    """Return how often ``alarm`` [T, ...] rises above ``threshold``; NaN is no alarm."""
+    over = np.nan_to_num(alarm) > threshold
+    return int((over[1:] & ~over[:-1]).sum())
+
+
 def auroc(unusual: np.ndarray, usual: np.ndarray) -> float:
     """Return the chance that an unusual score is above a usual one; ties count half."""
     more = (unusual[:, None] > usual[None]).mean()
@@ -119,7 +125,7 @@ def reliability(model: SequenceModel, episodes: Episodes) -> Dict[str, np.ndarra
     {part: [19]} at the quantiles 0.05 to 0.95 (Kuleshov et al. 2018); equal is calibrated.
     """
     forecast, seen = _foreseen(model, episodes)
-    rank = torch.special.ndtr((seen - forecast.mean) / forecast.spread)
+    rank = torch.special.ndtr(forecast.off(seen))
     parts = parts_of(model.senses, rank)
     return {name: np.array([(part[np.isfinite(part)] < level).mean()
                             for level in LEVELS]) for name, part in parts.items()}

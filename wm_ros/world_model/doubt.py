@@ -6,7 +6,7 @@ members' means differ, the model has seen too little (disagreement); what is see
 mean and variance of all of them, is the surprise.
 """
 
-from typing import Dict, Mapping, NamedTuple
+from typing import Mapping, NamedTuple
 
 import torch
 from torch import nn
@@ -40,6 +40,10 @@ class Forecast(NamedTuple):
     spread: torch.Tensor
     epistemic: torch.Tensor
 
+    def off(self, seen):
+        """Return by how much ``seen`` [..., K] is off, in units of the spread; NaN stays NaN."""
+        return (seen - self.mean) / self.spread
+
 
 class Doubt(nn.Module):
     """E members that foresee numbers [K] of features [F], a first Guess and an action [A]."""
@@ -47,7 +51,7 @@ class Doubt(nn.Module):
     def __init__(self, features: int, actions: int, streams: Mapping[str, int],
                  members: int = 5, hidden: int = 128):
         super().__init__()
-        self.streams, self.width = dict(streams), sum(streams.values())
+        self.width = sum(streams.values())
         self.members = EnsembleMLP(members, (features + actions + 2 * self.width, hidden, hidden,
                                              2 * self.width))
 
@@ -74,21 +78,6 @@ class Doubt(nn.Module):
         fit = functional.smooth_l1_loss(off, torch.zeros_like(off), reduction='none', beta=0.3)
         likely = tempered(off.detach() / logs.exp()) + logs
         return ((_FIT * fit + likely) * kept).sum() / kept.sum().clamp(min=1)
-
-    def disagreement(self, features, guess, action):
-        """Return by how much the members differ [...], root mean square over the numbers."""
-        return self(features, guess, action).epistemic.square().mean(-1).sqrt()
-
-    def surprise(self, forecast: Forecast, seen) -> Dict[str, torch.Tensor]:
-        """
-        Return how surprising ``seen`` [..., K] is, {stream: [...]}; 1 is as expected.
-
-        It is the mean square of the errors in units of the spread; NaN for a missing stream.
-        """
-        squares = ((seen - forecast.mean) / forecast.spread).square()
-        return {name: part.mean(-1)
-                for name, part in zip(self.streams, squares.split(list(self.streams.values()),
-                                                                  -1))}
 
     def _each(self, features, guess, action):
         """Return each member's means and log standard deviations [E, ..., K]."""

@@ -19,6 +19,14 @@ KINDS = {'frame_tokenizer': (FrameConfig, FrameTokenizer), 'eyes': (EyesConfig, 
          'frame_decoder': (WatchConfig, FrameDecoder)}
 
 
+def find_part(reference: str) -> Path:
+    """Return the weights file that ``reference`` means: a path, or the name of a shipped one."""
+    path = paths.weights_file(Path(reference))
+    if not path.is_file() and Path(reference).name == reference:
+        return paths.weights_file(paths.checkpoint_dir() / reference)
+    return path
+
+
 def load_part(reference: str, kind: str, device: str = 'cpu') -> nn.Module:
     """
     Return the part of ``kind`` in the checkpoint ``reference``, a path or a shipped one's name.
@@ -27,9 +35,7 @@ def load_part(reference: str, kind: str, device: str = 'cpu') -> nn.Module:
     and ParameterError for a device that is not there.
     """
     check_device(device)
-    path = paths.weights_file(Path(reference))
-    if not path.is_file() and Path(reference).name == reference:
-        path = paths.weights_file(paths.checkpoint_dir() / reference)
+    path = find_part(reference)
     meta = read_meta(path.with_suffix('.json'), {'kind': str})
     if meta['kind'] != kind:
         raise CheckpointError(f'checkpoint {path}: is a {shown(meta["kind"])}, expected {kind!r}')

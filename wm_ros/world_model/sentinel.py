@@ -12,13 +12,12 @@ from typing import Dict, Optional
 
 import numpy as np
 import torch
-from wm_ros import paths
 from wm_ros.files import whole
 from wm_ros.robot.motion import MotionRule
 from wm_ros.robot.robot import Robot
 from wm_ros.types import CheckpointError, WmRosError
-from wm_ros.world_model.alarm import Alarm, parts_of, ROWS
-from wm_ros.world_model.load import load_part
+from wm_ros.world_model.alarm import Alarm, lasting, parts_of, ROWS
+from wm_ros.world_model.load import find_part, load_part
 from wm_ros.world_model.sequence import SequenceModel
 from wm_ros.world_model.state import StateLayout
 
@@ -76,8 +75,9 @@ class Sentinel:
         if off is None:
             return None
         self._errors.append(parts_of(self._model.senses, off[0]))
-        return {name: np.abs(np.nan_to_num([row[name] for row in self._errors]).sum(0)) / ROWS
-                for name in self._errors[-1]}
+        last = lasting({name: np.stack([row[name] for row in self._errors])
+                        for name in self._errors[-1]})
+        return {name: np.nan_to_num(part[-1]) for name, part in last.items()}
 
     def alarms(self, off: Dict[str, np.ndarray]) -> Dict[str, float]:
         """Return the alarm of each part of what ``see`` returned; 1 is seldom, 2 is not usual."""
@@ -89,7 +89,7 @@ class Sentinel:
             return None
         model = self._model
         forecast = model.forecast(model.dynamics.features(self._state), action, self._numbers)
-        return (model.senses.normalised(numbers) - forecast.mean) / forecast.spread
+        return forecast.off(model.senses.normalised(numbers))
 
     def _numbers_of(self, state, wrench):
         parts = {'states': state, 'wrench': np.full(6, np.nan) if wrench is None else wrench}
@@ -127,10 +127,7 @@ def load_sentinel(reference: str, robot: Robot, objects: int) -> Optional[Sentin
 
 def usual_file(reference: str) -> Path:
     """Return the file that says what is usual to the model ``reference``."""
-    path = paths.weights_file(Path(reference))
-    if not path.is_file() and Path(reference).name == reference:
-        path = paths.weights_file(paths.checkpoint_dir() / reference)
-    return path.with_suffix(_SUFFIX)
+    return find_part(reference).with_suffix(_SUFFIX)
 
 
 def save_usual(path: Path, alarm: Alarm, meta: dict):

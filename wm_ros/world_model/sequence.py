@@ -130,16 +130,6 @@ class SequenceModel(nn.Module):
         there = seen.isfinite()
         return Guess(torch.where(there, seen, read), there.to(read.dtype))
 
-    def surprise(self, features, action, numbers, before=None):
-        """
-        Return how surprising ``numbers`` [..., K] are, {stream: [...]}; 1 is as expected.
-
-        ``features`` [..., F] are those of the state before, ``before`` [..., K] what was seen
-        then, ``action`` what was done since.
-        """
-        return self.doubt.surprise(self.forecast(features, action, before),
-                                   self.senses.normalised(numbers))
-
     def outlook(self, features, goal=None) -> Outlook:
         """Return what the heads say of ``features`` [..., F], for ``goal`` [..., G]."""
         given = self.given(features, goal)

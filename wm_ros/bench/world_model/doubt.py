@@ -73,11 +73,10 @@ def _false_alarms(nominal, usual, command):
     minutes = usual.length.sum() / _RATE / 60.0
     rows = []
     for threshold in (1.0, 2.0, 4.0):
-        over = np.nan_to_num(nominal) > threshold
-        begun = over[1:] & ~over[:-1]
-        rows.append(shown(f'doubt_false_alarms/{threshold:g}', begun.sum() / minutes,
-                          'per minute', command, f'{minutes:.0f} minutes; 1 is what one '
-                          'observation in a thousand reaches in other episodes'))
+        rows.append(shown(f'doubt_false_alarms/{threshold:g}',
+                          judging.begun(nominal, threshold) / minutes, 'per minute', command,
+                          f'{minutes:.0f} minutes; 1 is what one observation in a thousand '
+                          'reaches in other episodes'))
     return rows
 
 

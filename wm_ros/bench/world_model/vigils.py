@@ -7,6 +7,7 @@ import numpy as np
 from sim.events import happen
 import torch
 from wm_ros.bench.record import shown
+from wm_ros.evaluation.doubt import begun
 from wm_ros.evaluation.run import make_loop, parameters, Request
 from wm_ros.evaluation.vigil import keep_watch
 from wm_ros.world_model.sentinel import load_sentinel
@@ -45,9 +46,8 @@ def vigils():
         minutes = sum(map(len, found[None])) * loop.robot.dt / 60.0
     rows = []
     for threshold in (1.0, 2.0):
-        begun = sum(int(np.sum((alarms[1:] > threshold) & (alarms[:-1] <= threshold)))
-                    for alarms in found[None])
-        rows.append(shown(f'vigil_false_alarms/{threshold:g}', begun / minutes, 'per minute',
+        count = sum(begun(alarms, threshold) for alarms in found[None])
+        rows.append(shown(f'vigil_false_alarms/{threshold:g}', count / minutes, 'per minute',
                           _COMMAND, f'{minutes:.1f} minutes of the shipped planner'))
     for kind in ('heavy', 'slippery'):
         shares = [np.mean([alarms.max() > threshold for alarms in found[kind]])

@@ -74,24 +74,24 @@ class Flow(nn.Module):
         """Return a target [..., N] for each of ``conditions`` [..., C]."""
         x = torch.randn(*conditions.shape[:-1], self.width, device=conditions.device,
                         dtype=conditions.dtype)
-        return self._carried(x, torch.zeros_like(x[..., :1]), conditions,
-                             steps or self.config.steps)
+        mean, width = self._frame(conditions)
+        return mean + width * self._carried(x, torch.zeros_like(x[..., :1]), conditions,
+                                            steps or self.config.steps)
 
     def redraw(self, targets, conditions):
         """Return targets as they might have been drawn, each near its own [..., N] (SDEdit)."""
         mean, width = self._frame(conditions)
         end = ((targets - mean) / width).clamp(-_FAR, _FAR)
         time = torch.empty_like(end[..., :1]).uniform_(*_KEPT)
-        return self._carried(torch.lerp(torch.randn_like(end), end, time), time, conditions,
-                             max(1, self.config.steps // 2))
+        return mean + width * self._carried(torch.lerp(torch.randn_like(end), end, time), time,
+                                            conditions, max(1, self.config.steps // 2))
 
     def _carried(self, x, time, conditions, steps):
-        """Return the target that the flow carries ``x`` to from ``time`` [..., 1] on."""
+        """Return where the flow carries ``x`` [..., N] to from ``time`` [..., 1] on."""
         step = (1.0 - time) / steps
         for k in range(steps):
             x = x + self._velocity(x, time + k * step, conditions) * step
-        mean, width = self._frame(conditions)
-        return x * width + mean
+        return x
 
     def _frame(self, conditions):
         """Return mean and width [..., N] of what is drawn."""

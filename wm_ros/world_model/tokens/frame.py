@@ -228,9 +228,9 @@ class FrameTokenizer(nn.Module):
 
     def codes(self, level: str) -> int:
         """Return how many codes a level's tokens have to choose from."""
-        return {'colours': lambda: self.palette.quantizer, 'whole': lambda: self.whole_quantizer,
-                'coarse': lambda: self.coarse_quantizer,
-                'fine': lambda: self.fine_quantizer}[level]().size
+        if level == 'colours':
+            return self.palette.quantizer.size
+        return getattr(self, f'{level}_quantizer').size
 
     def _draw(self, colours, whole, coarse):
         """Return the rough frames and the palette of colours [B, K, 3] and codes [B, N, C]."""
