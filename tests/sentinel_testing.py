@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 from wm_ros.world_model.alarm import Alarm
-from wm_ros.world_model.sentinel import save_usual, usual_file
+from wm_ros.world_model.sentinel import save_usual
 from wm_ros.world_model.sequence import SequenceConfig, SequenceModel
 from wm_ros.world_model.weights import write_weights
 
@@ -25,5 +25,5 @@ def write_sentinel(path):
     """Write a sentinel of reach, to which nothing is usual; return its name."""
     model = make_sequence_model()
     write_weights(path, model, {'kind': 'sequence_model', 'config': model.config.to_dict()})
-    save_usual(usual_file(str(path)), flat_alarm(), {})
+    save_usual(str(path), flat_alarm(), {})
     return str(path)

@@ -2,6 +2,7 @@
 
 from contextlib import closing
 import json
+from pathlib import Path
 
 from model_testing import ROBOT
 import numpy as np
@@ -86,9 +87,14 @@ def test_what_is_usual_lies_beside_the_model(saved):
     assert load_sentinel('', ROBOT, 0) is None
     with pytest.raises(CheckpointError, match='wm_ros calibrate --sentinel'):
         load_sentinel(saved, ROBOT, 0)
-    save_usual(usual_file(saved), flat_alarm(scale=2.0), {'episodes': 3})
+    save_usual(saved, flat_alarm(scale=2.0), {'episodes': 3})
     off = {'robot': np.full(15, 3.0), 'wrench': np.zeros(6)}
     assert load_sentinel(saved, ROBOT, 0).alarms(off) == {'robot': 1.5, 'wrench': 0.0}
+    retrained = make_sequence_model(seed=1)
+    write_weights(Path(saved), retrained, {'kind': 'sequence_model',
+                                           'config': retrained.config.to_dict()})
+    with pytest.raises(CheckpointError, match='other weights .* wm_ros calibrate'):
+        load_sentinel(saved, ROBOT, 0)
     for text in ('{', '{}', '{"scale": {"robot": [0.0]}, "limit": {"robot": 1.0}}', '[1]'):
         usual_file(saved).write_text(text)
         with pytest.raises(CheckpointError, match='damaged'):
@@ -114,5 +120,6 @@ def test_what_is_usual_seldom_alarms(saved, monkeypatch):
         assert len(rows) > 200 and np.mean(greatest > 1) < 0.25 and greatest.max() < 3
         assert np.median(greatest) > 0.05
         assert all(row['wrench'].max() > 0 for row in rows)
-    save_usual(usual_file(saved), alarm, {})
-    assert set(json.loads(usual_file(saved).read_text())) == {'scale', 'limit'}
+    save_usual(saved, alarm, {})
+    assert set(json.loads(usual_file(saved).read_text())) == {
+        'scale', 'limit', 'weights_sha256'}

@@ -46,8 +46,8 @@ def run(arguments) -> int:
         first = seeds.CALIBRATION + 100
         with progress_bar(request.task, request.episodes) as advance:
             alarm = usual(loop, sentinel, range(first, first + request.episodes), advance)
-    path = usual_file(arguments.sentinel)
-    save_usual(path, alarm, {'task': request.task, 'episodes': request.episodes,
-                             'agent': loop.model.checkpoint})
-    print(f'{path}: usual to {arguments.sentinel} is what happens in {request.episodes} episodes')
+    save_usual(arguments.sentinel, alarm, {'task': request.task, 'episodes': request.episodes,
+                                           'agent': loop.model.checkpoint})
+    print(f'{usual_file(arguments.sentinel)}: usual to {arguments.sentinel} is what happens in '
+          f'{request.episodes} episodes')
     return 0

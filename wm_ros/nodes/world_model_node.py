@@ -32,7 +32,7 @@ class WorldModelNode(ManagedNode):
                                       eyes=load_looker(self.values['eyes'], self.task,
                                                        self.values['device']))
         self._sentinel = load_sentinel(self.values['sentinel'], self.robot,
-                                       len(self.task.object_names))
+                                       len(self.task.object_names), self.values['device'])
         self._belief, self._alarms = None, {}
         self._rate, self._times = RateMeter(), LatencyMeter()
         self._publisher = self.add_publisher(convert.PointCloud2, '~/belief', RELIABLE)
@@ -80,13 +80,13 @@ class WorldModelNode(ManagedNode):
         observation = convert.observation_from_msg(msg)
         belief = self._model.observe(self._belief, observation)
         self._publisher.publish(convert.belief_to_msg(belief, self.base_frame))
+        published = monotonic()
         self._belief = belief
         if self._surprise.get_subscription_count():
             self._surprise.publish(convert.Float32(data=float(belief.surprise)))
         self._keep_watch(belief, observation)
-        ended = monotonic()
-        self._rate.tick(ended)
-        self._times.add(ended - began)
+        self._rate.tick(published)
+        self._times.add(published - began)
         self.report(Code.OK)
 
     def _keep_watch(self, belief, observation):

@@ -20,6 +20,7 @@ from wm_ros.world_model.alarm import Alarm, lasting, parts_of, ROWS
 from wm_ros.world_model.load import find_part, load_part
 from wm_ros.world_model.sequence import SequenceModel
 from wm_ros.world_model.state import StateLayout
+from wm_ros.world_model.weights import read_meta
 
 _STREAMS = ('states', 'wrench')
 _EARLY, _LATE = 0.8, 1.5        # steps between observations that count as one
@@ -43,6 +44,7 @@ class Sentinel:
                              f'wrench of {widths} numbers')
         self._model, self._alarm = model, alarm
         self._rule = MotionRule.of(robot)
+        self._device = next(model.parameters()).device
         self.restart()
 
     def restart(self):
@@ -68,9 +70,10 @@ class Sentinel:
         numbers = self._numbers_of(state, wrench)
         action = self._action(state)
         off = self._foreseen(numbers, action)
-        self._state = self._model.dynamics.observe(
-            self._model.dynamics.initial(1) if self._state is None else self._state, action,
-            self._model.embed(numbers))
+        if self._state is None:
+            self._state = self._model.dynamics.initial(1, self._device)
+        self._state = self._model.dynamics.observe(self._state, action,
+                                                   self._model.embed(numbers))
         self._stamp, self._numbers = stamp, numbers
         if off is None:
             return None
@@ -94,34 +97,40 @@ class Sentinel:
     def _numbers_of(self, state, wrench):
         parts = {'states': state, 'wrench': np.full(6, np.nan) if wrench is None else wrench}
         told = np.concatenate([parts[name] for name in self._model.config.streams])
-        return torch.tensor(told, dtype=torch.float32)[None]
+        return torch.tensor(told, dtype=torch.float32, device=self._device)[None]
 
     def _action(self, state):
         """Return the action [1, A] that leads to the setpoint's velocity in ``state``."""
         twist = np.asarray(state)[StateLayout.setpoint_twist] / self._rule.speed
         action = np.zeros(self._model.config.actions, np.float32)
         action[:4] = np.clip(twist, -1.0, 1.0)
-        return torch.from_numpy(action)[None]
+        return torch.from_numpy(action).to(self._device)[None]
 
 
-def load_sentinel(reference: str, robot: Robot, objects: int) -> Optional[Sentinel]:
+def load_sentinel(reference: str, robot: Robot, objects: int,
+                  device: str = 'cpu') -> Optional[Sentinel]:
     """
     Return the sentinel whose model ``reference`` is, a path or a shipped one's name; '' is none.
 
-    Raises CheckpointError where the model, or what is usual to it, is missing or damaged.
+    Raises CheckpointError where the model, or what is usual to it, is missing or damaged, or
+    where what is usual was measured with other weights.
     """
     if not reference:
         return None
-    path, model = usual_file(reference), load_part(reference, 'sequence_model')
+    path, model = usual_file(reference), load_part(reference, 'sequence_model', device)
+    mend = f'wm_ros calibrate --sentinel {reference}'
     try:
         told = json.loads(path.read_text(encoding='utf-8'))
-        alarm = Alarm(told['scale'], told['limit'])
+        alarm, weights = Alarm(told['scale'], told['limit']), told['weights_sha256']
     except OSError as error:
-        raise CheckpointError(f'{path}: cannot be read ({error.strerror}); make it: wm_ros '
-                              f'calibrate --sentinel {reference}') from error
+        raise CheckpointError(f'{path}: cannot be read ({error.strerror}); make it: '
+                              f'{mend}') from error
     except (ValueError, TypeError, KeyError) as error:
         raise CheckpointError(f'{path}: damaged ({" ".join(str(error).split())}); make it anew: '
-                              f'wm_ros calibrate --sentinel {reference}') from error
+                              f'{mend}') from error
+    if weights != _weights_of(reference):
+        raise CheckpointError(f'{path}: measured with other weights than those of {reference}; '
+                              f'make it anew: {mend}')
     return Sentinel(model, alarm, robot, objects)
 
 
@@ -130,9 +139,15 @@ def usual_file(reference: str) -> Path:
     return find_part(reference).with_suffix(_SUFFIX)
 
 
-def save_usual(path: Path, alarm: Alarm, meta: dict):
-    """Write what is usual, and how it was measured (``meta``), whole or not at all."""
-    text = json.dumps({**meta, 'limit': alarm.limit, 'scale': {
-        name: part.tolist() for name, part in alarm.scale.items()}}, indent=1)
-    with whole(path) as partial:
+def save_usual(reference: str, alarm: Alarm, meta: dict):
+    """Write what is usual to a model, and how it was measured (``meta``), whole or not at all."""
+    text = json.dumps({**meta, 'weights_sha256': _weights_of(reference), 'limit': alarm.limit,
+                       'scale': {name: part.tolist() for name, part in alarm.scale.items()}},
+                      indent=1)
+    with whole(usual_file(reference)) as partial:
         partial.write_text(text + '\n', encoding='utf-8')
+
+
+def _weights_of(reference):
+    """Return the hash of the model's weights."""
+    return read_meta(find_part(reference).with_suffix('.json'), {})['weights_sha256']
