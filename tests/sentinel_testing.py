@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from wm_ros.world_model.alarm import Alarm
+from wm_ros.world_model.alarm import Alarm, SHARES
 from wm_ros.world_model.sentinel import save_usual
 from wm_ros.world_model.sequence import SequenceConfig, SequenceModel
 from wm_ros.world_model.weights import write_weights
@@ -17,8 +17,10 @@ def make_sequence_model(streams=None, seed=0, **changes):
 
 
 def flat_alarm(parts=(('robot', 15), ('wrench', 6)), scale=1.0):
-    return Alarm({name: np.full(width, scale) for name, width in parts},
-                 {name: 1.0 for name, _ in parts})
+    """Return the alarm of parts of which one number is off by x: (x / scale) squared."""
+    rises = -np.log10(SHARES)[:, None]
+    return Alarm({name: scale / rises[-1] * rises.repeat(width, 1) for name, width in parts},
+                 {name: rises[-1] * rises for name, _ in parts})
 
 
 def write_sentinel(path):

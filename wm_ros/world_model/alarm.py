@@ -1,6 +1,5 @@
-"""Alarms: errors of many forecasts become one number for each sense, in units of the usual."""
+"""Alarms: errors of many forecasts become one number for each sense: how seldom they are."""
 
-import math
 from types import MappingProxyType
 from typing import Dict, Mapping
 
@@ -10,7 +9,13 @@ from wm_ros.world_model.state import StateLayout
 
 #: Observations whose errors are averaged: noise goes, what goes one way again and again stays.
 ROWS = 6
-_SHARE = 1e-3       # of the usual observations reach 1
+#: Shares of the usual at which its tails are known; the last makes an alarm of 1.
+SHARES = np.array([0.5, 0.2, 0.1, 0.03, 0.01, 0.003, 0.001])
+_SELDOM = -np.log10(SHARES)
+_RISES = np.diff(_SELDOM, prepend=0.0)
+_ONE = _SELDOM[-1]
+#: Of its forecast's spread: what has always been foreseen better may for once be off so much.
+LEAST = 0.5
 
 
 def parts_of(senses: Senses, values) -> Dict[str, np.ndarray]:
@@ -39,23 +44,63 @@ def lasting(errors: Mapping[str, np.ndarray], rows: int = ROWS) -> Dict[str, np.
     return found
 
 
+class Tails:
+    """
+    How seldom the usual is as great: -log10 of the share of it that reaches a number.
+
+    ``knots`` [Q, N] are what the shares ``SHARES`` of the usual reach of each of N numbers; beyond
+    the last it goes on as between the last two.  Raises ValueError for what is not finite, or
+    does not rise from above 0 on.
+    """
+
+    def __init__(self, knots: np.ndarray):
+        self.knots = np.asarray(knots, dtype=float)
+        if self.knots.ndim != 2 or len(self.knots) != len(SHARES):
+            raise ValueError(f'got knots of shape {list(self.knots.shape)}, expected '
+                             f'[{len(SHARES)}, N]')
+        self._low = np.concatenate([np.zeros_like(self.knots[:1]), self.knots[:-1]])
+        self._steps = self.knots - self._low
+        if not (np.isfinite(self.knots).all() and (self._steps > 0).all()):
+            raise ValueError(f'got knots {self.knots.tolist()}, expected numbers that rise from '
+                             'above 0 on')
+
+    @classmethod
+    def of(cls, usual: np.ndarray, least: np.ndarray) -> 'Tails':
+        """Return the tails of ``usual`` [..., N], NaN apart; knots are at least ``least`` [Q]."""
+        flat = usual.reshape(-1, usual.shape[-1])
+        knots = np.maximum(np.nanquantile(flat, 1 - SHARES, axis=0), least[:, None])
+        for i in range(1, len(knots)):      # what is reached by many alike rises without end
+            knots[i] = np.maximum(knots[i], knots[i - 1] + least[-1] / 100)
+        return cls(knots)
+
+    def __call__(self, seen: np.ndarray) -> np.ndarray:
+        """Return how seldom each number of ``seen`` [..., N] is; NaN stays NaN."""
+        found = np.zeros(np.shape(seen))
+        most = np.append(np.ones(len(SHARES) - 1), np.inf)
+        for rise, low, step, end in zip(_RISES, self._low, self._steps, most):
+            found += rise * np.clip((seen - low) / step, 0.0, end)
+        return found
+
+
 class Alarm:
     """
     One number for each part: 1 is what the usual reaches in one observation of a thousand.
 
-    ``scale`` {part: [N]} is what each number of a part reaches so often, and ``limit`` {part: }
-    the greatest of them: many reach their limits more often than one.  Raises ValueError for
-    what is not finite and above 0.
+    The numbers of a part together are the squares of how seldom each is, summed up: as Fisher's
+    method (1932), but one that is clear weighs more than many that are not.  ``numbers``
+    {part: [Q, N]} and ``wholes`` {part: [Q, 1]} are the knots of their tails.  Raises ValueError
+    where they are none.
     """
 
-    def __init__(self, scale: Mapping[str, np.ndarray], limit: Mapping[str, float]):
-        self.scale = {name: np.asarray(part, dtype=float) for name, part in scale.items()}
-        self.limit = {name: float(value) for name, value in limit.items()}
-        for name, part in self.scale.items():
-            if not (np.isfinite(part).all() and (part > 0).all()
-                    and 0 < self.limit.get(name, 0.0) < math.inf):
-                raise ValueError(f'alarm, {name}: got scale {part.tolist()}, limit '
-                                 f'{self.limit.get(name)}, expected numbers above 0')
+    def __init__(self, numbers: Mapping[str, np.ndarray], wholes: Mapping[str, np.ndarray]):
+        if set(numbers) != set(wholes):
+            raise ValueError(f'alarm: got numbers of {sorted(numbers)}, wholes of '
+                             f'{sorted(wholes)}, expected the same parts')
+        try:
+            self._numbers = {name: Tails(knots) for name, knots in numbers.items()}
+            self._wholes = {name: Tails(knots) for name, knots in wholes.items()}
+        except ValueError as error:
+            raise ValueError(f'alarm: {error}') from error
 
     @classmethod
     def fit(cls, usual: Mapping[str, np.ndarray],
@@ -63,19 +108,34 @@ class Alarm:
         """
         Return the alarm of which ``usual`` {part: [T, B, N]}, NaN apart, is what is usual.
 
-        ``least`` {part: } is what each number of a part has to reach at any rate.
+        ``least`` {part: } is what one observation in a thousand has to reach at any rate; for
+        parts that are not in it, it is ``LEAST``.
         """
-        scale = {name: np.maximum(np.nanquantile(part, 1 - _SHARE, axis=(0, 1)),
-                                  least.get(name, 1e-6)) for name, part in usual.items()}
-        one = cls(scale, dict.fromkeys(scale, 1.0))
-        return cls(scale, {name: max(1.0, np.nanquantile(part, 1 - _SHARE))
-                           for name, part in one.parts(usual).items()})
+        numbers = {name: Tails.of(part, least.get(name, LEAST) * _SELDOM / _ONE)
+                   for name, part in usual.items()}
+        wholes = {name: Tails.of(_whole(tails(usual[name])), _SELDOM ** 2)
+                  for name, tails in numbers.items()}
+        return cls(_knots(numbers), _knots(wholes))
+
+    def to_dict(self) -> dict:
+        """Return it as plain data, what it is made from."""
+        return {'numbers': {name: knots.tolist() for name, knots in
+                            _knots(self._numbers).items()},
+                'wholes': {name: knots.tolist() for name, knots in _knots(self._wholes).items()}}
 
     def parts(self, seen: Mapping[str, np.ndarray]) -> Dict[str, np.ndarray]:
         """Return the alarm of each part [...] of {part: [..., N]}; NaN where nothing was seen."""
-        return {name: (part / self.scale[name]).max(-1) / self.limit[name]
+        return {name: self._wholes[name](_whole(self._numbers[name](part)))[..., 0] / _ONE
                 for name, part in seen.items()}
 
     def __call__(self, seen: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the greatest alarm of all parts [...]."""
         return np.max(list(self.parts(seen).values()), axis=0)
+
+
+def _whole(seldom):
+    return np.square(seldom).sum(-1, keepdims=True)
+
+
+def _knots(tails):
+    return {name: one.knots for name, one in tails.items()}

@@ -121,7 +121,7 @@ def load_sentinel(reference: str, robot: Robot, objects: int,
     mend = f'wm_ros calibrate --sentinel {reference}'
     try:
         told = json.loads(path.read_text(encoding='utf-8'))
-        alarm, weights = Alarm(told['scale'], told['limit']), told['weights_sha256']
+        alarm, weights = Alarm(told['numbers'], told['wholes']), told['weights_sha256']
     except OSError as error:
         raise CheckpointError(f'{path}: cannot be read ({error.strerror}); make it: '
                               f'{mend}') from error
@@ -141,9 +141,7 @@ def usual_file(reference: str) -> Path:
 
 def save_usual(reference: str, alarm: Alarm, meta: dict):
     """Write what is usual to a model, and how it was measured (``meta``), whole or not at all."""
-    text = json.dumps({**meta, 'weights_sha256': _weights_of(reference), 'limit': alarm.limit,
-                       'scale': {name: part.tolist() for name, part in alarm.scale.items()}},
-                      indent=1)
+    text = json.dumps({**meta, 'weights_sha256': _weights_of(reference), **alarm.to_dict()})
     with whole(usual_file(reference)) as partial:
         partial.write_text(text + '\n', encoding='utf-8')
 

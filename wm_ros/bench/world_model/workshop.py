@@ -114,7 +114,7 @@ MODELS: Dict[str, Recipe] = {
        for kind in ('simnorm', 'rssm', 'flow-simnorm', 'flow-rssm')},
     **{f'horizon_{kind}': _foreseeing(kind) for kind in SIZES},
     'push_world': Recipe('sequence', 'plain strays', 'plain_held', (
-        'inputs=states+wrench', 'kind=simnorm', 'size=256', 'hidden=320', 'updates=5000',
+        'inputs=states+wrench', 'kind=simnorm', 'size=256', 'hidden=320', 'updates=15000',
         'window=32', 'dream=24', 'batch=24', 'heads=1', 'missing=0.1')),
     **{name: _tokens(name) for name in (*BY_SPLIT.values(), *BY_KIND)},
     'tokens_large': Recipe('tokenizer', 'large', 'large_held', (
