@@ -15,7 +15,8 @@ from wm_ros.types import WmRosError
 from wm_ros.world_model.tokens import FrameConfig, FrameTokenizer
 
 SMALL = [f'--set={text}' for text in (
-    'size=32', 'colours=4', 'whole=2', 'coarse=16', 'fine=12', 'width=8', 'bits=8', 'batch=8',
+    'size=32', 'colours=4', 'whole=2', 'coarse=16', 'fovea=6', 'fine=6', 'width=8', 'bits=8',
+    'batch=8',
     'held_out=16')]
 
 
@@ -104,7 +105,7 @@ def test_what_is_measured_is_what_tokens_keep():
     """Of a tokenizer that draws grey: the PSNR of grey."""
     from wm_ros.learning.tokenizer import measure
     torch.manual_seed(0)
-    tokenizer = FrameTokenizer(FrameConfig(size=32, colours=0, whole=0, coarse=16, fine=0,
+    tokenizer = FrameTokenizer(FrameConfig(size=32, colours=0, whole=0, coarse=16, fovea=0, fine=0,
                                            width=8)).eval()
     for part in (tokenizer.paint.rest, tokenizer.paint.colours):
         torch.nn.init.zeros_(part.weight)

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import torch
+from torch.nn import functional
 from wm_ros.data import Bank
 from wm_ros.evaluation.pictures import inside, psnr, psnr_inside, ssim
 from wm_ros.learning import parallel
@@ -53,7 +54,9 @@ class TokenizerJob(Job):
         squares = self._squares(made.frames, frames, weights)
         structure = (1.0 - ssim(made.frames, frames)).mean()
         loss = _SQUARES * squares + _STRUCTURE * structure + made.loss
-        if self.config.fine:
+        if made.heed is not None:
+            loss = loss + functional.binary_cross_entropy_with_logits(
+                made.heed.float(), inside(batch['boxes'], frames.shape[-1]).float())
             # The coarse tokens alone are to draw as much as they can, the colours of small things
             # too: what is left to the fine ones is their shape.
             loss = loss + _SQUARES * self._squares(made.coarse, frames, weights)

@@ -72,7 +72,7 @@ def _rare(rows):
                                          (usual, flat[0][2], 'usual frames', 'C0')):
         ax.plot(fine, values, marker='o', ms=4, color=colour, label=f'{label}, hierarchical')
         ax.axhline(level, ls='--', color=colour, label=f'{label}, flat')
-    ax.set(xlabel='tokens of glimpses, of 80 (16 global, the others coarse)',
+    ax.set(xlabel='tokens of windows, of 80 (16 global, the others coarse)',
            ylabel='squared error inside boxes', ylim=(0, None))
     ax.legend(frameon=False, fontsize=8)
     return canvas

@@ -20,7 +20,7 @@ from wm_ros.learning.tokenizer import LEVELS
 from wm_ros.robot.robot import load_robot
 from wm_ros.world_model.networks import mlp
 from wm_ros.world_model.tokens import FrameTokenizer, FrameTokens
-from wm_ros.world_model.tokens.glimpse import EACH
+from wm_ros.world_model.tokens.config import EACH
 
 _WIDTH, _HEADS, _LAYERS = 96, 4, 2
 _UPDATES, _BATCH, _RATE = 6000, 128, 1e-3
@@ -42,7 +42,7 @@ class TokenPolicy(nn.Module):
         self.place = nn.ParameterDict({
             level: nn.Parameter(0.02 * torch.randn(count, _WIDTH))
             for level, count in self.counts.items()})
-        self.where = nn.Embedding(config.places, _WIDTH)    # of glimpses
+        self.where = nn.Embedding(config.places, _WIDTH)    # of windows
         self.layers = nn.TransformerEncoder(nn.TransformerEncoderLayer(
             _WIDTH, _HEADS, 2 * _WIDTH, 0.0, batch_first=True, norm_first=True), _LAYERS,
             enable_nested_tensor=False)
@@ -52,8 +52,11 @@ class TokenPolicy(nn.Module):
         """Return the actions."""
         parts = {level: self.code[level](getattr(tokens, level)) + self.place[level]
                  for level in self.counts}
-        if 'fine' in parts:
-            parts['fine'] = parts['fine'] + self.where(tokens.places).repeat_interleave(EACH, 1)
+        first = int('fovea' in parts)
+        for level, places, each in (('fovea', tokens.places[:, :first], self.counts.get('fovea')),
+                                    ('fine', tokens.places[:, first:], EACH)):
+            if level in parts:
+                parts[level] = parts[level] + self.where(places).repeat_interleave(each, 1)
         seen = self.layers(torch.cat(list(parts.values()), 1)).mean(1)
         return torch.tanh(self.act(torch.cat([seen, joints, goal], -1)))
 

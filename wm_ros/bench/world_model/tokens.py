@@ -36,13 +36,13 @@ def fidelity():
     rows = [
         at_most('tokens_per_frame', config.tokens, 80, 'tokens', command,
                 f'{config.colours} colours, {config.whole} other global, {config.coarse} coarse, '
-                f'{config.fine} of {config.glimpses} glimpses'),
+                f'{config.fovea} of the fovea, {config.fine} of {config.glimpses} glimpses'),
         at_least('tokens_ssim', figures['ssim'], 0.95, '', command, note),
         at_least('tokens_psnr', figures['psnr'], 28.0, 'dB', command, note),
         at_least('tokens_psnr_objects', figures['psnr_objects'], 22.0, 'dB', command,
                  'of the mean error inside boxes of objects'),
         at_least('tokens_compression', config.compression, 100.0, 'times', command,
-                 f'{config.frame_bits:.0f} bits a frame, places of glimpses counted'),
+                 f'{config.frame_bits:.0f} bits a frame, places of windows counted'),
         at_least('tokens_codes_used', min(used.values()), 0.9, 'share', command,
                  'least of ' + ', '.join(f'{name} {share:.3f}' for name, share in used.items()))]
     for name in (*BY_KIND, 'tokens_large'):
@@ -86,7 +86,7 @@ def rare():
     for split, (seldom_error, usual_error, psnr) in found.items():
         name = '/'.join(map(str, split))
         rows.append(shown(f'rare_error/{name}', seldom_error, '', command,
-                          f'global, coarse, of glimpses; usual {usual_error:.5f}, '
+                          f'global, coarse, of windows; usual {usual_error:.5f}, '
                           f'{psnr:.2f} dB'))
     return rows
 

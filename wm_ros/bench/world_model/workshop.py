@@ -64,15 +64,15 @@ class Recipe(NamedTuple):
 
 def _tokens(name):
     _, quantizer, whole, coarse, fine = name.split('_')
-    colours = min(int(whole), 12)
+    colours, fovea = min(int(whole), 12), min(int(fine), 18)
     return Recipe('tokenizer', 'looks', 'looks_held', (
         f'colours={colours}', f'whole={int(whole) - colours}', f'coarse={coarse}',
-        f'fine={fine}', f'quantizer={quantizer}', *_COMPARED))
+        f'fovea={fovea}', f'fine={int(fine) - fovea}', f'quantizer={quantizer}', *_COMPARED))
 
 
 #: Updates, and the rest, of tokenizers that are compared with each other.
 _COMPARED = ('updates=4000', 'precision=bfloat16')
-#: Shares of 80 tokens: of the whole frame, of the coarse grid, of glimpses.
+#: Shares of 80 tokens: of the whole frame, of the coarse grid, of windows.
 SPLITS = ((0, 80, 0), (16, 64, 0), (16, 52, 12), (16, 40, 24), (16, 28, 36), (16, 16, 48))
 FLAT, HIERARCHICAL = SPLITS[0], SPLITS[4]
 
@@ -118,7 +118,7 @@ MODELS: Dict[str, Recipe] = {
         'window=32', 'dream=24', 'batch=24', 'heads=1', 'missing=0.1')),
     **{name: _tokens(name) for name in (*BY_SPLIT.values(), *BY_KIND)},
     'tokens_large': Recipe('tokenizer', 'large', 'large_held', (
-        'size=128', 'coarse=96', 'fine=72', 'updates=2000', 'precision=bfloat16')),
+        'size=128', 'coarse=96', 'fovea=24', 'fine=48', 'updates=2000', 'precision=bfloat16')),
 }
 
 
