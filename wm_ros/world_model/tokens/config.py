@@ -12,6 +12,9 @@ from wm_ros.world_model.tokens.quantize import LEVELS, make_quantizer
 CELL = 4
 #: Tokens of a glimpse.
 EACH = 6
+#: Of a codebook's members to it, by level: about a 200th of the weight that the squared error of
+#: what they draw has in the loss.  With more, features keep to the codes that there are.
+COMMITMENT = {'colours': 0.02, 'whole': 0.03, 'coarse': 0.03, 'fovea': 0.006, 'fine': 0.0015}
 _MOST = 11              # glimpses: more may find no place beside the fovea
 
 
@@ -79,7 +82,7 @@ class FrameConfig:
         FSQ needs no care and uses its codes evenly; but windows, which are small pictures of
         their own, are told apart better by a codebook's many directions.  Colours have one too.
         """
-        return make_quantizer(self.kind_of(level), self.bits)
+        return make_quantizer(self.kind_of(level), self.bits, COMMITMENT[level])
 
     def kind_of(self, level: str) -> str:
         """Return the kind of quantiser of a level's tokens, fsq or vq."""

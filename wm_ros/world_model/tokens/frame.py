@@ -12,7 +12,7 @@ from typing import NamedTuple, Optional
 import torch
 from torch import nn
 from torch.nn import functional
-from wm_ros.world_model.tokens.config import CELL, FrameConfig
+from wm_ros.world_model.tokens.config import CELL, COMMITMENT, FrameConfig
 from wm_ros.world_model.tokens.details import Details
 from wm_ros.world_model.tokens.paint import Paint
 from wm_ros.world_model.tokens.palette import Palette
@@ -81,7 +81,7 @@ class FrameTokenizer(nn.Module):
         config = self.config
         if config.colours:
             self.palette = Palette(width, config.colours, CELL, config.kind_of('colours'),
-                                   config.bits)
+                                   config.bits, COMMITMENT['colours'])
             self.sort = nn.Conv2d(config.colours * CELL ** 2, width, 1)
         if config.whole:
             self.whole_quantizer = config.quantizer_of('whole')

@@ -21,12 +21,13 @@ class Palette(nn.Module):
     where is then coded as which colour is where, the same for a scene in any light.
     """
 
-    def __init__(self, width: int, colours: int, cell: int, kind: str, bits: int):
+    def __init__(self, width: int, colours: int, cell: int, kind: str, bits: int,
+                 commitment: float = 0.25):
         super().__init__()
         self._cell, self._bent = cell, kind == 'fsq'
         self.look = nn.Conv2d(width, colours * cell ** 2, 1)
         self.quantizer = (FiniteScalar(_LEVELS[bits]) if self._bent
-                          else VectorCodebook(2 ** bits, 3))
+                          else VectorCodebook(2 ** bits, 3, commitment=commitment))
 
     def forward(self, seen, frames):
         """Return the Quantized colours of frames [B, 3, S, S] about 0, ``seen`` [B, W, s, s]."""

@@ -121,12 +121,12 @@ class VectorCodebook(nn.Module):
             self.count[dead] = usual
 
 
-def make_quantizer(kind: str, bits: int) -> nn.Module:
-    """Return an 'fsq' or 'vq' quantiser of about 2 ** ``bits`` codes."""
+def make_quantizer(kind: str, bits: int, commitment: float = 0.25) -> nn.Module:
+    """Return an 'fsq' or 'vq' quantiser of about 2 ** ``bits`` codes; FSQ needs no commitment."""
     if bits not in LEVELS:
         raise ValueError(f'bits: got {bits!r}, expected one of {", ".join(map(str, LEVELS))}')
     if kind == 'fsq':
         return FiniteScalar(LEVELS[bits])
     if kind == 'vq':
-        return VectorCodebook(2 ** bits, 16)
+        return VectorCodebook(2 ** bits, 16, commitment=commitment)
     raise ValueError(f'quantiser: got {kind!r}, expected fsq or vq')
