@@ -6,10 +6,11 @@ from model_testing import make_dynamics, ROBOT
 import pytest
 import torch
 from wm_ros.tasks import get_task
-from wm_ros.world_model import compilation, load_checkpoint, WorldModel
-from wm_ros.world_model.compilation import compile_dynamics
-from wm_ros.world_model.fused.model import FusedDynamics
-from wm_ros.world_model.rollout import Rollout
+from wm_ros.world_model import load_checkpoint, WorldModel
+from wm_ros.world_model.agent import compilation
+from wm_ros.world_model.agent.compilation import compile_dynamics
+from wm_ros.world_model.agent.fused.model import FusedDynamics
+from wm_ros.world_model.agent.rollout import Rollout
 
 #: How far a backend's numbers may be from eager torch's: TorchScript's are the same to the bit.
 EXACT = {'numba': 5e-5, 'torchscript': 0.0}
@@ -130,7 +131,7 @@ def test_a_backend_that_gives_other_numbers_is_passed_over(shipped, monkeypatch,
             after, latent, spread = super().step(state, latent, action)
             return after + 0.01, latent, spread
 
-    monkeypatch.setattr('wm_ros.world_model.fused.model.FusedDynamics', Wrong)
+    monkeypatch.setattr('wm_ros.world_model.agent.fused.model.FusedDynamics', Wrong)
     with caplog.at_level(logging.WARNING):
         run, _ = compile_dynamics(shipped['push'])
     assert isinstance(run, torch.jit.ScriptModule)

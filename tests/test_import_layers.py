@@ -46,7 +46,7 @@ def test_breach_is_found(tmp_path, file, line, reason):
 
 
 @pytest.mark.parametrize('file, line', [
-    ('wm_ros/planning/mppi.py', 'import torch\nfrom wm_ros.world_model import model'),
+    ('wm_ros/planning/mppi.py', 'import torch\nfrom wm_ros.world_model.agent import model'),
     ('wm_ros/safety/gate.py', 'from wm_ros import __version__\nfrom wm_ros.robot import limits'),
     ('wm_ros/nodes/mpc_node.py', 'import rclpy\nfrom std_srvs.srv import Trigger'),
     ('wm_ros/cli/up.py', 'import sim.env\nfrom wm_ros.nodes import convert'),

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 from wm_ros.planning.objective import Objective
-from wm_ros.world_model.rollout import Dream
+from wm_ros.world_model.agent.rollout import Dream
 
 HORIZON = 4
 SCALE = SMALL.discount ** np.arange(HORIZON)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from wm_ros.robot.motion import MotionRule
 from wm_ros.types import WmRosError
-from wm_ros.world_model.model import Setpoint
+from wm_ros.world_model.agent.model import Setpoint
 
 RULE = MotionRule.of(ROBOT)
 TASKS = ('reach', 'push')

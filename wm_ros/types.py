@@ -3,7 +3,7 @@ The nouns: everything that crosses a module border is one of these.
 
 ``sensor message -> Observation -> Belief -> Dream -> Plan -> Command``.  All are
 frozen dataclasses whose arrays are read-only, SI units and REP-103 axes throughout;
-but the Dream is tensors (``wm_ros.world_model.rollout``).  Letters in the shapes:
+but the Dream is tensors (``wm_ros.world_model.agent.rollout``).  Letters in the shapes:
 ``N`` arm joints, ``M`` objects, ``X`` width of the explicit state, ``D`` width of the
 learned latent, ``A`` action width, ``K`` candidates, ``H`` horizon, ``T`` steps of an
 episode.

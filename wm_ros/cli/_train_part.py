@@ -11,7 +11,7 @@ def run(arguments) -> int:
     from wm_ros.learning.loop import Loop
     from wm_ros.learning.parts import Order, PARTS
     from wm_ros.paths import weights_file
-    from wm_ros.world_model.checkpoint import check_device, check_output
+    from wm_ros.world_model.weights import check_device, check_output
     order = _order(arguments, Order, PARTS)
     output = arguments.output or f'{arguments.task}_{arguments.model}'
     check_output(output, arguments.json)

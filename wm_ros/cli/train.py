@@ -64,7 +64,7 @@ def run(arguments) -> int:
     from wm_ros.paths import weights_file
     from wm_ros.robot.robot import load_robot
     from wm_ros.types import WmRosError
-    from wm_ros.world_model.checkpoint import check_output
+    from wm_ros.world_model.weights import check_output
     prepare_json(arguments.json)
     if arguments.threads < 1:
         raise WmRosError(f'--threads: got {arguments.threads}, expected at least 1')

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 from torch.nn import functional
-from wm_ros.world_model.dynamics import Dynamics
+from wm_ros.world_model.agent.dynamics import Dynamics
 
 _RIDGE = 1e-6           # of the lag's fit, as a share of each input's mean square
 

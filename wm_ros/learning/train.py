@@ -19,8 +19,8 @@ from wm_ros.planning import Mpc, PlannerSettings
 from wm_ros.robot.robot import Robot
 from wm_ros.types import WmRosError
 from wm_ros.world_model import save_checkpoint, WorldModel
-from wm_ros.world_model.checkpoint import check_device
-from wm_ros.world_model.dynamics import Dynamics, ModelConfig
+from wm_ros.world_model.agent.dynamics import Dynamics, ModelConfig
+from wm_ros.world_model.weights import check_device
 
 _CALIBRATION = 5                # episodes that the expected surprise is measured on
 

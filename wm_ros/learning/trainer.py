@@ -8,7 +8,7 @@ import torch
 from wm_ros.learning import losses
 from wm_ros.learning.replay import Replay
 from wm_ros.types import WmRosError
-from wm_ros.world_model.dynamics import Dynamics
+from wm_ros.world_model.agent.dynamics import Dynamics
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from wm_ros.robot.robot import Robot
 from wm_ros.robot.trajectory import sample
 from wm_ros.tasks import TaskSpec
 from wm_ros.types import Belief, ParameterError, Plan
-from wm_ros.world_model.model import Setpoint, WorldModel
+from wm_ros.world_model.agent.model import Setpoint, WorldModel
 
 # Commands this close to the last plan are following it: [rad], and [s] that they may lag.
 _FOLLOWED, _LAG = 0.015, 0.05

@@ -5,8 +5,8 @@ from typing import Callable, Dict, Mapping
 
 import torch
 from wm_ros.tasks import TaskSpec
-from wm_ros.world_model.model import WorldModel
-from wm_ros.world_model.rollout import Dream
+from wm_ros.world_model.agent.model import WorldModel
+from wm_ros.world_model.agent.rollout import Dream
 
 _UNIT = 0.1         # [m], distances count in units of it
 _INSIDE = 0.8       # share of the tolerance that a dream aims to be inside of

@@ -8,8 +8,8 @@ import torch
 from wm_ros.planning.objective import Objective
 from wm_ros.planning.settings import PlannerSettings
 from wm_ros.types import NoValidPlan
-from wm_ros.world_model.model import WorldModel
-from wm_ros.world_model.rollout import Dream
+from wm_ros.world_model.agent.model import WorldModel
+from wm_ros.world_model.agent.rollout import Dream
 
 
 @dataclass(frozen=True)

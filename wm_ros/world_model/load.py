@@ -6,12 +6,12 @@ import torch
 from torch import nn
 from wm_ros import paths
 from wm_ros.types import CheckpointError
-from wm_ros.world_model.checkpoint import check_device
 from wm_ros.world_model.eyes import Eyes, EyesConfig
 from wm_ros.world_model.sequence import SequenceConfig, SequenceModel
 from wm_ros.world_model.tokens import FrameConfig, FrameTokenizer
 from wm_ros.world_model.watch import FrameDecoder, WatchConfig
-from wm_ros.world_model.weights import check_weights, read_meta, read_weights, shown
+from wm_ros.world_model.weights import (
+    check_device, check_weights, read_meta, read_weights, shown)
 
 #: Configuration and module of each kind.
 KINDS = {'frame_tokenizer': (FrameConfig, FrameTokenizer), 'eyes': (EyesConfig, Eyes),

@@ -7,6 +7,7 @@ the weights, and what else its writer puts there.
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Mapping
 
@@ -17,7 +18,7 @@ import torch
 from torch import nn
 from wm_ros import paths
 from wm_ros.files import whole
-from wm_ros.types import CheckpointError
+from wm_ros.types import CheckpointError, ParameterError
 
 FORMAT = 1
 _MAX_BYTES = 512 * 2 ** 20      # more than any model here; a hostile header must not eat memory
@@ -95,6 +96,33 @@ def check_weights(path: Path, weights: Mapping, expected: Mapping):
                 f'{ours.dtype} {tuple(ours.shape)}')
         if not torch.isfinite(tensor).all():
             raise CheckpointError(f'checkpoint {path}: {name} holds values that are not finite')
+
+
+def check_output(name, figures=''):
+    """
+    Raise CheckpointError where a checkpoint could not be written, hours before it is.
+
+    ``figures`` is another file that will be written, '' or None for none.
+    """
+    path = paths.weights_file(name)
+    if figures and Path(figures).resolve() in (
+            path.resolve(), path.with_suffix('.json').resolve()):
+        raise CheckpointError(f'checkpoint {path}: --json {figures} would overwrite its '
+                              'description; name another file')
+    folder = path.parent
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK) or path.is_dir():
+        raise CheckpointError(f'checkpoint {path}: cannot be written there')
+
+
+def check_device(device: str):
+    """Raise ParameterError unless torch can use ``device``."""
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ParameterError(f'parameter device: torch cannot use {device!r} '
+                             f'({shown(error, str)})') from error
 
 
 def shown(value, text=repr):

@@ -5,7 +5,7 @@ import logging
 import warnings
 
 import torch
-from wm_ros.world_model.rollout import Rollout
+from wm_ros.world_model.agent.rollout import Rollout
 
 #: Ways to run the dynamics, fastest first.
 BACKENDS = ('numba', 'torchscript', 'eager')
@@ -41,7 +41,7 @@ def compile_dynamics(dynamics, backends=BACKENDS):
 
 def _numba(dynamics):
     # Late: without numba, or where it may not compile, the others still work.
-    from wm_ros.world_model.fused.model import FusedDynamics
+    from wm_ros.world_model.agent.fused.model import FusedDynamics
     fused = FusedDynamics(dynamics)
     return fused, fused.rollout
 

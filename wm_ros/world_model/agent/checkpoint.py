@@ -6,7 +6,6 @@ checkpoint was made.
 """
 
 import math
-import os
 from pathlib import Path
 
 import torch
@@ -14,10 +13,11 @@ from wm_ros import paths
 from wm_ros.robot.fingerprint import fingerprint
 from wm_ros.robot.robot import Robot
 from wm_ros.tasks import TaskSpec
-from wm_ros.types import CheckpointError, ParameterError
-from wm_ros.world_model.dynamics import Dynamics, ModelConfig
-from wm_ros.world_model.model import WorldModel
-from wm_ros.world_model.weights import check_weights, read_meta, read_weights, shown, write_weights
+from wm_ros.types import CheckpointError
+from wm_ros.world_model.agent.dynamics import Dynamics, ModelConfig
+from wm_ros.world_model.agent.model import WorldModel
+from wm_ros.world_model.weights import (
+    check_device, check_weights, read_meta, read_weights, shown, write_weights)
 
 _WANTED = {'task': str, 'fingerprint': dict, 'object_names': list, 'expected_innovation': float}
 
@@ -30,24 +30,6 @@ def save_checkpoint(path: Path, dynamics: Dynamics, robot: Robot, task: TaskSpec
         'config': dynamics.config.to_dict(), 'fingerprint': fingerprint(robot),
         'object_names': list(task.object_names), 'expected_innovation': expected_innovation,
         'training': training})
-
-
-def check_output(name, figures=''):
-    """
-    Raise CheckpointError where a checkpoint could not be written, hours before it is.
-
-    ``figures`` is another file that will be written, '' or None for none.
-    """
-    path = paths.weights_file(name)
-    if figures and Path(figures).resolve() in (
-            path.resolve(), path.with_suffix('.json').resolve()):
-        raise CheckpointError(f'checkpoint {path}: --json {figures} would overwrite its '
-                              'description; name another file')
-    folder = path.parent
-    while not folder.exists():
-        folder = folder.parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK) or path.is_dir():
-        raise CheckpointError(f'checkpoint {path}: cannot be written there')
 
 
 def find_checkpoint(reference: str, robot: Robot, task: TaskSpec) -> Path:
@@ -93,15 +75,6 @@ def load_checkpoint(reference: str, robot: Robot, task: TaskSpec,
                               f'({shown(error, str)})') from error
     return WorldModel(dynamics, robot, task, digest[:12], device, meta['expected_innovation'],
                       compiled=True, eyes=eyes)
-
-
-def check_device(device: str):
-    """Raise ParameterError unless torch can use ``device``."""
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ParameterError(f'parameter device: torch cannot use {device!r} '
-                             f'({shown(error, str)})') from error
 
 
 def _check_embodiment(path, meta, robot, task):

@@ -4,8 +4,8 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-from wm_ros.world_model.fused import kernels
-from wm_ros.world_model.fused.kernels import DeepNet, Net, Weights, Work
+from wm_ros.world_model.agent.fused import kernels
+from wm_ros.world_model.agent.fused.kernels import DeepNet, Net, Weights, Work
 
 
 class FusedDynamics:

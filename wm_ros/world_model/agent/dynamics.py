@@ -17,7 +17,7 @@ from wm_ros.robot.motion import MotionRule
 from wm_ros.robot.robot import Robot
 from wm_ros.tasks import TaskSpec
 from wm_ros.types import ACTION_NAMES
-from wm_ros.world_model.features import Features, rotate
+from wm_ros.world_model.agent.features import Features, rotate
 from wm_ros.world_model.networks import EnsembleMLP, mlp, SimNorm
 from wm_ros.world_model.state import StateLayout
 

@@ -9,9 +9,9 @@ from wm_ros.robot.motion import hermite
 from wm_ros.robot.robot import Robot
 from wm_ros.tasks import TaskSpec
 from wm_ros.types import Belief, Observation
-from wm_ros.world_model.compilation import compile_dynamics
-from wm_ros.world_model.dynamics import Dynamics
-from wm_ros.world_model.rollout import Dream, Rollout
+from wm_ros.world_model.agent.compilation import compile_dynamics
+from wm_ros.world_model.agent.dynamics import Dynamics
+from wm_ros.world_model.agent.rollout import Dream, Rollout
 from wm_ros.world_model.state import Sight, StateEstimator
 
 

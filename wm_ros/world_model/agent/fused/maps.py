@@ -1,12 +1,12 @@
 """
 The dynamics' fixed parts, row by row: setpoint, lag, feature maps, residuals.
 
-They are those of ``wm_ros.world_model.dynamics`` and ``features``, to float32's rounding; the
-tests compare them.  Rows are explicit states as ``StateLayout`` says: x [K, 15 + 8 M].
+They are those of ``agent.dynamics`` and ``agent.features``, to float32's rounding; the tests
+compare them.  Rows are explicit states as ``StateLayout`` says: x [K, 15 + 8 M].
 """
 
 import numpy as np
-from wm_ros.world_model.fused.numerics import bounded, compiled, F, inlined, tanh
+from wm_ros.world_model.agent.fused.numerics import bounded, compiled, F, inlined, tanh
 
 
 @compiled

@@ -9,8 +9,8 @@ beyond those that are asked for are worked on and ignored.
 from typing import NamedTuple
 
 import numpy as np
-from wm_ros.world_model.fused import maps
-from wm_ros.world_model.fused.numerics import (
+from wm_ros.world_model.agent.fused import maps
+from wm_ros.world_model.agent.fused.numerics import (
     bounded, compiled, dense, F, norm_silu, silu, simplices, tanh)
 
 
