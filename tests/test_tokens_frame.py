@@ -8,6 +8,7 @@ from wm_ros.world_model.tokens import FrameConfig, FrameTokenizer
 from wm_ros.world_model.tokens.details import Details
 from wm_ros.world_model.tokens.glimpse import Glimpses, Windows
 from wm_ros.world_model.tokens.palette import Palette
+from wm_ros.world_model.tokens.parts import RunningNorm
 
 FLAT = {'colours': 0, 'whole': 0, 'coarse': 80, 'fovea': 0, 'fine': 0}
 CONFIGS = [FrameConfig(width=16), FrameConfig(width=16, **FLAT),
@@ -154,3 +155,21 @@ def test_small_things_of_a_colour_of_their_own_are_rare():
     assert likeness[0, 2, 5, 5] > 0.99 and likeness[0, 1, 20, 5] > 0.9
     rarity = Palette.rarity(likeness)[0]
     assert rarity[5, 5] > 4 * rarity[20, 5]
+
+
+def test_features_become_of_unit_variance_whatever_stands_beside_them():
+    norm, rows = RunningNorm(3), torch.randn(4000, 3) * torch.tensor([0.01, 1.0, 30.0]) + 5.0
+    for batch in rows.split(40):
+        made = norm(batch)
+    torch.testing.assert_close(norm(rows).std(0), torch.ones(3), atol=0.1, rtol=0)
+    torch.testing.assert_close(norm(rows).mean(0), torch.zeros(3), atol=0.2, rtol=0)
+    norm.eval()
+    before = norm.mean.clone()
+    torch.testing.assert_close(norm(rows[:1]), norm(rows[:7])[:1])
+    assert torch.equal(norm.mean, before) and made.isfinite().all()
+    # Moments of two halves, one after the other, are those of all.
+    halves = RunningNorm(3)
+    halves(rows[:2000])
+    halves(rows[2000:])
+    torch.testing.assert_close(halves.mean, rows.mean(0), atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(halves.variance, rows.var(0, correction=0), atol=1e-3, rtol=1e-2)

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 from wm_ros.world_model.networks import mlp
+from wm_ros.world_model.tokens.parts import RunningNorm
 
 _SHARE = 8              # windows along a frame's edge
 _FINEST = 64            # places along it, at most
@@ -74,8 +75,7 @@ class Glimpses(nn.Module):
         self.windows, self.each = windows, each
         pixels = 3 * windows.edge ** 2
         self.look = mlp((2 * pixels, width, width, each * codes))
-        # Codes of features that are not of unit variance begin, and stay, a few.
-        self.norm = nn.BatchNorm1d(each * codes, affine=False)
+        self.norm = RunningNorm(each * codes)
         self.draw = mlp((each * codes + pixels + palette, width, width,
                          4 * windows.edge ** 2))
 

@@ -1,8 +1,10 @@
 """Building blocks of frame tokenizers: convolutions that are told of the whole, resampling."""
 
 import torch
-from torch import nn
+from torch import distributed, nn
 from torch.nn import functional
+
+_FOLLOW, _TINY = 0.1, 1e-5      # share of a batch in running statistics; added to variances
 
 
 class Block(nn.Module):
@@ -33,20 +35,55 @@ class Block(nn.Module):
         return x + self.narrow(functional.silu(self.widen(y)))
 
 
+class RunningNorm(nn.Module):
+    """
+    Features [B, N] to zero mean and unit variance, by those of the last batches.
+
+    Codes of features that are not of unit variance begin, and too often stay, a few of those
+    that there are.  Unlike batch normalisation the same features give the same codes whatever
+    stands beside them in the batch, in training too: with few rows in a batch its statistics are
+    noise, of which the codes, and what is drawn from them, learn to be robust by being coarse.
+    """
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.register_buffer('mean', torch.zeros(width))
+        self.register_buffer('variance', torch.ones(width))
+        self.register_buffer('batches', torch.tensor(0))
+
+    def forward(self, x):
+        """Return [B, N]; in training mode the statistics follow."""
+        x = x.float()
+        if self.training:
+            self._follow(x.detach())
+        return (x - self.mean) * (self.variance + _TINY).rsqrt()
+
+    @torch.no_grad()
+    def _follow(self, x):
+        moments = torch.stack([x.mean(0), x.square().mean(0)])
+        if distributed.is_available() and distributed.is_initialized():
+            distributed.all_reduce(moments)
+            moments /= distributed.get_world_size()
+        self.batches += 1
+        share = max(_FOLLOW, 1.0 / float(self.batches))
+        self.variance.lerp_(moments[1] - moments[0].square()
+                            + (1 - share) * (moments[0] - self.mean).square(), share)
+        self.mean.lerp_(moments[0], share)
+
+
 class ToCodes(nn.Module):
     """
     Features [B, N, C] to what a quantiser takes [B, N, codes], each of unit variance.
 
-    Without that, codes begin, and too often stay, a few of those that there are; a token that
-    says little (a corner of the sky) would leave most of its bits unused.  ``apart``: each token
-    has weights of its own.
+    A token that says little (a corner of the sky) would leave most of its bits unused.
+    ``apart``: each token has weights of its own.
     """
 
     def __init__(self, width: int, codes: int, tokens: int, apart: bool = False):
         super().__init__()
         shape = (tokens, width, codes) if apart else (width, codes)
         self.weight = nn.Parameter(torch.randn(shape) / width ** 0.5)
-        self.norm = nn.BatchNorm1d(tokens * codes, affine=False)
+        self.norm = RunningNorm(tokens * codes)
 
     def forward(self, x):
         """Return [B, N, codes]."""
