@@ -173,3 +173,17 @@ def test_features_become_of_unit_variance_whatever_stands_beside_them():
     halves(rows[2000:])
     torch.testing.assert_close(halves.mean, rows.mean(0), atol=1e-3, rtol=1e-3)
     torch.testing.assert_close(halves.variance, rows.var(0, correction=0), atol=1e-3, rtol=1e-2)
+
+
+def test_gradients_do_not_move_mean_and_width_of_what_is_normalised():
+    """What is returned does not depend on them, but for how far the statistics lag behind."""
+    norm = RunningNorm(2)
+    norm(torch.randn(500, 2))
+    x = (3.0 + 2.0 * torch.randn(16, 2)).requires_grad_()
+    made = norm(x)
+    with torch.no_grad():
+        torch.testing.assert_close(made, (x - norm.mean) * (norm.variance + 1e-5).rsqrt())
+    (made ** 3 + made).sum().backward()
+    torch.testing.assert_close(x.grad.sum(0), torch.zeros(2), atol=1e-4, rtol=0)
+    torch.testing.assert_close((x.grad * (x - x.mean(0))).sum(0).detach(), torch.zeros(2),
+                               atol=1e-3, rtol=0)

@@ -37,12 +37,13 @@ class Block(nn.Module):
 
 class RunningNorm(nn.Module):
     """
-    Features [B, N] to zero mean and unit variance, by those of the last batches.
+    Features [B, N] to zero mean and unit variance: batch renormalisation (Ioffe 2017).
 
     Codes of features that are not of unit variance begin, and too often stay, a few of those
-    that there are.  Unlike batch normalisation the same features give the same codes whatever
-    stands beside them in the batch, in training too: with few rows in a batch its statistics are
-    noise, of which the codes, and what is drawn from them, learn to be robust by being coarse.
+    that there are.  What is returned is normalised by the statistics of the last batches, in
+    training too: those of one batch, with few rows in it, are noise, of which codes, and what is
+    drawn from them, learn to be robust by being coarse.  Gradients are those of the batch's own,
+    or mean and width would drift without end.
     """
 
     def __init__(self, width: int):
@@ -55,12 +56,18 @@ class RunningNorm(nn.Module):
         """Return [B, N]; in training mode the statistics follow."""
         x = x.float()
         if self.training:
-            self._follow(x.detach())
+            mean, variance = x.mean(0), x.var(0, correction=0)
+            self._follow(mean.detach(), variance.detach())
+            normed = (x - mean) * (variance + _TINY).rsqrt()
+            # To the same numbers as below, whatever the batch's own statistics are.
+            scale = ((variance + _TINY) / (self.variance + _TINY)).sqrt().detach()
+            shift = ((mean - self.mean) * (self.variance + _TINY).rsqrt()).detach()
+            return normed * scale + shift
         return (x - self.mean) * (self.variance + _TINY).rsqrt()
 
     @torch.no_grad()
-    def _follow(self, x):
-        moments = torch.stack([x.mean(0), x.square().mean(0)])
+    def _follow(self, mean, variance):
+        moments = torch.stack([mean, variance + mean.square()])
         if distributed.is_available() and distributed.is_initialized():
             distributed.all_reduce(moments)
             moments /= distributed.get_world_size()
