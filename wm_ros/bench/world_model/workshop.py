@@ -34,10 +34,6 @@ RECORDINGS: Dict[str, str] = {
     **{kind: f'--source script --episodes 100 --seed {seed} --frames 64 --plain '
              f'--events {kind}=1' for kind, seed in OUTLIERS.items()},
     **{f'{kind}{TWIN}': f'--replay {kind} --frames 64 --plain' for kind in OUTLIERS},
-    # Usual physics, and what a script does that has to do with another: blocks left to themselves.
-    'slips': '--source script --episodes 300 --seed 200000 --frames 16 --plain '
-             '--events slippery=1',
-    'strays': '--replay slips --frames 16 --plain',
     'large': f'--episodes 200 --frames 128 --look-rows 1 {_RARE}',
     'large_held': '--episodes 20 --seed 50000 --frames 128 --look-rows 1',
     'large_test': '--episodes 20 --seed 55000 --frames 128 --look-rows 1',
@@ -113,9 +109,6 @@ MODELS: Dict[str, Recipe] = {
     **{f'{task}_{kind}': _branching(task, kind) for task in ('topple', 'slide')
        for kind in ('simnorm', 'rssm', 'flow-simnorm', 'flow-rssm')},
     **{f'horizon_{kind}': _foreseeing(kind) for kind in SIZES},
-    'push_world': Recipe('sequence', 'plain strays', 'plain_held', (
-        'inputs=states+wrench', 'kind=simnorm', 'size=256', 'hidden=320', 'updates=15000',
-        'window=32', 'dream=24', 'batch=24', 'heads=1', 'missing=0.1')),
     **{name: _tokens(name) for name in (*BY_SPLIT.values(), *BY_KIND)},
     'tokens_large': Recipe('tokenizer', 'large', 'large_held', (
         'size=128', 'coarse=96', 'fovea=24', 'fine=48', 'updates=2000', 'precision=bfloat16')),
