@@ -14,7 +14,7 @@ CELL = 4
 EACH = 6
 #: Of a codebook's members to it, by level: about a 200th of the weight that the squared error of
 #: what they draw has in the loss.  With more, features keep to the codes that there are.
-COMMITMENT = {'colours': 0.02, 'whole': 0.03, 'coarse': 0.03, 'fovea': 0.006, 'fine': 0.0015}
+COMMITMENT = {'colours': 0.02, 'whole': 0.03, 'coarse': 0.03, 'fovea': 0.01, 'fine': 0.0015}
 _MOST = 11              # glimpses: more may find no place beside the fovea
 
 
