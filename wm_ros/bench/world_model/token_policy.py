@@ -20,7 +20,6 @@ from wm_ros.learning.tokenizer import LEVELS
 from wm_ros.robot.robot import load_robot
 from wm_ros.world_model.networks import mlp
 from wm_ros.world_model.tokens import FrameTokenizer, FrameTokens
-from wm_ros.world_model.tokens.config import EACH
 
 _WIDTH, _HEADS, _LAYERS = 96, 4, 2
 _UPDATES, _BATCH, _RATE = 6000, 128, 1e-3
@@ -34,7 +33,7 @@ class TokenPolicy(nn.Module):
 
     def __init__(self, tokenizer: FrameTokenizer, actions: int = 5):
         super().__init__()
-        config = tokenizer.config
+        self.config = config = tokenizer.config
         self.counts = {level: getattr(config, level) for level in LEVELS if
                        getattr(config, level)}
         self.code = nn.ModuleDict({level: nn.Embedding(tokenizer.codes(level), _WIDTH)
@@ -52,11 +51,9 @@ class TokenPolicy(nn.Module):
         """Return the actions."""
         parts = {level: self.code[level](getattr(tokens, level)) + self.place[level]
                  for level in self.counts}
-        first = int('fovea' in parts)
-        for level, places, each in (('fovea', tokens.places[:, :first], self.counts.get('fovea')),
-                                    ('fine', tokens.places[:, first:], EACH)):
-            if level in parts:
-                parts[level] = parts[level] + self.where(places).repeat_interleave(each, 1)
+        for level, places in self.config.by_level(tokens.places).items():
+            each = self.counts[level] // places.shape[1]
+            parts[level] = parts[level] + self.where(places).repeat_interleave(each, 1)
         seen = self.layers(torch.cat(list(parts.values()), 1)).mean(1)
         return torch.tanh(self.act(torch.cat([seen, joints, goal], -1)))
 

@@ -64,6 +64,12 @@ class FrameConfig:
         """Return how many places a window may have."""
         return Windows(self.size).rows ** 2
 
+    def by_level(self, places) -> dict:
+        """Return {level: its places [B, k]} of places [B, windows], levels that there are."""
+        first = int(bool(self.fovea))
+        parts = {'fovea': places[:, :first], 'fine': places[:, first:]}
+        return {level: part for level, part in parts.items() if getattr(self, level)}
+
     @property
     def tokens(self) -> int:
         """Return the number of tokens of a frame."""

@@ -55,7 +55,7 @@ class Details(nn.Module):
         matters = rarity * (1.0 + _MATTERS * torch.sigmoid(heed.detach().float()))
         places = self._places((frames - rough).detach().square().sum(1) * matters)
         made, indices, loss = rough, {'places': places}, 0.0
-        for level, at in self._levels(places):
+        for level, at in self.config.by_level(places).items():
             found = self.quantizers[level](self.glimpses[level].features(
                 frames, rough.detach(), at))
             made = self.glimpses[level].paint(made, found.codes, at, palette)
@@ -64,19 +64,13 @@ class Details(nn.Module):
 
     def draw(self, rough, tokens, palette):
         """Return ``rough`` [B, 3, S, S] about 0 with the details that FrameTokens tell."""
-        for level, at in self._levels(tokens.places):
+        for level, at in self.config.by_level(tokens.places).items():
             codes = self.quantizers[level].codes(getattr(tokens, level))
             rough = self.glimpses[level].paint(rough, codes, at, palette)
         return rough
 
     def _places(self, error):
         """Return [B, windows]: the fovea's place, and those of glimpses in order."""
-        first = int('fovea' in self.glimpses)
+        first = int(bool(self.config.fovea))
         places = self.windows.worst(error, self.config.windows)
         return torch.cat([places[:, :first], places[:, first:].sort(-1).values], 1)
-
-    def _levels(self, places):
-        """Return (level, its places [B, k]) of the levels that there are."""
-        first = int('fovea' in self.glimpses)
-        parts = {'fovea': places[:, :first], 'fine': places[:, first:]}
-        return [(level, parts[level]) for level in self.glimpses]

@@ -22,7 +22,7 @@ class Palette(nn.Module):
     """
 
     def __init__(self, width: int, colours: int, cell: int, kind: str, bits: int,
-                 commitment: float = 0.25):
+                 commitment: float):
         super().__init__()
         self._cell, self._bent = cell, kind == 'fsq'
         self.look = nn.Conv2d(width, colours * cell ** 2, 1)

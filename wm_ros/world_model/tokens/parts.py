@@ -72,7 +72,7 @@ class RunningNorm(nn.Module):
             distributed.all_reduce(moments)
             moments /= distributed.get_world_size()
         self.batches += 1
-        share = max(_FOLLOW, 1.0 / float(self.batches))
+        share = (1.0 / self.batches).clamp(min=_FOLLOW)     # a tensor: no wait for a GPU
         self.variance.lerp_(moments[1] - moments[0].square()
                             + (1 - share) * (moments[0] - self.mean).square(), share)
         self.mean.lerp_(moments[0], share)
