@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 from wm_ros.world_model.latent import (
-    at, Flow, FlowConfig, FlowDynamics, Rssm, RssmConfig, SimNormConfig, SimNormLatent,
+    at, Branching, BranchingConfig, Flow, Rssm, RssmConfig, SimNormConfig, SimNormLatent,
     TokenTransformer, TransformerConfig)
 
 SEEN, ACTIONS = 2, 1
@@ -12,10 +12,10 @@ KINDS = {
     'rssm': lambda: Rssm(SEEN, ACTIONS, RssmConfig(48, 6, 6, 48)),
     'simnorm': lambda: SimNormLatent(SEEN, ACTIONS, SimNormConfig(48, 64, 4)),
     'transformer': lambda: TokenTransformer(SEEN, ACTIONS, TransformerConfig(32, 2, 2, 32, 6)),
-    'flow on rssm': lambda: FlowDynamics(Rssm(SEEN, ACTIONS, RssmConfig(48, 6, 6, 48)),
-                                         FlowConfig(64)),
-    'flow on simnorm': lambda: FlowDynamics(
-        SimNormLatent(SEEN, ACTIONS, SimNormConfig(48, 64, 4)), FlowConfig(64))}
+    'flow on rssm': lambda: Branching(
+        Rssm(SEEN, ACTIONS + 3, RssmConfig(48, 6, 6, 48)), BranchingConfig(3, 64)),
+    'flow on simnorm': lambda: Branching(
+        SimNormLatent(SEEN, ACTIONS + 3, SimNormConfig(48, 64, 4)), BranchingConfig(3, 64))}
 
 
 @pytest.fixture(autouse=True)
@@ -110,14 +110,12 @@ def test_it_learns_what_is_not_seen(kind):
     optimiser = torch.optim.Adam([*model.parameters(), *head.parameters()], 3e-3)
     if kind == 'transformer':
         model.fit_range(carts(500)[0])
-    # A flow learns what its base is wrong by, after that has become little.
-    for _ in range(1200 if kind == 'flow on simnorm' else 400):
+    for _ in range(400):
         seen, actions = carts(32)
         found = model.filter(seen, actions)
         read = (head(found.features)[..., 0] - seen[..., 0]).square().mean()
         if found.states:    # the head is taught in dreams as well
-            surely = model.base if 'flow' in kind else model
-            dreamed = head(surely.dream(at(found.states, 5), actions[6:]))[..., 0]
+            dreamed = head(model.dream(at(found.states, 5), actions[6:]))[..., 0]
             read = read + (dreamed - seen[6:, :, 0]).square().mean()
         optimiser.zero_grad()
         (10.0 * read + sum(found.losses.values())).backward()
@@ -137,7 +135,7 @@ def test_it_learns_what_is_not_seen(kind):
 
 def test_a_flow_finds_both_ways_and_how_often_each_is_taken():
     """Three of four times to the right of 0, else to the left; the condition says how far."""
-    flow = Flow(1, 1, FlowConfig(64, steps=10))
+    flow = Flow(1, 1, 64, steps=10)
     optimiser = torch.optim.Adam(flow.parameters(), 3e-3)
 
     def world(count):
@@ -159,13 +157,43 @@ def test_a_flow_finds_both_ways_and_how_often_each_is_taken():
             assert float(drawn[~right].median()) == pytest.approx(-far, abs=0.15)
 
 
-@pytest.mark.parametrize('kind', ['rssm', 'simnorm'])
-def test_a_target_makes_the_state_that_it_was_taken_from(kind):
-    model = KINDS[kind]()
-    states = at(model.filter(*carts(5)).states, 3)
-    landed = model.land(states[0], model.target(states))
-    if kind == 'simnorm':
-        torch.testing.assert_close(landed.latent, states.latent, atol=2e-3, rtol=0)
-    else:
-        torch.testing.assert_close(model._shares(landed.logits), model._shares(states.logits),
-                                   atol=1e-4, rtol=0)
+def marbles(count, steps=10):
+    """
+    Return what is seen of marbles [T, B, 2] that fall to one side or the other at step 3.
+
+    The second number is the odds of the right side; actions [T, B, 1] are nothing.
+    """
+    odds = torch.rand(count) * 0.6 + 0.2
+    side = torch.where(torch.rand(count) < odds, 1.0, -1.0)
+    seen = [torch.stack([side * max(t - 3, 0) / (steps - 4), odds], -1) for t in range(steps)]
+    return torch.stack(seen), torch.zeros(steps, count, 1)
+
+
+def test_dreams_of_a_future_that_branches_take_one_way_each_and_as_often_as_it_is_taken():
+    model = Branching(SimNormLatent(SEEN, ACTIONS + 2, SimNormConfig(32, 64, 4)),
+                      BranchingConfig(2, 64))
+    head = nn.Linear(model.feature_width, 1)
+    optimiser = torch.optim.Adam([*model.parameters(), *head.parameters()], 3e-3)
+    slower = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.01, 500)
+    for _ in range(500):
+        seen, actions = marbles(128)
+        found = model.filter(seen, actions)
+        dreamed = head(model.dream(at(found.states, 2), actions[3:]))[..., 0]
+        loss = 10 * (dreamed - seen[3:, :, 0]).square().mean() + sum(found.losses.values())
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        slower.step()
+    model.eval()
+    seen, actions = marbles(300)
+    state = model.initial(300)
+    with torch.no_grad():
+        for t in range(3):
+            state = model.observe(state, actions[t], seen[t])
+        drawn = torch.stack([head(model.dream(model.redraw(state), actions[3:]))[..., 0]
+                             for _ in range(100)])       # [D, H, B]
+    ended, halfway = drawn[:, -1], drawn[:, 3]
+    assert ((ended.abs() - 1).abs() < 0.3).float().mean() > 0.9
+    assert ((ended > 0) == (halfway > 0)).float().mean() > 0.98
+    share = (ended > 0).float().mean(0)
+    assert (share - seen[0, :, 1]).abs().mean() < 0.1

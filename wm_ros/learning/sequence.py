@@ -10,7 +10,7 @@ from wm_ros.data import Bank
 from wm_ros.data.windows import window_batch
 from wm_ros.learning import parallel
 from wm_ros.learning.loop import Job
-from wm_ros.world_model.latent import at, FlowDynamics, TokenTransformer
+from wm_ros.world_model.latent import at, TokenTransformer
 from wm_ros.world_model.sequence import SequenceConfig, SequenceModel
 
 _FIT_ROWS = 20_000          # observations that the scales are learned from
@@ -24,7 +24,7 @@ class SequenceTraining:
     inputs: str = 'states'      # names of streams, joined by +
     batch: int = 32             # windows
     window: int = 24            # observations
-    dream: int = 16             # steps dreamed from each window's middle part, 0: none
+    dream: int = 16             # most steps dreamed from two moments of each window, 0: none
     read: float = 20.0          # weight of what is seen, filtered and dreamed
     doubt: float = 1.0          # weight of the ensemble that knows when it does not know
     heads: float = 0.0          # weight of reward, flags, values and prior
@@ -57,9 +57,7 @@ class SequenceJob(Job):
         """Return the losses on held-out windows."""
         torch.manual_seed(0)
         losses = self._losses(module, self._held_out, np.random.default_rng(0))
-        # A flow's likelihood rewards what is narrow more than it is missed by what is good.
-        score = float(losses['loss']) - float(losses.get('flow', 0.0))
-        return {'score': score,
+        return {'score': float(losses['loss']),
                 **{name: float(value) for name, value in losses.items()}}
 
     def meta(self):
@@ -111,15 +109,14 @@ class SequenceJob(Job):
                                  module.senses.normalised(batch['numbers'][1:]))
 
     def _dreaming(self, module, states, batch, rng):
-        """Return the error of what is read in a dream from one moment on."""
-        steps = min(self.training.dream, len(batch['numbers']) - 2)
-        first = int(rng.integers(len(batch['numbers']) - steps))
-        dynamics = module.dynamics
-        # What is drawn must not be taught the mean of what may happen; what it is added to may.
-        dynamics = dynamics.base if isinstance(dynamics, FlowDynamics) else dynamics
-        features = dynamics.dream(at(states, first),
-                                  batch['actions'][first + 1:first + 1 + steps])
-        return self._reading(module, features, batch['numbers'][first + 1:first + 1 + steps])
+        """Return the error of what is read in two dreams: an early one, and a late one."""
+        rows, total = len(batch['numbers']), 0.0
+        for earliest, latest in ((0, rows // 4), (rows // 4, 2 * rows // 3)):
+            first = int(rng.integers(earliest, max(latest, earliest + 1)))
+            came = slice(first + 1, min(first + 1 + self.training.dream, rows))
+            features = module.dynamics.dream(at(states, first), batch['actions'][came])
+            total = total + self._reading(module, features, batch['numbers'][came])
+        return total / 2
 
 
 def head_losses(model: SequenceModel, features, batch, training) -> Dict[str, torch.Tensor]:

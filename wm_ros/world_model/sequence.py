@@ -13,13 +13,13 @@ import torch
 from torch import nn
 from wm_ros.world_model.doubt import Doubt, Forecast, Guess
 from wm_ros.world_model.latent import (
-    FlowConfig, FlowDynamics, LatentDynamics, Rssm, RssmConfig, SimNormConfig, SimNormLatent,
+    Branching, BranchingConfig, LatentDynamics, Rssm, RssmConfig, SimNormConfig, SimNormLatent,
     TokenTransformer, TransformerConfig)
 from wm_ros.world_model.networks import EnsembleMLP, mlp
 from wm_ros.world_model.senses import Senses
 from wm_ros.world_model.two_hot import TwoHot
 
-#: Kinds of latent dynamics; the last two draw what comes next from a flow.
+#: Kinds of latent dynamics; the last two draw how the future goes from a flow.
 KINDS = ('rssm', 'simnorm', 'transformer', 'flow-rssm', 'flow-simnorm')
 
 
@@ -152,10 +152,12 @@ def make_dynamics(config: SequenceConfig, numbers: int) -> LatentDynamics:
     if base == 'transformer':
         return TokenTransformer(numbers, actions, TransformerConfig(
             width=size, layers=config.layers, heads=max(1, size // 32), memory=config.memory))
-    made = (SimNormLatent(size, actions, SimNormConfig(size, hidden, config.ahead))
+    branching = BranchingConfig(hidden=hidden)
+    told = actions + (branching.code if config.kind.startswith('flow') else 0)
+    made = (SimNormLatent(size, told, SimNormConfig(size, hidden, config.ahead))
             if base == 'simnorm' else
-            Rssm(size, actions, RssmConfig(size, groups=size // 16, classes=16, hidden=hidden)))
-    return FlowDynamics(made, FlowConfig(hidden)) if config.kind.startswith('flow') else made
+            Rssm(size, told, RssmConfig(size, groups=size // 16, classes=16, hidden=hidden)))
+    return Branching(made, branching) if told > actions else made
 
 
 def sizes(model: nn.Module) -> Dict[str, int]:

@@ -2,7 +2,8 @@
 Latents as pictures: frames are drawn by flow matching (Lipman et al. 2023), in few steps.
 
 A frame is worked on as patches of 4 x 4 pixels; the features that it is drawn from make a
-coarse map, and scale and shift every block (FiLM).
+coarse map, by a network that is deep enough to turn poses into places, and scale and shift
+every block (FiLM).
 """
 
 from dataclasses import asdict, dataclass
@@ -10,10 +11,11 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import nn
 from torch.nn import functional
+from wm_ros.world_model.networks import mlp
 from wm_ros.world_model.tokens.parts import Block
 
 _CELL = 4               # [px] edge of a patch
-_MAP = 4                # rows and columns of the coarse map
+_MAP, _DEPTH = 8, 32    # rows and columns of the coarse map, and its channels
 _TOLD = 0.01            # weight of how wrong it says that it is
 _LOGS = -12.0, 2.0      # natural logarithms of squared errors
 
@@ -49,11 +51,12 @@ class FrameDecoder(nn.Module):
         self.config = config
         width, pixels = config.width, config.channels * _CELL ** 2
         side = config.size // _CELL
-        self.coarse = nn.Linear(config.features, width * _MAP * _MAP)
+        self.coarse = mlp((config.features, 256, 256, _DEPTH * _MAP * _MAP))
         self.place = nn.Parameter(0.1 * torch.randn(width, side, side))
         self.context = nn.Sequential(nn.Linear(config.features + 8, width), nn.SiLU(),
                                      nn.Linear(width, width), nn.SiLU())
         self.enter = nn.Conv2d(pixels, width, 1)
+        self.spread = nn.Conv2d(_DEPTH, width, 1)
         self.blocks = nn.ModuleList(Block(width, width) for _ in range(config.blocks))
         self.paint = nn.Conv2d(width, pixels, 1)
         self.wrong = nn.Conv2d(width, 1, 1)
@@ -120,9 +123,10 @@ class FrameDecoder(nn.Module):
     def _worked(self, x, time, features):
         turns = torch.pi * time * torch.arange(1, 5, device=x.device)
         context = self.context(torch.cat([features, turns.sin(), turns.cos()], -1))
-        coarse = self.coarse(features).view(-1, self.config.width, _MAP, _MAP)
-        y = self.enter(x) + self.place + functional.interpolate(
-            coarse, size=x.shape[2:], mode='bilinear', align_corners=False)
+        coarse = functional.interpolate(
+            self.coarse(features).view(-1, _DEPTH, _MAP, _MAP), size=x.shape[2:],
+            mode='bilinear', align_corners=False)
+        y = self.enter(x) + self.place + self.spread(coarse)
         for block in self.blocks:
             y = block(y, context)
         return y

@@ -42,6 +42,10 @@ class LatentDynamics(nn.Module, ABC):
     def imagine(self, state, action):
         """Return the state after ``action`` [B, A], drawn if the dynamics is stochastic."""
 
+    def redraw(self, state):
+        """Return ``state`` [B, ...] with what it has drawn of the future, if that, drawn anew."""
+        return state
+
     @abstractmethod
     def features(self, state) -> torch.Tensor:
         """Return what heads read [B, F] of a state."""
@@ -66,9 +70,16 @@ class LatentDynamics(nn.Module, ABC):
 
 def stacked(states):
     """Return one state with tensors [T, B, ...] of a list of states [B, ...]."""
-    return type(states[0])(*(torch.stack(parts) for parts in zip(*states)))
+    return _mapped(lambda *parts: torch.stack(parts), *states)
 
 
 def at(states, t):
     """Return the state [B, ...] at time ``t`` of states [T, B, ...]."""
-    return type(states)(*(part[t] for part in states))
+    return _mapped(lambda part: part[t], states)
+
+
+def _mapped(function, *states):
+    """Return a state of what ``function`` makes of each tensor of states, nested or not."""
+    if isinstance(states[0], torch.Tensor):
+        return function(*states)
+    return type(states[0])(*(_mapped(function, *parts) for parts in zip(*states)))

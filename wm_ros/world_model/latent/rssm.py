@@ -92,35 +92,6 @@ class Rssm(LatentDynamics):
             'representation': config.representation * backward.clamp(min=config.free).mean()}
         return Filtered(self.features(states), states, losses)
 
-    @property
-    def condition_width(self) -> int:
-        """Return the width of what ``lead`` returns."""
-        return self.config.recurrent
-
-    @property
-    def target_width(self) -> int:
-        """Return the width of what ``target`` returns."""
-        return self.config.groups * self.config.classes
-
-    def lead(self, state, action):
-        """Return what the next variables depend on, the prior's guess, what is carried over."""
-        shape = state.recurrent.shape[:-1]
-        flat = RssmState(*(part.flatten(0, -2) for part in state))
-        recurrent = self._carry(flat, action.flatten(0, -2)).unflatten(0, shape)
-        return recurrent, self._centred(self.prior(recurrent)), recurrent
-
-    def target(self, states):
-        """Return the logits of the states' variables, centred in each group and not too sure."""
-        return self._centred(states.logits)
-
-    def _centred(self, logits):
-        logits = logits.unflatten(-1, (self.config.groups, self.config.classes))
-        return (logits - logits.mean(-1, keepdim=True)).clamp(-6.0, 6.0).flatten(-2)
-
-    def land(self, carried, target):
-        """Return the state with variables drawn by ``target`` as logits."""
-        return self._draw(carried, target)
-
     def _carry(self, state, action):
         return self.cell(self.enter(torch.cat([state.drawn, action], -1)), state.recurrent)
 

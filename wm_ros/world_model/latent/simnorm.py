@@ -2,8 +2,9 @@
 A SimNorm latent that predicts itself (TD-MPC2, Hansen et al. 2024).
 
 The encoder also sees what was predicted, so that what one glance does not show (velocities,
-what is hidden) is carried along; the dynamics is a plain network, and learns to foresee the
-encoder's states over several steps.
+what is hidden) is carried along; the dynamics learns to foresee the encoder's states over
+several steps.  Unlike in TD-MPC2 it says by how much they change, so that what rests is easily
+foreseen to rest.
 """
 
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ import torch
 from torch import nn
 from wm_ros.world_model.latent.base import at, Filtered, LatentDynamics, stacked
 from wm_ros.world_model.networks import mlp, SimNorm
+
+_LEAST = 1e-5           # of a simplex's number, so that what is nothing can become something
 
 
 @dataclass(frozen=True)
@@ -38,9 +41,10 @@ class SimNormLatent(LatentDynamics):
     def __init__(self, embedding: int, actions: int, config: SimNormConfig = SimNormConfig()):
         super().__init__()
         self.config, self.feature_width = config, config.latent
-        d, h, self._actions = config.latent, config.hidden, actions
+        d, h = config.latent, config.hidden
         self.encoder = nn.Sequential(mlp((embedding + d, h, d)), SimNorm())
-        self.transition = nn.Sequential(mlp((d + actions, h, h, d)), SimNorm())
+        self.change = mlp((d + actions, h, h, d))
+        self.simplices = SimNorm()
 
     def initial(self, batch, device=None):
         """Return the middle of all simplices."""
@@ -52,7 +56,8 @@ class SimNormLatent(LatentDynamics):
 
     def imagine(self, state, action):
         """Return the predicted latent."""
-        return SimNormState(self.transition(torch.cat([state.latent, action], -1)))
+        change = self.change(torch.cat([state.latent, action], -1))
+        return SimNormState(self.simplices(state.latent.clamp(min=_LEAST).log() + change))
 
     def features(self, state):
         """Return the latent."""
@@ -67,30 +72,6 @@ class SimNormLatent(LatentDynamics):
             states.append(state)
         states = stacked(states)
         return Filtered(states.latent, states, {'consistency': self._foresight(states, actions)})
-
-    @property
-    def condition_width(self) -> int:
-        """Return the width of what ``lead`` returns."""
-        return self.config.latent + self._actions
-
-    @property
-    def target_width(self) -> int:
-        """Return the width of what ``target`` returns."""
-        return self.config.latent
-
-    def lead(self, state, action):
-        """Return what the next latent depends on, a guess at it; nothing is carried over."""
-        return (torch.cat([state.latent, action], -1),
-                self.target(self.imagine(state, action)), None)
-
-    def target(self, states):
-        """Return the latents as logits, centred in each simplex."""
-        logits = states.latent.clamp(min=1e-4).log().unflatten(-1, (-1, 8))
-        return (logits - logits.mean(-1, keepdim=True)).flatten(-2)
-
-    def land(self, carried, target):
-        """Return the state that drawn logits make."""
-        return SimNormState(torch.softmax(target.unflatten(-1, (-1, 8)), -1).flatten(-2))
 
     def _see(self, predicted, embedding):
         return SimNormState(self.encoder(torch.cat([embedding, predicted.latent], -1)))
