@@ -11,6 +11,10 @@ import torch
 from torch import nn
 from wm_ros.world_model.networks import mlp
 
+#: Least width of a number, in its own unit (m, rad, m/s, N).  The height of a block that lies on a
+#: table varies by its jitter alone; at unit width, that would be most of what there is to foresee.
+_LEAST = 0.05
+
 
 class Senses(nn.Module):
     """Streams by name and width -> embeddings [E]; what is missing has an embedding as well."""
@@ -29,7 +33,7 @@ class Senses(nn.Module):
                                          for name in self.streams})
 
     @torch.no_grad()
-    def fit_scale(self, numbers, least=1e-3):
+    def fit_scale(self, numbers, least=_LEAST):
         """Learn mean and width of ``numbers`` [..., K]; what is missing does not count."""
         flat = numbers.flatten(0, -2)
         there = flat.isfinite()

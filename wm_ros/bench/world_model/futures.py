@@ -9,7 +9,7 @@ from wm_ros.world_model.load import load_part
 
 _SCENES, _TIMES, _DRAWS = 100, 200, 200     # scenes of each kind, resimulations and draws of each
 _SEED = 77
-_OURS, _GUESS, _OTHER = 'flow-rssm', 'simnorm', 'rssm'
+_OURS, _GUESS, _OTHER = 'flow-simnorm', 'simnorm', 'rssm'
 
 
 def branches():

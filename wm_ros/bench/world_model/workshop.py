@@ -86,15 +86,15 @@ BY_KIND = tuple(split_name(split, quantizer) for quantizer in ('fsq', 'vq')
 
 
 def _branching(task, kind):
-    # A dream's error teaches the mean of what may happen: right for one guess, wrong for draws.
-    dream = 24 if kind == 'simnorm' else 0
+    # A dream's error teaches an RSSM the mean of what may happen: wrong where it draws each step.
+    dream, read = (0, 500) if kind == 'rssm' else (24, 100)
     return Recipe('sequence', task, f'{task}_held', (
-        f'kind={kind}', 'size=192', 'hidden=192', 'updates=2500', 'window=29', f'dream={dream}',
-        'batch=64', 'doubt=0', 'validate=250', 'read=500'), task=task)
+        f'kind={kind}', 'size=192', 'hidden=192', 'updates=3000', 'window=29', f'dream={dream}',
+        'batch=64', 'doubt=0', 'validate=250', f'read={read}'), task=task)
 
 
 #: Sizes that give each kind of dynamics, with senses and reading, 0.7 million parameters.
-SIZES = {'rssm': (192, 256), 'simnorm': (256, 320), 'flow-simnorm': (208, 272),
+SIZES = {'rssm': (192, 256), 'simnorm': (256, 320), 'flow-simnorm': (192, 256),
          'transformer': (80, 64)}
 
 
@@ -107,7 +107,7 @@ def _foreseeing(kind):
 
 MODELS: Dict[str, Recipe] = {
     **{f'{task}_{kind}': _branching(task, kind) for task in ('topple', 'slide')
-       for kind in ('simnorm', 'rssm', 'flow-simnorm', 'flow-rssm')},
+       for kind in ('simnorm', 'rssm', 'flow-simnorm')},
     **{f'horizon_{kind}': _foreseeing(kind) for kind in SIZES},
     **{name: _tokens(name) for name in (*BY_SPLIT.values(), *BY_KIND)},
     'tokens_large': Recipe('tokenizer', 'large', 'large_held', (

@@ -16,6 +16,8 @@ from wm_ros.world_model.latent.base import Filtered, LatentDynamics
 from wm_ros.world_model.latent.flow import Flow
 from wm_ros.world_model.networks import mlp
 
+_DRAWN = 4      # times that the flow is taught each code, with other noise
+
 
 @dataclass(frozen=True)
 class BranchingConfig:
@@ -91,10 +93,11 @@ class Branching(LatentDynamics):
         """Return what the base does, its states with codes of what did come, in hindsight."""
         found = self.base.filter(embeddings, self._told(actions))
         code = self.hindsight(found.features.detach())
-        code = code + self.config.noise * torch.randn_like(code)
+        codes = code + self.config.noise * torch.randn(_DRAWN, *code.shape, device=code.device)
         # Beliefs are taught as well: what the odds depend on may show in nothing else.
-        loss = self.flow.loss(code[:-1].detach(), found.features[:-1])
-        return Filtered(found.features, BranchingState(found.states, code),
+        loss = self.flow.loss(codes[:, :-1].detach(),
+                              found.features[:-1].expand(_DRAWN, -1, -1, -1))
+        return Filtered(found.features, BranchingState(found.states, codes[0]),
                         {**found.losses, 'flow': loss})
 
     def _told(self, actions, code=None):
