@@ -12,7 +12,7 @@ from wm_ros.types import Observation
 
 _FIRST, _LAST = 4, 40       # steps between which an event happens
 _HIGH = 0.05                # [m], a block's centre above this is off the table
-_TILTED = 0.25              # [rad] from lying on a side
+_TILTED = 0.5               # [rad] from lying on a side; pushed hard, a block tips by half of that
 
 
 @dataclass(frozen=True)

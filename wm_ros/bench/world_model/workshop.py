@@ -67,7 +67,7 @@ def _tokens(name):
 
 
 #: Updates, and the rest, of tokenizers that are compared with each other.
-_COMPARED = ('updates=4000', 'precision=bfloat16')
+_COMPARED = ('updates=4000', 'precision=bfloat16', 'window_bits=11')
 #: Shares of 80 tokens: of the whole frame, of the coarse grid, of windows.
 SPLITS = ((0, 80, 0), (16, 64, 0), (16, 52, 12), (16, 40, 24), (16, 28, 36), (16, 16, 48))
 FLAT, HIERARCHICAL = SPLITS[0], SPLITS[4]

@@ -29,7 +29,8 @@ class FrameConfig:
     coarse: int = 28            # tokens of a grid over the frame
     fovea: int = 18             # tokens of the window that matters most; 0: none
     fine: int = 18              # tokens of other glimpses, a multiple of 6; 0: none
-    bits: int = 11              # of each token's code
+    bits: int = 11              # of the code of a token of the whole frame
+    window_bits: int = 12       # and of one of the fovea or a glimpse
     width: int = 48             # channels, a multiple of 8
 
     def __post_init__(self):
@@ -43,9 +44,11 @@ class FrameConfig:
         if self.fine % EACH or not 0 <= self.glimpses <= _MOST:
             raise ValueError(f'fine: got {self.fine}, expected a multiple of {EACH} up to '
                              f'{EACH * _MOST}')
-        if self.quantizer not in ('fsq', 'vq', 'mixed') or self.bits not in LEVELS:
-            raise ValueError(f'quantizer, bits: got {self.quantizer!r}, {self.bits}, expected '
-                             f'fsq, vq or mixed, and one of {", ".join(map(str, LEVELS))}')
+        if self.quantizer not in ('fsq', 'vq', 'mixed'):
+            raise ValueError(f'quantizer: got {self.quantizer!r}, expected fsq, vq or mixed')
+        if not {self.bits, self.window_bits} <= set(LEVELS):
+            raise ValueError(f'bits, window_bits: got {self.bits}, {self.window_bits}, expected '
+                             f'each to be one of {", ".join(map(str, LEVELS))}')
         if self.width < 8 or self.width % 8:
             raise ValueError(f'width: got {self.width}, expected a multiple of 8')
 
@@ -88,7 +91,8 @@ class FrameConfig:
         FSQ needs no care and uses its codes evenly; but windows, which are small pictures of
         their own, are told apart better by a codebook's many directions.  Colours have one too.
         """
-        return make_quantizer(self.kind_of(level), self.bits, COMMITMENT[level])
+        bits = self.window_bits if level in ('fovea', 'fine') else self.bits
+        return make_quantizer(self.kind_of(level), bits, COMMITMENT[level])
 
     def kind_of(self, level: str) -> str:
         """Return the kind of quantiser of a level's tokens, fsq or vq."""
@@ -102,7 +106,9 @@ class FrameConfig:
         places = math.log2(math.comb(self.places, self.glimpses))
         if self.fovea:
             places += math.log2(self.places)
-        return self.bits * self.tokens + math.ceil(places)
+        windows = self.fovea + self.fine
+        return (self.bits * (self.tokens - windows) + self.window_bits * windows
+                + math.ceil(places))
 
     @property
     def compression(self) -> float:
