@@ -190,7 +190,7 @@ def test_dreams_of_a_future_that_branches_take_one_way_each_and_as_often_as_it_i
     with torch.no_grad():
         for t in range(3):
             state = model.observe(state, actions[t], seen[t])
-        drawn = torch.stack([head(model.dream(model.redraw(state), actions[3:]))[..., 0]
+        drawn = torch.stack([head(model.dream(state, actions[3:]))[..., 0]
                              for _ in range(100)])       # [D, H, B]
     ended, halfway = drawn[:, -1], drawn[:, 3]
     assert ((ended.abs() - 1).abs() < 0.3).float().mean() > 0.9

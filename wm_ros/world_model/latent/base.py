@@ -42,10 +42,6 @@ class LatentDynamics(nn.Module, ABC):
     def imagine(self, state, action):
         """Return the state after ``action`` [B, A], drawn if the dynamics is stochastic."""
 
-    def redraw(self, state):
-        """Return ``state`` [B, ...] with what it has drawn of the future, if that, drawn anew."""
-        return state
-
     @abstractmethod
     def features(self, state) -> torch.Tensor:
         """Return what heads read [B, F] of a state."""

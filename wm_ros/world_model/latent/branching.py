@@ -8,7 +8,7 @@ from one way to another, and a deterministic dynamics foresees the mean of them 
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 import torch
 from torch import nn
@@ -29,10 +29,10 @@ class BranchingConfig:
 
 
 class BranchingState(NamedTuple):
-    """The base's state, and the code [B, U] of how it goes on."""
+    """The base's state, and the code [B, U] of how it goes on, None until it is imagined."""
 
     base: tuple
-    code: torch.Tensor
+    code: Optional[torch.Tensor] = None
 
 
 class Hindsight(nn.Module):
@@ -53,7 +53,7 @@ class Hindsight(nn.Module):
 
 class Branching(LatentDynamics):
     """
-    ``base``, told by a code how things go on; the code is drawn anew with each observation.
+    ``base``, told by a code how things go on; each dream draws one.
 
     ``base`` takes actions [B, A + U]: behind the action, the code; zeros where it observes,
     since what is seen says by itself how things went.
@@ -67,23 +67,19 @@ class Branching(LatentDynamics):
         self.flow = Flow(config.code, base.feature_width, config.hidden)
 
     def initial(self, batch, device=None):
-        """Return the base's, with a code that says nothing."""
-        return BranchingState(self.base.initial(batch, device),
-                              torch.zeros(batch, self.config.code, device=device))
+        """Return the base's."""
+        return BranchingState(self.base.initial(batch, device))
 
     def observe(self, state, action, embedding):
-        """Return the base's state, with a code that was drawn for it."""
-        base = self.base.observe(state.base, self._told(action), embedding)
-        return BranchingState(base, self.flow.draw(self.base.features(base)))
+        """Return the base's."""
+        return BranchingState(self.base.observe(state.base, self._told(action), embedding))
 
     def imagine(self, state, action):
-        """Return the next state on the way that the code says."""
-        return BranchingState(self.base.imagine(state.base, self._told(action, state.code)),
-                              state.code)
-
-    def redraw(self, state):
-        """Return ``state`` with another code that may be as true."""
-        return state._replace(code=self.flow.draw(self.base.features(state.base)))
+        """Return the next state on the way that the code says, which is drawn where it lacks."""
+        code = state.code
+        if code is None:
+            code = self.flow.draw(self.base.features(state.base))
+        return BranchingState(self.base.imagine(state.base, self._told(action, code)), code)
 
     def features(self, state):
         """Return the base's."""
