@@ -51,7 +51,7 @@ class TokenizerJob(Job):
         frames = batch['frames']
         made = self.module(frames)
         there = inside(batch['boxes'], frames.shape[-1])
-        weights = 1.0 + self.training.objects * _evenly(there.float())
+        weights = 1.0 + self.training.objects * evenly(there.float())
         squares = self._squares(made.frames, frames, weights)
         structure = (1.0 - ssim(made.frames, frames)).mean()
         loss = _SQUARES * squares + _STRUCTURE * structure + made.loss
@@ -89,7 +89,7 @@ class TokenizerJob(Job):
         return (error * weights).sum() / weights.sum()
 
 
-def _evenly(there):
+def evenly(there):
     """Return the mask [B, S, S] weighted so that what is inside counts alike in each frame."""
     size = there.sum((1, 2), keepdim=True)
     mean = size.sum() / (size > 0).sum().clamp(min=1)
