@@ -61,8 +61,7 @@ def test_filtering_is_observing_step_by_step(kind):
     seen, actions = carts(3, 6)
     found, state = model.filter(seen, actions), model.initial(3)
     for t in range(6):
-        state = (model.observe(state, actions[t], seen[t]) if t or kind == 'transformer'
-                 else model._see(state, seen[0]))
+        state = model.observe(state, actions[t], seen[t])
         torch.testing.assert_close(model.features(state), found.features[t], atol=1e-5, rtol=0)
 
 

@@ -72,6 +72,7 @@ class Sentinel:
         off = self._foreseen(numbers, action)
         if self._state is None:
             self._state = self._model.dynamics.initial(1, self._device)
+            action = torch.zeros_like(action)
         self._state = self._model.dynamics.observe(self._state, action,
                                                    self._model.embed(numbers))
         self._stamp, self._numbers = stamp, numbers

@@ -51,8 +51,8 @@ class LatentDynamics(nn.Module, ABC):
         """
         Return the filtered sequence of ``embeddings`` [T, B, E].
 
-        ``actions`` [T, B, A] are those before each of them; the first does not count.  The
-        losses are those that teach the dynamics to foresee its own states.
+        ``actions`` [T, B, A] are those before each of them, zeros before the first.  The losses
+        are those that teach the dynamics to foresee its own states.
         """
 
     def dream(self, state, actions):

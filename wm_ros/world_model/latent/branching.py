@@ -26,6 +26,7 @@ class BranchingConfig:
     code: int = 3               # numbers of a code
     hidden: int = 192           # of the flow, and of what reads codes
     noise: float = 0.3          # of a code, whose numbers lie within [-1, 1]
+    weight: float = 3.0         # of the flow's loss, which teaches beliefs as well
 
 
 class BranchingState(NamedTuple):
@@ -94,7 +95,7 @@ class Branching(LatentDynamics):
         loss = self.flow.loss(codes[:, :-1].detach(),
                               found.features[:-1].expand(_DRAWN, -1, -1, -1))
         return Filtered(found.features, BranchingState(found.states, codes[0]),
-                        {**found.losses, 'flow': loss})
+                        {**found.losses, 'flow': self.config.weight * loss})
 
     def _told(self, actions, code=None):
         """Return ``actions`` [..., A] with ``code`` [..., U] behind them, zeros if None."""

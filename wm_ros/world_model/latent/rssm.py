@@ -77,7 +77,7 @@ class Rssm(LatentDynamics):
         state = self.initial(embeddings.shape[1], embeddings.device)
         states, guesses = [], []
         for t in range(len(embeddings)):
-            recurrent = (state.recurrent if t == 0 else self._carry(state, actions[t]))
+            recurrent = self._carry(state, actions[t])
             guesses.append(self.prior(recurrent))
             state = self._draw(
                 recurrent, self.posterior(torch.cat([recurrent, embeddings[t]], -1)))

@@ -1,20 +1,20 @@
 """
 A SimNorm latent that predicts itself (TD-MPC2, Hansen et al. 2024).
 
-The encoder also sees what was predicted, so that what one glance does not show (velocities,
-what is hidden) is carried along; the dynamics learns to foresee the encoder's states over
-several steps.  Unlike in TD-MPC2 it says by how much they change, so that what rests is easily
-foreseen to rest.
+Unlike in TD-MPC2, the dynamics says by how much the latent changes, so that what rests is easily
+foreseen to rest; and what is seen corrects what was foreseen, number by number as much as a gate
+lets through, so that what one glance does not show (velocities, what is hidden, how long it has
+been) is carried along.
 """
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from torch import nn
 from wm_ros.world_model.latent.base import at, Filtered, LatentDynamics, stacked
 from wm_ros.world_model.networks import mlp, SimNorm
 
+_KEPT = 2.5             # log odds, at first, that what was foreseen is kept
 _LEAST = 1e-5           # of a simplex's number, so that what is nothing can become something
 
 
@@ -42,7 +42,7 @@ class SimNormLatent(LatentDynamics):
         super().__init__()
         self.config, self.feature_width = config, config.latent
         d, h = config.latent, config.hidden
-        self.encoder = nn.Sequential(mlp((embedding + d, h, d)), SimNorm())
+        self.correct = mlp((embedding + d, h, 2 * d))
         self.change = mlp((d + actions, h, h, d))
         self.simplices = SimNorm()
 
@@ -51,13 +51,16 @@ class SimNormLatent(LatentDynamics):
         return SimNormState(torch.full((batch, self.config.latent), 1 / 8, device=device))
 
     def observe(self, state, action, embedding):
-        """Return the latent that the prediction and ``embedding`` make."""
-        return self._see(self.imagine(state, action), embedding)
+        """Return what is kept of the prediction, with what ``embedding`` tells."""
+        expected = self.imagine(state, action)
+        told, kept = self.correct(torch.cat([embedding, expected.latent], -1)).chunk(2, -1)
+        kept = torch.sigmoid(kept + _KEPT)
+        return SimNormState(self.simplices(kept * self._logits(expected) + told))
 
     def imagine(self, state, action):
         """Return the predicted latent."""
         change = self.change(torch.cat([state.latent, action], -1))
-        return SimNormState(self.simplices(state.latent.clamp(min=_LEAST).log() + change))
+        return SimNormState(self.simplices(self._logits(state) + change))
 
     def features(self, state):
         """Return the latent."""
@@ -65,16 +68,16 @@ class SimNormLatent(LatentDynamics):
 
     def filter(self, embeddings, actions):  # noqa: A003
         """Return the filtered sequence and how well each state foresees the following ones."""
-        state = self._see(self.initial(embeddings.shape[1], embeddings.device), embeddings[0])
-        states = [state]
-        for embedding, action in zip(embeddings[1:], actions[1:]):
+        state, states = self.initial(embeddings.shape[1], embeddings.device), []
+        for embedding, action in zip(embeddings, actions):
             state = self.observe(state, action, embedding)
             states.append(state)
         states = stacked(states)
         return Filtered(states.latent, states, {'consistency': self._foresight(states, actions)})
 
-    def _see(self, predicted, embedding):
-        return SimNormState(self.encoder(torch.cat([embedding, predicted.latent], -1)))
+    @staticmethod
+    def _logits(state):
+        return state.latent.clamp(min=_LEAST).log()
 
     def _foresight(self, states, actions):
         """Return the weighted error of rolling each state ``ahead`` steps; targets are given."""
