@@ -178,7 +178,9 @@ def test_dreams_of_a_future_that_branches_take_one_way_each_and_as_often_as_it_i
         seen, actions = marbles(128)
         found = model.filter(seen, actions)
         dreamed = head(model.dream(at(found.states, 2), actions[3:]))[..., 0]
-        loss = 10 * (dreamed - seen[3:, :, 0]).square().mean() + sum(found.losses.values())
+        read = (head(found.features)[..., 0] - seen[..., 0]).square().mean()
+        loss = (30 * ((dreamed - seen[3:, :, 0]).square().mean() + read)
+                + sum(found.losses.values()))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
