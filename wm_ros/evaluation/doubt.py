@@ -125,8 +125,7 @@ def reliability(model: SequenceModel, episodes: Episodes) -> Dict[str, np.ndarra
     {part: [19]} at the quantiles 0.05 to 0.95 (Kuleshov et al. 2018); equal is calibrated.
     """
     forecast, seen = _foreseen(model, episodes)
-    rank = torch.special.ndtr(forecast.off(seen))
-    parts = parts_of(model.senses, rank)
+    parts = parts_of(model.senses, forecast.rank(seen))
     return {name: np.array([(part[np.isfinite(part)] < level).mean()
                             for level in LEVELS]) for name, part in parts.items()}
 

@@ -1,9 +1,10 @@
 """
 Knowing when it does not know: an ensemble that foresees what will be seen next, and how surely.
 
-Each member is a network that gives a mean and a variance (PETS, Chua et al. 2018).  Where the
-members' means differ, the model has seen too little (disagreement); what is seen, measured by
-mean and variance of all of them, is the surprise.
+Each member is a network that gives a mean and a width (PETS, Chua et al. 2018), here of Student's
+distribution with 4 degrees of freedom: contacts err seldom and far, and a Gaussian that has to
+allow for them is too wide for all the rest.  Where the members' means differ, the model has seen
+too little (disagreement); what is seen, measured by their mean and width, is the surprise.
 """
 
 from typing import Mapping, NamedTuple
@@ -11,9 +12,9 @@ from typing import Mapping, NamedTuple
 import torch
 from torch import nn
 from torch.nn import functional
-from wm_ros.world_model.networks import EnsembleMLP, tempered
+from wm_ros.world_model.networks import EnsembleMLP
 
-_LEAST, _MOST = -9.0, 2.0       # of a member's log standard deviation
+_LEAST, _MOST = -9.0, 2.0       # of a member's log width
 _FIT = 10.0                     # weight of the regression
 
 
@@ -33,7 +34,7 @@ class Forecast(NamedTuple):
     """
     What is expected of the next numbers [..., K], normalised.
 
-    mean; spread, the standard deviation in all; epistemic, that of the members' means alone.
+    mean; spread, the width in all; epistemic, the standard deviation of the members' means.
     """
 
     mean: torch.Tensor
@@ -43,6 +44,12 @@ class Forecast(NamedTuple):
     def off(self, seen):
         """Return by how much ``seen`` [..., K] is off, in units of the spread; NaN stays NaN."""
         return (seen - self.mean) / self.spread
+
+    def rank(self, seen):
+        """Return the quantile of the forecast [..., K] that ``seen`` is; NaN stays NaN."""
+        off = self.off(seen)
+        part = 1.0 + off.square() / 4.0
+        return 0.5 + 0.375 * off / part.sqrt() * (1.0 - off.square() / (12.0 * part))
 
 
 class Doubt(nn.Module):
@@ -76,7 +83,7 @@ class Doubt(nn.Module):
         kept = there & (torch.rand(means.shape[:-1], device=means.device) < 0.8)[..., None]
         off = means - seen.nan_to_num()
         fit = functional.smooth_l1_loss(off, torch.zeros_like(off), reduction='none', beta=0.3)
-        likely = tempered(off.detach() / logs.exp()) + logs
+        likely = 2.5 * torch.log1p((off.detach() / logs.exp()).square() / 4.0) + logs
         return ((_FIT * fit + likely) * kept).sum() / kept.sum().clamp(min=1)
 
     def _each(self, features, guess, action):

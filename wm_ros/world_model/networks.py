@@ -60,13 +60,3 @@ class EnsembleMLP(nn.Module):
             if i < last:
                 x = functional.silu(x)
         return x
-
-
-def tempered(error):
-    """
-    Return half the squares of ``error`` [...], in widths of a Gaussian, linear from 3 of them on.
-
-    Further out, a Gaussian's gradients are those of a few outliers alone.
-    """
-    return 3.0 * functional.smooth_l1_loss(error, torch.zeros_like(error), reduction='none',
-                                           beta=3.0)
