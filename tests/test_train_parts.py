@@ -10,7 +10,7 @@ import torch
 from wm_ros.cli import main
 from wm_ros.learning.loop import LoopConfig
 from wm_ros.learning.parts import configured
-from wm_ros.learning.tokenizer import evenly, TokenizerTraining
+from wm_ros.learning.tokenizer import TokenizerTraining
 from wm_ros.types import WmRosError
 from wm_ros.world_model.tokens import FrameConfig, FrameTokenizer
 
@@ -117,12 +117,3 @@ def test_what_is_measured_is_what_tokens_keep():
     assert found['psnr_objects'] == pytest.approx(20.0, abs=1e-3)
     assert found['psnr'] == pytest.approx(-10 * math.log10(0.01 * 32 / 1024), abs=1e-3)
     assert found['used_coarse'] <= 48 / 2048
-
-
-def test_small_and_large_objects_count_alike_and_frames_without_one_do_no_harm():
-    there = torch.zeros(3, 8, 8)
-    there[0, :1, :2], there[1, 2:6, 2:6] = 1.0, 1.0
-    weights = evenly(there)
-    assert weights.sum((1, 2)).tolist() == pytest.approx([9.0, 9.0, 0.0])
-    assert (weights[there == 0] == 0).all()
-    assert evenly(torch.zeros(2, 8, 8)).abs().sum() == 0

@@ -50,14 +50,14 @@ class TokenizerJob(Job):
                              self._train.sample(rng, self.training.batch).items()})
         frames = batch['frames']
         made = self.module(frames)
-        there = inside(batch['boxes'], frames.shape[-1])
-        weights = 1.0 + self.training.objects * evenly(there.float())
+        there = inside(batch['boxes'], frames.shape[-1]).float()
+        weights = 1.0 + self.training.objects * there
         squares = self._squares(made.frames, frames, weights)
         structure = (1.0 - ssim(made.frames, frames)).mean()
         loss = _SQUARES * squares + _STRUCTURE * structure + made.loss
         if made.heed is not None:
             loss = loss + functional.binary_cross_entropy_with_logits(
-                made.heed.float(), there.float())
+                made.heed.float(), there)
             # The coarse tokens alone are to draw as much as they can, the colours of small things
             # too: what is left to the fine ones is their shape.
             loss = loss + _SQUARES * self._squares(made.coarse, frames, weights)
@@ -87,13 +87,6 @@ class TokenizerJob(Job):
     def _squares(made, frames, weights):
         error = (made - frames).square().mean(1)
         return (error * weights).sum() / weights.sum()
-
-
-def evenly(there):
-    """Return the mask [B, S, S] weighted so that what is inside counts alike in each frame."""
-    size = there.sum((1, 2), keepdim=True)
-    mean = size.sum() / (size > 0).sum().clamp(min=1)
-    return there * (mean / size.clamp(min=1.0))
 
 
 def batch_of(columns, device='cpu'):

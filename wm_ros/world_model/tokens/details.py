@@ -14,7 +14,7 @@ from wm_ros.world_model.tokens.config import CELL, EACH, FrameConfig
 from wm_ros.world_model.tokens.glimpse import Glimpses, Windows
 from wm_ros.world_model.tokens.parts import Block
 
-_FOVEA, _GLIMPSE = 512, 256     # widths of their networks
+_FOVEA, _GLIMPSE = 768, 256     # widths of their networks
 _MATTERS = 10.0                 # by how much more an error counts where an object is
 _SELDOM = -4.0                  # log odds, at first, that one is
 
