@@ -68,7 +68,7 @@ def test_tensorboard_gets_scalars_and_pictures(recordings, tmp_path):
 
 @pytest.mark.parametrize('more, word', [
     (('--set', 'widht=8'), "did you mean 'width'"), (('--set', 'width=wide'), 'expected int'),
-    (('--set', 'width'), 'expected KEY=VALUE'), (('--set', 'bits=99'), 'quantizer, bits: got'),
+    (('--set', 'width'), 'expected KEY=VALUE'), (('--set', 'bits=99'), 'bits, window_bits: got'),
     (('--set', 'size=64'), 'got 32 pixels a side, expected 64'),
     (('--resume',), 'nothing to resume'), (('--held-out', ''), 'add --held-out'),
     (('--data', 'nowhere'), 'no usable episode'), (('--model', 'ear'), "--model: got 'ear'"),
