@@ -40,6 +40,13 @@ def carts(count, steps=12):
     return torch.stack(seen), torch.stack(actions)
 
 
+def observed(model, seen, actions):
+    state = model.initial(seen.shape[1])
+    for embedding, action in zip(seen, actions):
+        state = model.observe(state, action, embedding)
+    return state
+
+
 @pytest.mark.parametrize('kind', KINDS)
 def test_a_sequence_is_filtered_and_dreamed_on(kind):
     model = KINDS[kind]().eval()
@@ -48,10 +55,7 @@ def test_a_sequence_is_filtered_and_dreamed_on(kind):
     assert found.features.shape == (12, 3, model.feature_width)
     assert found.losses and all(loss.ndim == 0 and loss.isfinite()
                                 for loss in found.losses.values())
-    state = model.initial(3)
-    for embedding, action in zip(seen, actions):
-        state = model.observe(state, action, embedding)
-    dreamed = model.dream(state, actions[:5])
+    dreamed = model.dream(observed(model, seen, actions), actions[:5])
     assert dreamed.shape == (5, 3, model.feature_width) and dreamed.isfinite().all()
 
 
@@ -121,10 +125,8 @@ def test_it_learns_what_is_not_seen(kind):
         optimiser.step()
     model.eval()
     seen, actions = carts(200)
-    state = model.initial(200)
     with torch.no_grad():
-        for t in range(6):
-            state = model.observe(state, actions[t], seen[t])
+        state = observed(model, seen[:6], actions)
         foreseen = torch.stack([head(model.dream(state, actions[6:]))[-1, :, 0]
                                 for _ in range(8)]).mean(0)
     error = (foreseen - seen[-1, :, 0]).abs().mean()
@@ -187,10 +189,8 @@ def test_dreams_of_a_future_that_branches_take_one_way_each_and_as_often_as_it_i
         slower.step()
     model.eval()
     seen, actions = marbles(300)
-    state = model.initial(300)
     with torch.no_grad():
-        for t in range(3):
-            state = model.observe(state, actions[t], seen[t])
+        state = observed(model, seen[:3], actions)
         drawn = torch.stack([head(model.dream(state, actions[3:]))[..., 0]
                              for _ in range(100)])       # [D, H, B]
     ended, halfway = drawn[:, -1], drawn[:, 3]

@@ -33,7 +33,7 @@ class Senses(nn.Module):
                                          for name in self.streams})
 
     @torch.no_grad()
-    def fit_scale(self, numbers, least=_LEAST):
+    def fit_scale(self, numbers):
         """Learn mean and width of ``numbers`` [..., K]; what is missing does not count."""
         flat = numbers.flatten(0, -2)
         there = flat.isfinite()
@@ -41,7 +41,7 @@ class Senses(nn.Module):
         mean = flat.nan_to_num().sum(0) / count
         width = (((flat - mean).nan_to_num() ** 2).sum(0) / count).sqrt()
         self.mean.copy_(mean)
-        self.scale.copy_(width.clamp(min=least))
+        self.scale.copy_(width.clamp(min=_LEAST))
 
     def normalised(self, numbers):
         """Return numbers [..., K] about 0 and of unit width; NaN stays NaN."""

@@ -32,9 +32,9 @@ class WatchConfig:
     steps: int = 4              # of the integration
 
     def __post_init__(self):
-        if self.size % (_CELL * _MAP) or not 16 <= self.size <= 1024:
-            raise ValueError(f'size: got {self.size}, expected a multiple of {_CELL * _MAP} from '
-                             '16 on')
+        if self.size % (_CELL * _MAP) or not 32 <= self.size <= 1024:
+            raise ValueError(f'size: got {self.size}, expected a multiple of {_CELL * _MAP} '
+                             'up to 1024')
         if min(self.features, self.channels, self.blocks, self.steps, self.width) < 1:
             raise ValueError('features, channels, width, blocks, steps: expected at least 1 each')
 
