@@ -1,5 +1,7 @@
 """Watching dreams from the command line: observed above dreamed."""
 
+import json
+
 import imageio.v2 as imageio
 import numpy as np
 import pytest
@@ -54,6 +56,16 @@ def test_bad_orders_are_one_line(parts, tmp_path, monkeypatch, capsys, more, wor
     monkeypatch.chdir(tmp_path)
     assert dream(parts, 'dream.png', *more) == 2
     assert words in capsys.readouterr().err and not list(tmp_path.iterdir())
+
+
+def test_a_decoder_of_another_models_latents_is_refused(parts, tmp_path, capsys):
+    for ending in ('.json', '.safetensors'):
+        (tmp_path / f'decoder{ending}').write_bytes((parts / f'decoder{ending}').read_bytes())
+    file = tmp_path / 'decoder.json'
+    meta = json.loads(file.read_text())
+    file.write_text(json.dumps({**meta, 'model_sha256': 'x' * 64}))
+    assert dream(parts, tmp_path / 'dream.png', '--decoder', str(tmp_path / 'decoder')) == 2
+    assert 'draws the latents of other weights' in capsys.readouterr().err
 
 
 def test_it_begins_just_before_something_moves(tmp_path):

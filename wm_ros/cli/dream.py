@@ -48,10 +48,11 @@ def run(arguments) -> int:
     from wm_ros.evaluation import strip
     from wm_ros.learning.watch import columns_for
     from wm_ros.types import WmRosError
-    from wm_ros.world_model.load import load_part
+    from wm_ros.world_model.load import load_decoder, load_part
     name = f'{arguments.robot}_{arguments.task}'
-    model = load_part(arguments.model or f'{name}_world', 'sequence_model', arguments.device)
-    decoder = load_part(arguments.decoder or f'{name}_watch', 'frame_decoder', arguments.device)
+    named = arguments.model or f'{name}_world'
+    model = load_part(named, 'sequence_model', arguments.device)
+    decoder = load_decoder(arguments.decoder or f'{name}_watch', named, arguments.device)
     if arguments.steps < 1:
         raise WmRosError(f'--steps: got {arguments.steps}, expected at least 1')
     bank = Bank(Path(arguments.data), arguments.task,

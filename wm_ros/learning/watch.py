@@ -11,6 +11,7 @@ from wm_ros.learning import parallel
 from wm_ros.learning.loop import Job
 from wm_ros.types import WmRosError
 from wm_ros.world_model.latent import at
+from wm_ros.world_model.load import hash_of
 from wm_ros.world_model.sequence import SequenceModel
 from wm_ros.world_model.watch import FrameDecoder, WatchConfig
 
@@ -40,6 +41,7 @@ class WatchJob(Job):
         torch.manual_seed(seed)
         self.config = replace(config, features=model.dynamics.feature_width)
         self.training, self.device, self.model = training, device, model
+        self._model_hash = hash_of(training.model)
         self.module = FrameDecoder(self.config).to(device)
         self._train = train
         self._held_out = self._pairs(held_out.sample(
@@ -72,7 +74,7 @@ class WatchJob(Job):
     def meta(self):
         """Return kind and configuration, and whose latents it draws."""
         return {'kind': 'frame_decoder', 'config': self.config.to_dict(),
-                'model': self.training.model}
+                'model': self.training.model, 'model_sha256': self._model_hash}
 
     @torch.no_grad()
     def _pairs(self, columns, rng):

@@ -27,6 +27,27 @@ def find_part(reference: str) -> Path:
     return path
 
 
+def hash_of(reference: str) -> str:
+    """Return the SHA-256 of the weights that ``reference`` means, as its JSON says it."""
+    return read_meta(find_part(reference).with_suffix('.json'), {})['weights_sha256']
+
+
+def load_decoder(reference: str, model: str, device: str = 'cpu') -> FrameDecoder:
+    """
+    Return the frame decoder ``reference`` for the latents of the model of sequences ``model``.
+
+    Raises CheckpointError as ``load_part`` does, and where the decoder was trained on the
+    latents of other weights: it would draw nonsense.
+    """
+    decoder = load_part(reference, 'frame_decoder', device)
+    meta = read_meta(find_part(reference).with_suffix('.json'), {'model_sha256': str})
+    if meta['model_sha256'] != hash_of(model):
+        raise CheckpointError(
+            f'checkpoint {find_part(reference)}: draws the latents of other weights than those '
+            f'of {model}; train it anew: wm_ros train --model decoder --set model={model}')
+    return decoder
+
+
 def load_part(reference: str, kind: str, device: str = 'cpu') -> nn.Module:
     """
     Return the part of ``kind`` in the checkpoint ``reference``, a path or a shipped one's name.

@@ -17,10 +17,9 @@ from wm_ros.robot.motion import MotionRule
 from wm_ros.robot.robot import Robot
 from wm_ros.types import CheckpointError, WmRosError
 from wm_ros.world_model.alarm import Alarm, lasting, parts_of, ROWS
-from wm_ros.world_model.load import find_part, load_part
+from wm_ros.world_model.load import find_part, hash_of, load_part
 from wm_ros.world_model.sequence import SequenceModel
 from wm_ros.world_model.state import StateLayout
-from wm_ros.world_model.weights import read_meta
 
 _STREAMS = ('states', 'wrench')
 _EARLY, _LATE = 0.8, 1.5        # steps between observations that count as one
@@ -129,7 +128,7 @@ def load_sentinel(reference: str, robot: Robot, objects: int,
     except (ValueError, TypeError, KeyError) as error:
         raise CheckpointError(f'{path}: damaged ({" ".join(str(error).split())}); make it anew: '
                               f'{mend}') from error
-    if weights != _weights_of(reference):
+    if weights != hash_of(reference):
         raise CheckpointError(f'{path}: measured with other weights than those of {reference}; '
                               f'make it anew: {mend}')
     return Sentinel(model, alarm, robot, objects)
@@ -142,11 +141,6 @@ def usual_file(reference: str) -> Path:
 
 def save_usual(reference: str, alarm: Alarm, meta: dict):
     """Write what is usual to a model, and how it was measured (``meta``), whole or not at all."""
-    text = json.dumps({**meta, 'weights_sha256': _weights_of(reference), **alarm.to_dict()})
+    text = json.dumps({**meta, 'weights_sha256': hash_of(reference), **alarm.to_dict()})
     with whole(usual_file(reference)) as partial:
         partial.write_text(text + '\n', encoding='utf-8')
-
-
-def _weights_of(reference):
-    """Return the hash of the model's weights."""
-    return read_meta(find_part(reference).with_suffix('.json'), {})['weights_sha256']

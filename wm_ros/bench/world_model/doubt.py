@@ -8,7 +8,7 @@ from wm_ros.data import Bank
 from wm_ros.evaluation import doubt as judging
 from wm_ros.evaluation.sights import LEAST, sights
 from wm_ros.world_model.alarm import Alarm, lasting
-from wm_ros.world_model.load import load_part
+from wm_ros.world_model.load import load_decoder, load_part
 
 MODEL, DECODER = 'panda_push_world', 'panda_push_watch'
 _RATE = 20.0                # [Hz] of recorded observations
@@ -19,7 +19,7 @@ class _Witness:
 
     def __init__(self):
         self.model = load_part(MODEL, 'sequence_model')
-        self._decoder = load_part(DECODER, 'frame_decoder')
+        self._decoder = load_decoder(DECODER, MODEL)
 
     def episodes(self, name):
         """Return the episodes of the recordings ``name``."""

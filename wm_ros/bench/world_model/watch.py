@@ -12,7 +12,7 @@ from wm_ros.data import Bank
 from wm_ros.data.windows import WARM
 from wm_ros.evaluation import strip
 from wm_ros.learning.watch import columns_for
-from wm_ros.world_model.load import load_part
+from wm_ros.world_model.load import load_decoder, load_part
 
 _STEPS, _EPISODES = 25, 30
 _PICTURE = Path('docs/media/dream.png')
@@ -21,7 +21,7 @@ _PICTURE = Path('docs/media/dream.png')
 def watch():
     """Return the PSNR of dreamed frames over the steps, and draw the README's strip."""
     torch.set_num_threads(1)
-    model, decoder = load_part(MODEL, 'sequence_model'), load_part(DECODER, 'frame_decoder')
+    model, decoder = load_part(MODEL, 'sequence_model'), load_decoder(DECODER, MODEL)
     bank = Bank(recording('usual'), 'push', print,
                 tuple(dict.fromkeys((*columns_for(model), 'states'))))
     long = [i for i in range(bank.episodes)
