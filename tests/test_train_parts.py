@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import sys
 
 import pytest
 from safetensors.torch import load_file
@@ -46,9 +48,30 @@ def test_a_tokenizer_learns_and_is_written(recordings, tmp_path, capsys):
             'even_fine', 'updates', 'seconds'} <= set(said)
     assert said['psnr'] > 12.0 and 'eyes.safetensors' in capsys.readouterr().out
     meta = json.loads((tmp_path / 'eyes.json').read_text())
-    assert meta['kind'] == 'frame_tokenizer' and meta['training']['updates'] == 150
+    assert meta['kind'] == 'frame_tokenizer' and meta['best']['psnr'] == said['psnr']
+    asked = {'updates': 150, 'warmup': 20, 'batch': 8, 'objects': 30.0, 'task': 'push',
+             'recordings': {'data': [recordings[0].name], 'held_out': recordings[1].name}}
+    assert meta['training'].items() >= asked.items()
     tokenizer = FrameTokenizer(FrameConfig(**meta['config']))
     tokenizer.load_state_dict(load_file(tmp_path / 'eyes.safetensors'))
+
+
+def test_of_several_processes_one_writes_and_speaks(recordings, tmp_path):
+    done = subprocess.run(
+        [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node', '2',
+         '-m', 'wm_ros', 'train', '--task', 'push', '--model', 'tokenizer', '--data',
+         str(recordings[0]), '--held-out', str(recordings[1]), '--output',
+         str(tmp_path / 'eyes'), '--json', str(tmp_path / 'figures.json'), '--debug-run', *SMALL],
+        capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count('eyes.safetensors') == 1
+    assert {'psnr', 'updates'} <= set(json.loads((tmp_path / 'figures.json').read_text()))
+
+
+def test_the_agent_is_trained_by_one_process(recordings, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv('WORLD_SIZE', '2')
+    assert main(['train', '--task', 'push', '--output', str(tmp_path / 'agent')]) == 2
+    assert 'the agent is trained by one process' in capsys.readouterr().err
 
 
 def test_debug_runs_every_part_in_seconds(recordings, tmp_path):

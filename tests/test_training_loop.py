@@ -97,16 +97,21 @@ def test_the_best_weights_are_kept(tmp_path):
     figures = Loop(job, CONFIG, tmp_path / 'line').run()
     assert (figures['score'], figures['other']) == (1.0, 10.0)
     assert_same(job.best, load_file(tmp_path / 'line.safetensors'))
-    meta = read_meta(tmp_path / 'line.json', {'kind': str, 'training': dict})
-    assert meta['training']['update'] == 40 and meta['training']['score'] == 1.0
+    meta = read_meta(tmp_path / 'line.json', {'kind': str, 'training': dict, 'best': dict})
+    assert meta['best']['update'] == 40 and meta['best']['score'] == 1.0
     assert meta['training']['learning_rate'] == 0.01
 
 
 def test_a_run_goes_on_as_it_began(tmp_path):
     with pytest.raises(WmRosError, match='nothing to resume'):
         Loop(Line(), CONFIG, tmp_path / 'line', resume=True)
-    loop = Loop(Line(), CONFIG, tmp_path / 'line')
+    job = Line()
+    job.about = {'batch': 32}
+    loop = Loop(job, CONFIG, tmp_path / 'line')
     loop._save()
+    job.about = {'batch': 64}
+    with pytest.raises(WmRosError, match='batch 32, not 64'):
+        Loop(job, CONFIG, tmp_path / 'line', resume=True)
     with pytest.raises(WmRosError, match='learning_rate 0.01, not 0.1'):
         Loop(Line(), replace(CONFIG, learning_rate=0.1), tmp_path / 'line', resume=True)
     path = loop.state_path

@@ -16,13 +16,15 @@ def run(arguments) -> int:
     output = arguments.output or f'{arguments.task}_{arguments.model}'
     check_output(output, arguments.json)
     check_device(arguments.device)
-    parallel.start(arguments.device)
+    order = order._replace(device=parallel.start(arguments.device))
+    first = parallel.rank() == 0
     job, config = PARTS[arguments.model](order)
-    writer = _writer(arguments.log_dir) if parallel.rank() == 0 else None
+    job.about = order.about(job)
+    writer = _writer(arguments.log_dir) if first else None
     try:
         with StageBars() as bars:
-            loop = Loop(job, config, output, arguments.resume, bars.report
-                        if parallel.rank() == 0 else None, writer)
+            loop = Loop(job, config, output, arguments.resume, bars.report if first else None,
+                        writer)
             figures = loop.run()
     except KeyboardInterrupt:
         print(f'wm_ros: stopped at update {loop.update}; go on with the same command and '
@@ -32,7 +34,7 @@ def run(arguments) -> int:
         if writer is not None:
             writer.close()
         parallel.stop()
-    if parallel.rank() == 0:
+    if first:
         said = '  '.join(f'{name} {value:.4g}' for name, value in figures.items())
         print(f'{weights_file(output)}: {said}')
         write_json(arguments.json, {'task': arguments.task, 'model': arguments.model,

@@ -31,7 +31,7 @@ def add_parser(subparsers):
                         'decoder')
     parser.add_argument('--output', default='', metavar='NAME',
                         help='checkpoint to write: NAME.safetensors and NAME.json '
-                        '(default: <robot>_<task>)')
+                        '(default: <robot>_<task>; of a part <task>_<model>)')
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--robot', default='panda')
     parser.add_argument('--device', default='cpu', help='torch device')
@@ -101,7 +101,11 @@ def run(arguments) -> int:
 
 
 def _refuse_settings_of_parts(arguments):
+    from wm_ros.learning import parallel
     from wm_ros.types import WmRosError
+    if parallel.started_together():
+        raise WmRosError('torchrun shares out the training of parts (--model tokenizer, '
+                         'sequence, eyes, decoder); the agent is trained by one process')
     for flag in ('held_out', 'set', 'resume', 'log_dir'):
         if getattr(arguments, flag):
             raise WmRosError(f'--{flag.replace("_", "-")} is for parts that are trained on '

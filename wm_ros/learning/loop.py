@@ -14,7 +14,7 @@ from pathlib import Path
 import signal
 import threading
 import time
-from typing import Callable, Dict, Optional
+from typing import Callable, Dict, Mapping, Optional
 
 import numpy as np
 import torch
@@ -55,6 +55,8 @@ class Job(ABC):
     """What is trained: a module, its loss on a batch, and how good it is on other data."""
 
     module: nn.Module
+    #: What else its user has asked for: kept beside the weights, and the same after a resume.
+    about: Mapping[str, object] = {}
 
     @abstractmethod
     def losses(self, rng: np.random.Generator) -> Dict[str, torch.Tensor]:
@@ -137,8 +139,8 @@ class Loop:
             losses = self.job.losses(rng)
         self.optimiser.zero_grad(set_to_none=True)
         self._scaler.scale(losses['loss']).backward()
+        parallel.mean_gradients(module)     # before: what is not finite is then so everywhere
         self._scaler.unscale_(self.optimiser)
-        parallel.mean_gradients(module)
         torch.nn.utils.clip_grad_norm_(module.parameters(), config.clip)
         self._scaler.step(self.optimiser)
         self._scaler.update()
@@ -186,8 +188,8 @@ class Loop:
                 self.best, self.figures = figures['score'], figures
                 write_weights(self.output, self.average, {
                     **self.job.meta(), 'training': {
-                        **asdict(self.config), 'update': self.update, **figures,
-                        'torch': torch.__version__.split('+')[0]}})
+                        **self._asked(), 'torch': torch.__version__.split('+')[0]},
+                    'best': {'update': self.update, **figures}})
         self._save()
 
     def _draw(self, figures):
@@ -202,13 +204,16 @@ class Loop:
         if parallel.rank() == 0:
             write_state(self.state_path, self.job.module, self.average, self.optimiser, {
                 'update': self.update, 'best': self.best, 'figures': self.figures,
-                'config': asdict(self.config), 'scale': self._scaler.state_dict()})
+                'config': self._asked(), 'scale': self._scaler.state_dict()})
+
+    def _asked(self):
+        return {**asdict(self.config), **self.job.about}
 
     def _resume(self):
         state = read_state(self.state_path, self.job.module, self.average, self.optimiser)
-        theirs, ours = state['config'], asdict(self.config)
+        theirs, ours = state['config'], self._asked()
         for name in ours:
-            if theirs.get(name) != ours[name]:
+            if theirs.get(name, ours[name]) != ours[name]:
                 raise WmRosError(f'{self.state_path}: was trained with {name} '
                                  f'{theirs.get(name)!r}, not {ours[name]!r}: a run goes on as it '
                                  'began')

@@ -13,10 +13,25 @@ import torch
 from torch import distributed, nn
 
 
-def start(device: str = 'cpu') -> None:
-    """Join the other processes, if ``torchrun`` has started this one among several."""
-    if int(os.environ.get('WORLD_SIZE', 1)) > 1 and not distributed.is_initialized():
+def start(device: str = 'cpu') -> str:
+    """
+    Join the other processes, if ``torchrun`` has started this one among several.
+
+    Return the device of this process: each of several has a GPU of its own.
+    """
+    if not started_together():
+        return device
+    if device == 'cuda':
+        device = f'cuda:{os.environ.get("LOCAL_RANK", 0)}'
+        torch.cuda.set_device(device)
+    if not distributed.is_initialized():
         distributed.init_process_group('nccl' if device.startswith('cuda') else 'gloo')
+    return device
+
+
+def started_together() -> bool:
+    """Return whether ``torchrun`` has started this process among several."""
+    return int(os.environ.get('WORLD_SIZE', 1)) > 1
 
 
 def stop() -> None:
@@ -65,6 +80,8 @@ def any_of(flag: bool) -> bool:
     """Return whether ``flag`` is set in any process; all of them wait here for each other."""
     if not together():
         return flag
-    flags = torch.tensor(float(flag))
+    # NCCL carries nothing but tensors of its GPU.
+    device = 'cuda' if distributed.get_backend() == 'nccl' else 'cpu'
+    flags = torch.tensor(float(flag), device=device)
     distributed.all_reduce(flags)
     return bool(flags > 0)

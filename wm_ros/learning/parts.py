@@ -1,13 +1,12 @@
 """Parts of the world model that are trained on recordings, by name."""
 
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Callable, Dict, NamedTuple, Sequence, Tuple
 
 import numpy as np
 from wm_ros.data import Bank
-from wm_ros.data.episodes import Folders
 from wm_ros.data.windows import COLUMNS
 from wm_ros.learning import eyes as seeing
 from wm_ros.learning import sequence as sequences
@@ -26,13 +25,19 @@ class Order(NamedTuple):
     """What a user asks for: recordings, settings KEY=VALUE, and how to train."""
 
     task: str
-    data: Folders                   # recordings to train on
+    data: Sequence[str]             # folders of recordings to train on
     held_out: Path                  # and of those to validate on
     settings: Tuple[str, ...] = ()
     seed: int = 0
     device: str = 'cpu'
     debug: bool = False             # every part in seconds
     complain: Callable[[str], None] = print
+
+    def about(self, job: Job) -> dict:
+        """Return what the checkpoint says of it: task, names of recordings, job's settings."""
+        return {'task': self.task, 'recordings': {
+            'data': [Path(folder).name for folder in self.data],
+            'held_out': self.held_out.name}, **asdict(job.training)}
 
 
 def tokenizer(order: Order) -> Tuple[Job, LoopConfig]:
