@@ -44,6 +44,7 @@ setup(
         'gymnasium>=0.29',
         'imageio>=2.16',
         'imageio-ffmpeg>=0.4.5',
+        'llvmlite>=0.40',
         'matplotlib>=3.5',
         'numba>=0.57',
         'numpy>=1.23',
@@ -60,6 +61,10 @@ setup(
             'ros-rclpy',
             'ros-rmw-fastrtps-cpp',
             'ros-common-interfaces',
+        ],
+        # What `wm_ros train --log-dir` writes with.
+        'train': [
+            'tensorboard',
         ],
         # What benches compare with.
         'bench': [

@@ -78,3 +78,14 @@ def ask(packages, function, **variables):
     result = subprocess.run([sys.executable, '-c', program], env=environment, cwd=packages,
                             capture_output=True, text=True, check=True)
     return result.stdout.strip()
+
+
+def test_a_shipped_checkpoint_goes_by_its_name_and_a_file_here_before_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shipped = paths.checkpoint_dir() / 'panda_reach.safetensors'
+    for name in ('panda_reach', 'panda_reach.json', Path('panda_reach.safetensors')):
+        assert paths.find_weights(name) == shipped
+    assert paths.find_weights('./panda_reach.x') == Path('panda_reach.x.safetensors')
+    assert paths.find_weights('sub/panda_reach') == Path('sub/panda_reach.safetensors')
+    (tmp_path / 'panda_reach.safetensors').touch()
+    assert paths.find_weights('panda_reach') == Path('panda_reach.safetensors')

@@ -77,7 +77,7 @@ def test_other_topics(robot_node, peer):
     objects = peer.record(PoseArray, 'object_poses').next()
     assert objects.header.frame_id == ROBOT.base_frame and len(objects.poses) == 1
     assert objects.poses[0].position.z == pytest.approx(0.025, abs=0.003)
-    assert peer.record(WrenchStamped, 'wrench').next().header.frame_id
+    assert peer.record(WrenchStamped, 'wrench').next().header.frame_id == 'panda_link7'
     clock = peer.record(Clock, '/clock').next().clock
     stamp = node.joints.next().header.stamp
     assert convert.seconds(clock) == pytest.approx(convert.seconds(stamp), abs=0.5)

@@ -165,7 +165,7 @@ def _arguments(options):
 def _existing(checkpoint):
     if not checkpoint:
         return ''
-    file = paths.weights_file(checkpoint)
+    file = paths.find_weights(checkpoint)
     if not file.is_file():
         raise CheckpointError(f'checkpoint {file}: no such file')
     return str(file.resolve())

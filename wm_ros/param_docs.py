@@ -5,15 +5,25 @@ from wm_ros.param_table import JOINT_LIMIT_KEYS, TABLE
 _HEAD = """# Parameters
 
 Written from `wm_ros/param_table.py` by `python -m wm_ros.param_docs > docs/parameters.md`.
-Files: `config/params.yaml`, then `config/tasks/<task>.yaml`, then your own. "live" ones may
-change while the node runs, at the next cycle; the others are refused then, with the reason.
+What counts, later ones over earlier: the defaults here, `config/params.yaml`,
+`config/tasks/<task>.yaml`, `config/sensors/<sensors>.yaml`, `safety.speed_scale` 0.1 with
+`robot.launch.py`, your `params_file`, the launch arguments, `--set`. Push is shipped with
+`objective.arrival` 3.0 and `objective.value` 1.0, for example.  "live" ones may change while the
+node runs, at the next cycle; the others are refused then, with the reason.
 A value out of range, of the wrong type, or not finite is refused, and the value in use stays.
 """
 _LIMITS = """
 ## joint_limits (safety_node)
 
 `joint_limits.<joint>.<key>`, as ros2_control names them: {keys}. They may tighten the URDF's
-limits, not widen them.
+limits, not widen them. They are read when the node is configured:
+
+```yaml
+safety_node:
+  ros__parameters:
+    joint_limits:
+      panda_joint1: {{has_velocity_limits: true, max_velocity: 1.0}}
+```
 """
 
 

@@ -77,7 +77,8 @@ _PLANNER = (
               dynamic=True),
     ParamSpec('planner.dt', 'double', 0.05, "The model's step; must equal the checkpoint's.",
               (MPC,), 's', 0.005, 1),
-    ParamSpec('planner.num_samples', 'int', 32, 'Candidates imagined per iteration.', (MPC,),
+    ParamSpec('planner.num_samples', 'int', 32, 'Candidates imagined per iteration; '
+              'num_policy_samples of them follow the prior, the others the last plan.', (MPC,),
               '', 2, 65536, dynamic=True),
     ParamSpec('planner.num_elites', 'int', 8, 'Best candidates that shape the next '
               'distribution.', (MPC,), '', 1, 65536, dynamic=True),
@@ -86,7 +87,8 @@ _PLANNER = (
     ParamSpec('planner.temperature', 'double', 0.5, 'Softness of the weights of the elites.',
               (MPC,), '', 1e-6, 1e6, dynamic=True),
     ParamSpec('planner.num_policy_samples', 'int', 32, 'Candidates rolled from the policy '
-              'prior.', (MPC,), '', 0, 65536, dynamic=True),
+              'prior; fewer than num_samples cost success (docs/architecture.md).', (MPC,), '',
+              0, 65536, dynamic=True),
     ParamSpec('planner.noise_std', 'double', 0.3, 'Width of the sampling distribution, and '
               'of the noise of the dither.', (MPC,), 'of full action', 0, 2, dynamic=True),
     ParamSpec('planner.noise_correlation', 'double', 0.7, 'Correlation of the noise from one '

@@ -53,6 +53,15 @@ def weights_file(name) -> Path:
     return path.with_name(stem + WEIGHTS_SUFFIX)
 
 
+def find_weights(reference) -> Path:
+    """Return the weights file that ``reference`` means: a path, or the name of a shipped one."""
+    path = weights_file(reference)
+    if not path.is_file() and Path(reference).name == str(reference):
+        shipped = weights_file(checkpoint_dir() / reference)
+        return shipped if shipped.is_file() else path
+    return path
+
+
 def _find(folder: str) -> Path:
     tried = []
     for candidate in _shares(Path(__file__).resolve()):

@@ -152,6 +152,25 @@ def shipped() -> Iterator[Finding]:
                           f'wm_ros train --task {task.name}')
         else:
             yield Finding(f'checkpoint {task.name}', OK, model.checkpoint)
+    yield from _parts()
+
+
+def _parts():
+    """Yield whether each shipped part of a world model loads."""
+    from wm_ros import paths
+    from wm_ros.types import WmRosError
+    from wm_ros.world_model.load import hash_of, load_part
+    from wm_ros.world_model.weights import read_meta
+    for file in sorted(paths.checkpoint_dir().glob('*.safetensors')):
+        try:
+            kind = read_meta(file.with_suffix('.json'), {}).get('kind')
+            if kind is None:
+                continue        # an agent
+            load_part(file.stem, kind)
+        except WmRosError as error:
+            yield Finding(file.stem, FAIL, str(error), 'reinstall wm_ros')
+        else:
+            yield Finding(file.stem, OK, f'{kind}, {hash_of(file.stem)[:12]}')
 
 
 def ros(messages: Sequence[str] = MESSAGES) -> Iterator[Finding]:

@@ -71,6 +71,7 @@ def run(arguments) -> int:
     torch.set_num_threads(arguments.threads)
     if arguments.model != 'agent':
         from wm_ros.cli import _train_part
+        _refuse_settings_of_agents(arguments)
         return _train_part.run(arguments)
     _refuse_settings_of_parts(arguments)
     robot = load_robot(arguments.robot)
@@ -98,6 +99,13 @@ def run(arguments) -> int:
     write_json(arguments.json, {'task': arguments.task, 'seed': arguments.seed,
                                 'checkpoint': digest, **figures})
     return 0
+
+
+def _refuse_settings_of_agents(arguments):
+    from wm_ros.types import WmRosError
+    if arguments.robot != 'panda' or arguments.no_demonstrations:
+        raise WmRosError('--robot and --no-demonstrations are for the agent; a part learns from '
+                         'whatever was recorded (wm_ros collect)')
 
 
 def _refuse_settings_of_parts(arguments):

@@ -101,6 +101,18 @@ def _banks(order, columns):
             for folder in (order.data, order.held_out)]
 
 
+#: What recordings, or other arguments, tell: not to be set.
+_TOLD = {'seed', 'streams', 'actions', 'features'}
+
+
+def _whole(text):
+    """Return the whole number that ``text`` says, such as 1e4."""
+    number = float(text)
+    if not number.is_integer():
+        raise ValueError(text)
+    return int(number)
+
+
 #: Parts by name.
 PARTS: Dict[str, Callable[[Order], Tuple[Job, LoopConfig]]] = {
     'tokenizer': tokenizer, 'sequence': sequence, 'eyes': eyes, 'decoder': decoder}
@@ -113,7 +125,8 @@ def configured(kinds: Sequence[type], settings: Sequence[str], usual: dict) -> l
     Settings are texts KEY=VALUE; a value is of the type of the field's default.  Raises
     WmRosError for keys that none has, and values that do not fit.
     """
-    known = {field.name: field for kind in kinds for field in fields(kind)}
+    known = {field.name: field for kind in kinds for field in fields(kind)
+             if field.name not in _TOLD}
     values = dict(usual)
     for text in settings:
         key, equals, value = text.partition('=')
@@ -124,7 +137,7 @@ def configured(kinds: Sequence[type], settings: Sequence[str], usual: dict) -> l
                              f'{", ".join(sorted(known))}{hint}')
         kind = known[key].type if isinstance(known[key].type, type) else str
         try:
-            values[key] = kind(value)
+            values[key] = _whole(value) if kind is int else kind(value)
         except ValueError as error:
             raise WmRosError(f'--set {text}: got {value!r}, expected {kind.__name__}') from error
     try:

@@ -159,7 +159,7 @@ class MpcNode(ManagedNode):
             return False
         if belief.unseen > self.values['unseen_timeout']:
             self.report(Code.STALE_INPUT, f'objects have not been seen for {belief.unseen:.2f} s: '
-                        'no fresh object_poses')
+                        'no fresh object_poses, nor are they found in images')
             return False
         return True
 

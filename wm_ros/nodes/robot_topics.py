@@ -10,6 +10,7 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
 from wm_ros.nodes.qos import LATCHED, RELIABLE
 from wm_ros.robot.robot import Robot
+from wm_ros.robot.urdf import read_joints
 
 
 class RobotTopics:
@@ -26,7 +27,8 @@ class RobotTopics:
         names = robot.joint_names + robot.gripper_joint_names
         self._joint_state = JointState(name=[names[place] for place in self._order])
         self._wrench = WrenchStamped()
-        self._wrench.header.frame_id = robot.joint_names[-1]
+        # Where the wrist's sensor sits: between the last joint's links, turning with it.
+        self._wrench.header.frame_id = read_joints(robot.urdf)[robot.joint_names[-1]].child
         # Reliable, as the joint_state_broadcaster is: those who want best effort can have it.
         self._joint_publisher = node.create_publisher(JointState, 'joint_states', RELIABLE)
         self._clock_publisher = node.create_publisher(Clock, '/clock', RELIABLE)

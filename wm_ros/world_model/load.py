@@ -1,7 +1,5 @@
 """Parts of world models back from their checkpoints, by what their JSON says they are."""
 
-from pathlib import Path
-
 import torch
 from torch import nn
 from wm_ros import paths
@@ -19,17 +17,9 @@ KINDS = {'frame_tokenizer': (FrameConfig, FrameTokenizer), 'eyes': (EyesConfig, 
          'frame_decoder': (WatchConfig, FrameDecoder)}
 
 
-def find_part(reference: str) -> Path:
-    """Return the weights file that ``reference`` means: a path, or the name of a shipped one."""
-    path = paths.weights_file(Path(reference))
-    if not path.is_file() and Path(reference).name == reference:
-        return paths.weights_file(paths.checkpoint_dir() / reference)
-    return path
-
-
 def hash_of(reference: str) -> str:
     """Return the SHA-256 of the weights that ``reference`` means, as its JSON says it."""
-    return read_meta(find_part(reference).with_suffix('.json'), {})['weights_sha256']
+    return read_meta(paths.find_weights(reference).with_suffix('.json'), {})['weights_sha256']
 
 
 def load_decoder(reference: str, model: str, device: str = 'cpu') -> FrameDecoder:
@@ -40,10 +30,10 @@ def load_decoder(reference: str, model: str, device: str = 'cpu') -> FrameDecode
     latents of other weights: it would draw nonsense.
     """
     decoder = load_part(reference, 'frame_decoder', device)
-    meta = read_meta(find_part(reference).with_suffix('.json'), {'model_sha256': str})
+    meta = read_meta(paths.find_weights(reference).with_suffix('.json'), {'model_sha256': str})
     if meta['model_sha256'] != hash_of(model):
         raise CheckpointError(
-            f'checkpoint {find_part(reference)}: draws the latents of other weights than those '
+            f'checkpoint {paths.find_weights(reference)}: draws the latents of other weights than those '
             f'of {model}; train it anew: wm_ros train --model decoder --set model={model}')
     return decoder
 
@@ -56,7 +46,7 @@ def load_part(reference: str, kind: str, device: str = 'cpu') -> nn.Module:
     and ParameterError for a device that is not there.
     """
     check_device(device)
-    path = find_part(reference)
+    path = paths.find_weights(reference)
     meta = read_meta(path.with_suffix('.json'), {'kind': str})
     if meta['kind'] != kind:
         raise CheckpointError(f'checkpoint {path}: is a {shown(meta["kind"])}, expected {kind!r}')

@@ -12,12 +12,13 @@ from typing import Dict, Optional
 
 import numpy as np
 import torch
+from wm_ros import paths
 from wm_ros.files import whole
 from wm_ros.robot.motion import MotionRule
 from wm_ros.robot.robot import Robot
 from wm_ros.types import CheckpointError, WmRosError
 from wm_ros.world_model.alarm import Alarm, lasting, parts_of, ROWS
-from wm_ros.world_model.load import find_part, hash_of, load_part
+from wm_ros.world_model.load import hash_of, load_part
 from wm_ros.world_model.sequence import SequenceModel
 from wm_ros.world_model.state import StateLayout
 
@@ -136,7 +137,7 @@ def load_sentinel(reference: str, robot: Robot, objects: int,
 
 def usual_file(reference: str) -> Path:
     """Return the file that says what is usual to the model ``reference``."""
-    return find_part(reference).with_suffix(_SUFFIX)
+    return paths.find_weights(reference).with_suffix(_SUFFIX)
 
 
 def save_usual(reference: str, alarm: Alarm, meta: dict):

@@ -35,7 +35,7 @@ def save_checkpoint(path: Path, dynamics: Dynamics, robot: Robot, task: TaskSpec
 def find_checkpoint(reference: str, robot: Robot, task: TaskSpec) -> Path:
     """Return the weights file that ``reference`` names; '' is the shipped one."""
     if reference:
-        path = paths.weights_file(reference)
+        path = paths.find_weights(reference)
     else:
         path = paths.checkpoint_dir() / f'{robot.name}_{task.name}{paths.WEIGHTS_SUFFIX}'
     for file in (path, path.with_suffix('.json')):
