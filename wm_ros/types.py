@@ -81,7 +81,7 @@ class Belief(_Frozen):
     joint_positions: np.ndarray         # [N] rad, measured
     commanded_positions: np.ndarray     # [N] rad, setpoint the arm is driven to
     commanded_velocities: np.ndarray    # [N] rad/s
-    surprise: float = 0.0       # normalised innovation of the last observation, 1 = expected
+    surprise: float = 0.0       # of the last observation; 1 is seldom exceeded
     gripper_width: float = 0.0  # [m] measured
     commanded_gripper: float = 0.0      # [m]
     unseen: float = 0.0         # [s] since the objects were last seen; 0 without objects

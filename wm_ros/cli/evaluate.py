@@ -37,7 +37,7 @@ def add_parser(subparsers):
                         help='camera: objects are found in its image (default: object_poses)')
     parser.add_argument('--params-file', action='append', default=[], metavar='FILE',
                         help='ROS parameter file; a later one wins')
-    parser.add_argument('--set', action='append', default=[], metavar='NAME:=VALUE',
+    parser.add_argument('--set', action='append', default=[], metavar='[NODE:]NAME:=VALUE',
                         help='one parameter, such as planner.horizon:=5')
     parser.add_argument('--jobs', type=int, default=os.cpu_count() or 1,
                         help='processes (default: all cores)')

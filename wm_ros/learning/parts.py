@@ -102,7 +102,7 @@ def _banks(order, columns):
 
 
 #: What recordings, or other arguments, tell: not to be set.
-_TOLD = {'seed', 'streams', 'actions', 'features'}
+TOLD = {'seed', 'streams', 'actions', 'features'}
 
 
 def _whole(text):
@@ -126,7 +126,7 @@ def configured(kinds: Sequence[type], settings: Sequence[str], usual: dict) -> l
     WmRosError for keys that none has, and values that do not fit.
     """
     known = {field.name: field for kind in kinds for field in fields(kind)
-             if field.name not in _TOLD}
+             if field.name not in TOLD}
     values = dict(usual)
     for text in settings:
         key, equals, value = text.partition('=')
