@@ -9,6 +9,8 @@ import torch
 from torch import nn
 from wm_ros.learning import parallel
 from wm_ros.learning.loop import Job, Loop, LoopConfig
+from wm_ros.world_model import collective
+from wm_ros.world_model.tokens.quantize import VectorCodebook
 
 CONFIG = LoopConfig(updates=60, learning_rate=0.01, warmup=5, validate=20, average=0.9)
 
@@ -22,7 +24,7 @@ class Line(Job):
                                     nn.Linear(8, 1))
         # As heads that are not trained: no gradient, and no memory in the optimiser.
         self.module.register_parameter('idle', nn.Parameter(torch.ones(3)))
-        self.hook, self.batch, self.curve, self.update = hook, batch, [], 0
+        self.hook, self.batch, self.curve, self.update, self.noise = hook, batch, [], 0, 0.01
 
     def losses(self, rng):
         self.hook(self.update)
@@ -31,7 +33,7 @@ class Line(Job):
         y = x @ np.float32([[1.0], [-2.0]])
         x, y = (torch.from_numpy(parallel.share(part)) for part in (x, y))
         # As a layer with chance in it would: torch's own generator counts as well.
-        loss = (self.module(x + 0.01 * torch.randn_like(x)) - y).square().mean()
+        loss = (self.module(x + self.noise * torch.randn_like(x)) - y).square().mean()
         self.curve.append(float(loss.detach()))
         return {'loss': loss}
 
@@ -44,15 +46,28 @@ class Line(Job):
 
 
 def main():
-    """Train to the end in as many processes as torchrun started; write this one's curve."""
+    """Train to the end in as many processes as torchrun started; write what this one has."""
     output = Path(sys.argv[1])
     parallel.start()
+    book = codebook()
     job = Line()
-    # Layers that normalise over the batch see a share of it in each process.
-    job.module[2] = nn.Identity()
-    Loop(job, CONFIG, output / 'line', resume='--resume' in sys.argv).run()
-    (output / f'curve_{parallel.rank()}.json').write_text(json.dumps(job.curve))
+    # Layers that normalise over the batch see a share of it in each process, noise is another.
+    job.module[2], job.noise = nn.Identity(), 0.0
+    Loop(job, CONFIG, output / 'line').run()
+    (output / f'process_{collective.rank()}.json').write_text(json.dumps({
+        'curve': job.curve, 'weights': job.module[0].weight.flatten().tolist(),
+        'book': book.flatten().tolist()}))
     parallel.stop()
+
+
+def codebook():
+    """Return a codebook that has followed this process's shares of some batches."""
+    book = VectorCodebook(16, 2).train()
+    for update in range(30):
+        torch.manual_seed(100 * update + collective.rank())
+        rows = np.random.default_rng(update).normal(size=(64, 2)).astype(np.float32)
+        book(torch.from_numpy(parallel.share(rows)))
+    return book.book
 
 
 if __name__ == '__main__':

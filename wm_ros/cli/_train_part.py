@@ -11,13 +11,14 @@ def run(arguments) -> int:
     from wm_ros.learning.loop import Loop
     from wm_ros.learning.parts import Order, PARTS
     from wm_ros.paths import weights_file
+    from wm_ros.world_model import collective
     from wm_ros.world_model.weights import check_device, check_output
     order = _order(arguments, Order, PARTS)
     output = arguments.output or f'{arguments.task}_{arguments.model}'
     check_output(output, arguments.json)
     check_device(arguments.device)
     order = order._replace(device=parallel.start(arguments.device))
-    first = parallel.rank() == 0
+    first = collective.rank() == 0
     job, config = PARTS[arguments.model](order)
     job.about = order.about(job)
     writer = _writer(arguments.log_dir) if first else None
@@ -27,8 +28,8 @@ def run(arguments) -> int:
                         writer)
             figures = loop.run()
     except KeyboardInterrupt:
-        print(f'wm_ros: stopped at update {loop.update}; go on with the same command and '
-              '--resume', file=sys.stderr)
+        if first and weights_file(output).with_suffix('.resume.safetensors').is_file():
+            print('wm_ros: stopped; go on with the same command and --resume', file=sys.stderr)
         raise
     finally:
         if writer is not None:
@@ -53,7 +54,7 @@ def _order(arguments, order, parts):
                              f'--{flag.replace("_", "-")} DIR (wm_ros collect --frames 64)')
     return order(arguments.task, arguments.data, Path(arguments.held_out),
                  tuple(arguments.set), arguments.seed, arguments.device, arguments.debug_run,
-                 lambda complaint: print(complaint, file=sys.stderr))
+                 arguments.robot, lambda complaint: print(complaint, file=sys.stderr))
 
 
 def _writer(folder):

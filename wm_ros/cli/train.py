@@ -33,7 +33,8 @@ def add_parser(subparsers):
                         help='checkpoint to write: NAME.safetensors and NAME.json '
                         '(default: <robot>_<task>; of a part <task>_<model>)')
     parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--robot', default='panda')
+    parser.add_argument('--robot', default='panda', help='to train for; of a part: that was '
+                        'recorded')
     parser.add_argument('--device', default='cpu', help='torch device')
     parser.add_argument('--threads', type=int, default=1, help='of torch on the CPU')
     parser.add_argument('--no-demonstrations', action='store_true',
@@ -103,9 +104,9 @@ def run(arguments) -> int:
 
 def _refuse_settings_of_agents(arguments):
     from wm_ros.types import WmRosError
-    if arguments.robot != 'panda' or arguments.no_demonstrations:
-        raise WmRosError('--robot and --no-demonstrations are for the agent; a part learns from '
-                         'whatever was recorded (wm_ros collect)')
+    if arguments.no_demonstrations:
+        raise WmRosError('--no-demonstrations is for the agent; a part learns from whatever was '
+                         'recorded (wm_ros collect)')
 
 
 def _refuse_settings_of_parts(arguments):

@@ -9,6 +9,7 @@ the first one validates and writes.
 from abc import ABC, abstractmethod
 import copy
 from dataclasses import asdict, dataclass
+import json
 import math
 from pathlib import Path
 import signal
@@ -23,6 +24,7 @@ from wm_ros import paths
 from wm_ros.learning import parallel
 from wm_ros.learning.state_file import read_state, write_state
 from wm_ros.types import WmRosError
+from wm_ros.world_model import collective
 from wm_ros.world_model.weights import write_weights
 
 PRECISIONS = {'float32': None, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
@@ -110,18 +112,23 @@ class Loop:
             while self.update < self.config.updates:
                 losses = self._step()
                 self._tell(losses, began, first)
-                due = self.update % self.config.validate == 0
-                if due or self.update == self.config.updates:
+                if (self.update % self.config.validate == 0
+                        or self.update == self.config.updates):
                     self._keep()
-                # Several processes end together, so only where they wait for each other.
-                if due and parallel.any_of(self._stopped) or (
-                        self._stopped and not parallel.together()):
+                if self._to_stop():
                     self._save()
                     raise KeyboardInterrupt
-        if parallel.rank() == 0:
+        parallel.meet()
+        if collective.rank() == 0:
             self.state_path.unlink(missing_ok=True)
         return {**self.figures, 'updates': self.update,
                 'seconds': round(time.perf_counter() - began, 1)}
+
+    def _to_stop(self):
+        # Several processes end together; that they wait for each other has its price.
+        if collective.together() and self.update % _SAY_EVERY:
+            return False
+        return parallel.any_of(self._stopped)
 
     def _on_gpu(self):
         return next(self.job.module.parameters()).device.type == 'cuda'
@@ -129,7 +136,8 @@ class Loop:
     def _step(self):
         config, module = self.config, self.job.module
         rng = np.random.default_rng((config.seed, self.update))
-        torch.manual_seed(int(rng.integers(2 ** 62)))
+        # What one process draws for its share of the batch, no other one draws for its own.
+        torch.manual_seed(int(rng.integers(2 ** 62)) + collective.rank())
         for group in self.optimiser.param_groups:
             group['lr'] = config.learning_rate * self._rate()
         kind = PRECISIONS[config.precision]
@@ -167,21 +175,22 @@ class Loop:
         if self.update % _SAY_EVERY and self.update != self.config.updates:
             return
         losses = {name: float(value.detach()) for name, value in losses.items()}
-        if not all(map(math.isfinite, losses.values())):
-            raise WmRosError(f'training diverged at update {self.update}: {losses}; a smaller '
-                             'learning rate or another seed may not')
+        self._check(math.isfinite(losses['loss']), losses)
         rate = (self.update - first) / (time.perf_counter() - began)
         self.report('updates', self.update, self.config.updates, {
             **losses, 'per_second': rate, 'left_s': (self.config.updates - self.update) / rate})
-        if self.writer is not None and parallel.rank() == 0:
+        if self.writer is not None and collective.rank() == 0:
             for name, value in losses.items():
                 self.writer.add_scalar(f'train/{name}', value, self.update)
 
     def _keep(self):
-        """Validate; write the weights if they are the best so far, and the state in any case."""
-        if parallel.rank() == 0:
+        """Validate; write the weights if they are the best so far, and the state as well."""
+        if collective.rank() == 0:
             with torch.no_grad():
                 figures = self.job.validate(self.average)
+            # Before anything takes the place of what was good.
+            self._check(math.isfinite(figures['score']) and all(
+                bool(part.isfinite().all()) for part in self.job.module.parameters()), figures)
             if self.writer is not None:
                 self._draw(figures)
             if figures['score'] < self.best or not self.output.exists():
@@ -192,6 +201,11 @@ class Loop:
                     'best': {'update': self.update, **figures}})
         self._save()
 
+    def _check(self, finite, figures):
+        if not finite:
+            raise WmRosError(f'training diverged at update {self.update}: {figures}; a smaller '
+                             'learning rate or another seed may not')
+
     def _draw(self, figures):
         for name, value in figures.items():
             self.writer.add_scalar(f'validation/{name}', value, self.update)
@@ -201,19 +215,21 @@ class Loop:
         self.writer.flush()
 
     def _save(self):
-        if parallel.rank() == 0:
+        if collective.rank() == 0:
             write_state(self.state_path, self.job.module, self.average, self.optimiser, {
                 'update': self.update, 'best': self.best, 'figures': self.figures,
-                'config': self._asked(), 'scale': self._scaler.state_dict()})
+                'config': self._asked(), 'made': self.job.meta(),
+                'scale': self._scaler.state_dict()})
 
     def _asked(self):
         return {**asdict(self.config), **self.job.about}
 
     def _resume(self):
         state = read_state(self.state_path, self.job.module, self.average, self.optimiser)
-        theirs, ours = state['config'], self._asked()
+        theirs, ours = (_flat(told) for told in (
+            (state['config'], state['made']), (self._asked(), self.job.meta())))
         for name in ours:
-            if theirs.get(name, ours[name]) != ours[name]:
+            if theirs.get(name) != ours[name]:
                 raise WmRosError(f'{self.state_path}: was trained with {name} '
                                  f'{theirs.get(name)!r}, not {ours[name]!r}: a run goes on as it '
                                  'began')
@@ -223,6 +239,15 @@ class Loop:
 
     def _interrupts(self):
         return _Interrupts(self)
+
+
+def _flat(parts):
+    """Return all entries of dictionaries, and of those in them, as JSON gives them back."""
+    found = {}
+    for part in json.loads(json.dumps(parts)):
+        for name, value in part.items():
+            found.update(value if isinstance(value, dict) else {name: value})
+    return found
 
 
 class _Interrupts:

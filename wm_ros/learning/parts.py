@@ -13,6 +13,8 @@ from wm_ros.learning import sequence as sequences
 from wm_ros.learning import tokenizer as tokenizers
 from wm_ros.learning import watch as watching
 from wm_ros.learning.loop import Job, LoopConfig
+from wm_ros.robot.motion import MotionRule
+from wm_ros.robot.robot import load_robot
 from wm_ros.types import WmRosError
 from wm_ros.world_model.eyes import EyesConfig
 from wm_ros.world_model.load import load_part
@@ -31,11 +33,12 @@ class Order(NamedTuple):
     seed: int = 0
     device: str = 'cpu'
     debug: bool = False             # every part in seconds
+    robot: str = 'panda'            # that was recorded
     complain: Callable[[str], None] = print
 
     def about(self, job: Job) -> dict:
         """Return what the checkpoint says of it: task, names of recordings, job's settings."""
-        return {'task': self.task, 'recordings': {
+        return {'task': self.task, 'robot': self.robot, 'recordings': {
             'data': [Path(folder).name for folder in self.data],
             'held_out': self.held_out.name}, **asdict(job.training)}
 
@@ -61,12 +64,13 @@ def sequence(order: Order) -> Tuple[Job, LoopConfig]:
         (SequenceConfig, sequences.SequenceTraining, LoopConfig), order.settings,
         {'seed': order.seed, **usual})
     streams = tuple(training.inputs.split('+'))
-    train, held_out = _banks(order, (*streams, *COLUMNS))
+    train, held_out = _banks(order, tuple(dict.fromkeys((*streams, *COLUMNS, 'states'))))
     row = train.sample(np.random.default_rng(0), 1)
     config = replace(config, actions=row['actions'].shape[-1],
                      streams={name: row[name][0, 0].size for name in streams})
+    speed = MotionRule.of(load_robot(order.robot)).speed
     return sequences.SequenceJob(
-        config, training, train, held_out, order.seed, order.device), loop
+        config, training, train, held_out, speed, order.seed, order.device), loop
 
 
 def eyes(order: Order) -> Tuple[Job, LoopConfig]:

@@ -12,9 +12,10 @@ from wm_ros.learning import parallel
 from wm_ros.learning.loop import Job
 from wm_ros.world_model.latent import at, TokenTransformer
 from wm_ros.world_model.sequence import SequenceConfig, SequenceModel
+from wm_ros.world_model.state import reached_actions
 
 _FIT_ROWS = 20_000          # observations that the scales are learned from
-_DREAMED = 0.25             # share of rows that the ensemble foresees as in a dream, unseen
+_DREAMED = 0.25             # share of dreams in what the ensemble learns from
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class SequenceTraining:
     heads: float = 0.0          # weight of reward, flags, values and prior
     discount: float = 0.97
     missing: float = 0.0        # share of moments at which each stream is missing
+    reached: float = 0.0        # share of windows told what the setpoint did, not what was asked
     held_out: int = 256         # windows that it is validated on
 
 
@@ -37,21 +39,23 @@ class SequenceJob(Job):
     """Losses of filtering, of what is read from filtered and dreamed states, of the heads."""
 
     def __init__(self, config: SequenceConfig, training: SequenceTraining, train: Bank,
-                 held_out: Bank, seed: int = 0, device: str = 'cpu'):
+                 held_out: Bank, speed: np.ndarray, seed: int = 0, device: str = 'cpu'):
         torch.manual_seed(seed)
         self.config, self.training, self.device = config, training, device
+        self._speed = speed         # [4] of full actions
         self.module = SequenceModel(config).to(device)
         self._train = train
         self._fit(np.random.default_rng(seed))
-        self._held_out = self._batch(held_out.sample(
-            np.random.default_rng(0), training.held_out, training.window))
+        rng = np.random.default_rng(0)
+        self._held_out = self._batch(
+            held_out.sample(rng, training.held_out, training.window), rng)
 
     def losses(self, rng):
         """Return the losses of a batch of windows."""
         training = self.training
         return self._losses(self.module, self._batch({
             name: parallel.share(column) for name, column in
-            self._train.sample(rng, training.batch, training.window).items()}), rng)
+            self._train.sample(rng, training.batch, training.window).items()}, rng), rng)
 
     def validate(self, module):
         """Return the losses on held-out windows."""
@@ -67,14 +71,21 @@ class SequenceJob(Job):
     def _fit(self, rng):
         """Learn the scales of what is seen."""
         window = self.training.window
-        numbers = self._batch(self._train.sample(rng, max(1, _FIT_ROWS // window), window))[
-            'numbers']
+        numbers = self._batch(self._train.sample(rng, max(1, _FIT_ROWS // window), window),
+                              rng)['numbers']
         self.module.senses.fit_scale(numbers)
         if isinstance(self.module.dynamics, TokenTransformer):
             self.module.dynamics.fit_range(self.module.senses.normalised(numbers))
 
-    def _batch(self, columns) -> Dict[str, torch.Tensor]:
-        return window_batch(columns, self.config.streams, self.device)
+    def _batch(self, columns, rng) -> Dict[str, torch.Tensor]:
+        batch = window_batch(columns, self.config.streams, self.device)
+        if self.training.reached:
+            # A sentinel beside the graph is not told what was asked for: it sees what was done.
+            done = torch.as_tensor(reached_actions(columns['states'], self._speed,
+                                                   self.config.actions), device=self.device)
+            chosen = np.flatnonzero(rng.random(len(done)) < self.training.reached)
+            batch['actions'][1:, chosen] = done.transpose(0, 1)[1:, chosen]
+        return batch
 
     def _losses(self, module, batch, rng):
         training, numbers = self.training, batch['numbers']
@@ -83,10 +94,14 @@ class SequenceJob(Job):
         found = module.filter(shown, batch['actions'])
         losses = dict(found.losses)
         losses['read'] = training.read * self._reading(module, found.features, numbers)
-        if training.dream and found.states:
-            losses['dream'] = training.read * self._dreaming(module, found.states, batch, rng)
+        dreams = self._dreams(module, found.states, batch, rng)
+        if dreams:
+            losses['dream'] = training.read * sum(
+                self._reading(module, features, batch['numbers'][came])
+                for features, came in dreams) / len(dreams)
         if training.doubt:
-            losses['doubt'] = training.doubt * self._doubting(module, found.features, shown, batch)
+            losses['doubt'] = training.doubt * self._doubting(
+                module, found.features, shown, dreams, batch)
         if training.heads:
             losses.update(head_losses(module, found.features, batch, training))
         return {'loss': sum(losses.values()), **losses}
@@ -99,24 +114,32 @@ class SequenceJob(Job):
         return (error * there).sum() / there.sum().clamp(min=1)
 
     @staticmethod
-    def _doubting(module, features, shown, batch):
+    def _doubting(module, features, shown, dreams, batch):
         """Return the loss of foreseeing the next row; the features are not its business."""
-        with torch.no_grad():
-            features, shown = features[:-1].detach(), shown[:-1].clone()
-            shown[torch.rand(shown.shape[:-1], device=shown.device) < _DREAMED] = float('nan')
-            guess = module.guess(features, shown)
-        return module.doubt.loss(features, guess, batch['actions'][1:],
-                                 module.senses.normalised(batch['numbers'][1:]))
+        wanted = module.senses.normalised(batch['numbers'])
 
-    def _dreaming(self, module, states, batch, rng):
-        """Return the error of what is read in two dreams: an early one, and a late one."""
-        rows, total = len(batch['numbers']), 0.0
+        def loss(features, actions, wanted, seen=None):
+            features = features.detach()
+            with torch.no_grad():
+                guess = module.guess(features, seen)
+            return module.doubt.loss(features, guess, actions, wanted)
+
+        found = loss(features[:-1], batch['actions'][1:], wanted[1:], shown[:-1])
+        dreamed = [loss(part[:-1:2], batch['actions'][came][1::2], wanted[came][1::2])
+                   for part, came in dreams if len(part) > 1]
+        return ((1 - _DREAMED) * found + _DREAMED * sum(dreamed) / len(dreamed) if dreamed
+                else found)
+
+    def _dreams(self, module, states, batch, rng):
+        """Return features of two dreams, an early one and a late one, and their rows."""
+        rows, found = len(batch['numbers']), []
+        if not (self.training.dream and states):
+            return found
         for earliest, latest in ((0, rows // 4), (rows // 4, 2 * rows // 3)):
             first = int(rng.integers(earliest, max(latest, earliest + 1)))
             came = slice(first + 1, min(first + 1 + self.training.dream, rows))
-            features = module.dynamics.dream(at(states, first), batch['actions'][came])
-            total = total + self._reading(module, features, batch['numbers'][came])
-        return total / 2
+            found.append((module.dynamics.dream(at(states, first), batch['actions'][came]), came))
+        return found
 
 
 def head_losses(model: SequenceModel, features, batch, training) -> Dict[str, torch.Tensor]:

@@ -3,9 +3,11 @@
 import json
 import math
 from pathlib import Path
+import zlib
 
 from safetensors import safe_open, SafetensorError
 from safetensors.torch import save
+import torch
 from torch import nn
 from wm_ros.files import whole
 from wm_ros.types import WmRosError
@@ -22,8 +24,9 @@ def write_state(path: Path, module: nn.Module, average: nn.Module, optimiser, ab
                         for name, tensor in memory.items()})
     about = {**about, 'best': about['best'] if math.isfinite(about['best']) else None}
     path.parent.mkdir(parents=True, exist_ok=True)
+    about = json.dumps(about)
     with whole(path) as partial:
-        partial.write_bytes(save(tensors, {'about': json.dumps(about)}))
+        partial.write_bytes(save(tensors, {'about': about, 'crc32': _sum(about, tensors)}))
 
 
 def read_state(path: Path, module: nn.Module, average: nn.Module, optimiser) -> dict:
@@ -36,8 +39,11 @@ def read_state(path: Path, module: nn.Module, average: nn.Module, optimiser) -> 
         raise WmRosError(f'{path}: no such file: there is nothing to resume')
     try:
         with safe_open(path, framework='pt') as file:
-            about = json.loads(file.metadata()['about'])
+            told = file.metadata()
             tensors = {name: file.get_tensor(name) for name in file.keys()}
+        if told['crc32'] != _sum(told['about'], tensors):
+            raise ValueError('its checksum is another')
+        about = json.loads(told['about'])
         for prefix, part in (('module', module), ('average', average)):
             part.load_state_dict(_under(tensors, prefix))
         _give(optimiser, _under(tensors, 'optimiser'))
@@ -45,6 +51,14 @@ def read_state(path: Path, module: nn.Module, average: nn.Module, optimiser) -> 
         raise WmRosError(f'{path}: damaged, or of another model '
                          f'({" ".join(str(error).split())[:160]})') from error
     return about
+
+
+def _sum(about, tensors):
+    """Return the CRC-32 of all that a state holds."""
+    found = zlib.crc32(about.encode())
+    for name in sorted(tensors):
+        found = zlib.crc32(tensors[name].reshape(-1).view(torch.uint8).numpy(), found)
+    return str(found)
 
 
 def _under(tensors, prefix):

@@ -79,7 +79,7 @@ class Doubt(nn.Module):
         """
         means, logs = self._each(features, guess, action)
         there = seen.isfinite()
-        # Each member leaves out rows of its own, or they would agree where they should not.
+        # Other rows for each member at each update: noise that keeps them from growing alike.
         kept = there & (torch.rand(means.shape[:-1], device=means.device) < 0.8)[..., None]
         off = means - seen.nan_to_num()
         fit = functional.smooth_l1_loss(off, torch.zeros_like(off), reduction='none', beta=0.3)

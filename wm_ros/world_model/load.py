@@ -19,7 +19,11 @@ KINDS = {'frame_tokenizer': (FrameConfig, FrameTokenizer), 'eyes': (EyesConfig, 
 
 def hash_of(reference: str) -> str:
     """Return the SHA-256 of the weights that ``reference`` means, as its JSON says it."""
-    return read_meta(paths.find_weights(reference).with_suffix('.json'), {})['weights_sha256']
+    return read_meta(_json(reference), {})['weights_sha256']
+
+
+def _json(reference):
+    return paths.find_weights(reference).with_suffix('.json')
 
 
 def load_decoder(reference: str, model: str, device: str = 'cpu') -> FrameDecoder:
@@ -30,11 +34,11 @@ def load_decoder(reference: str, model: str, device: str = 'cpu') -> FrameDecode
     latents of other weights: it would draw nonsense.
     """
     decoder = load_part(reference, 'frame_decoder', device)
-    meta = read_meta(paths.find_weights(reference).with_suffix('.json'), {'model_sha256': str})
+    meta = read_meta(_json(reference), {'model_sha256': str})
     if meta['model_sha256'] != hash_of(model):
         raise CheckpointError(
-            f'checkpoint {paths.find_weights(reference)}: draws the latents of other weights than those '
-            f'of {model}; train it anew: wm_ros train --model decoder --set model={model}')
+            f'checkpoint {paths.find_weights(reference)}: draws the latents of other weights '
+            f'than those of {model}; train it anew: wm_ros train --model decoder --set model={model}')
     return decoder
 
 

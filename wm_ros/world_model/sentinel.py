@@ -20,7 +20,7 @@ from wm_ros.types import CheckpointError, WmRosError
 from wm_ros.world_model.alarm import Alarm, lasting, parts_of, ROWS
 from wm_ros.world_model.load import hash_of, load_part
 from wm_ros.world_model.sequence import SequenceModel
-from wm_ros.world_model.state import StateLayout
+from wm_ros.world_model.state import reached_actions, StateLayout
 
 _STREAMS = ('states', 'wrench')
 _EARLY, _LATE = 0.8, 1.5        # steps between observations that count as one
@@ -101,10 +101,7 @@ class Sentinel:
         return torch.tensor(told, dtype=torch.float32, device=self._device)[None]
 
     def _action(self, state):
-        """Return the action [1, A] that leads to the setpoint's velocity in ``state``."""
-        twist = np.asarray(state)[StateLayout.setpoint_twist] / self._rule.speed
-        action = np.zeros(self._model.config.actions, np.float32)
-        action[:4] = np.clip(twist, -1.0, 1.0)
+        action = reached_actions(state, self._rule.speed, self._model.config.actions)
         return torch.from_numpy(action).to(self._device)[None]
 
 

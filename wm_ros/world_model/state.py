@@ -62,6 +62,18 @@ class StateLayout:
         return self.ee if task.subject is None else self.object_position(task.subject)
 
 
+def reached_actions(states, speed, width: int) -> np.ndarray:
+    """
+    Return the actions [..., A] that the setpoint's motion in ``states`` [..., X] amounts to.
+
+    ``speed`` [4] is that of full actions.  What was asked for may have been more than the bounded
+    acceleration allows, and need not be known: this leads to the same motion.
+    """
+    actions = np.zeros((*np.shape(states)[:-1], width), np.float32)
+    actions[..., :4] = np.clip(np.asarray(states)[..., StateLayout.setpoint_twist] / speed, -1, 1)
+    return actions
+
+
 def quaternion_yaw(quaternions) -> np.ndarray:
     """Return the rotation about z [...] rad of quaternions xyzw [..., 4]."""
     x, y, z, w = np.moveaxis(np.asarray(quaternions), -1, 0)

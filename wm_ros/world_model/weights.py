@@ -7,6 +7,7 @@ the weights, and what else its writer puts there.
 
 import hashlib
 import json
+import math
 import os
 from pathlib import Path
 from typing import Mapping
@@ -32,11 +33,19 @@ def write_weights(path: Path, module: nn.Module, meta: Mapping) -> str:
     weights = save_tensors({name: tensor.detach().cpu().contiguous()
                             for name, tensor in module.state_dict().items()})
     digest = hashlib.sha256(weights).hexdigest()
-    text = json.dumps({'format': FORMAT, **meta, 'weights_sha256': digest}, indent=1) + '\n'
+    text = json.dumps({'format': FORMAT, **_plain(meta), 'weights_sha256': digest}, indent=1,
+                      allow_nan=False) + '\n'
     for file, data in ((path, weights), (path.with_suffix('.json'), text.encode())):
         with whole(file) as partial:
             partial.write_bytes(data)
     return digest[:12]
+
+
+def _plain(value):
+    """Return ``value`` with None for numbers that JSON has no word for."""
+    if isinstance(value, Mapping):
+        return {name: _plain(part) for name, part in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def read_meta(path: Path, wanted: Mapping[str, type]) -> dict:

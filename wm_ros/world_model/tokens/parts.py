@@ -1,8 +1,9 @@
 """Building blocks of frame tokenizers: convolutions that are told of the whole, resampling."""
 
 import torch
-from torch import distributed, nn
+from torch import nn
 from torch.nn import functional
+from wm_ros.world_model import collective
 
 _FOLLOW, _TINY = 0.1, 1e-5      # share of a batch in running statistics; added to variances
 
@@ -68,9 +69,8 @@ class RunningNorm(nn.Module):
     @torch.no_grad()
     def _follow(self, mean, variance):
         moments = torch.stack([mean, variance + mean.square()])
-        if distributed.is_available() and distributed.is_initialized():
-            distributed.all_reduce(moments)
-            moments /= distributed.get_world_size()
+        collective.add_up(moments)
+        moments /= collective.count()
         self.batches += 1
         share = (1.0 / self.batches).clamp(min=_FOLLOW)     # a tensor: no wait for a GPU
         self.variance.lerp_(moments[1] - moments[0].square()

@@ -10,7 +10,8 @@ import math
 from typing import NamedTuple, Sequence
 
 import torch
-from torch import distributed, nn
+from torch import nn
+from wm_ros.world_model import collective
 
 #: FSQ levels for a given number of bits (table 1 of the paper, and more).
 LEVELS = {8: (8, 6, 5), 9: (8, 8, 8), 10: (8, 5, 5, 5), 11: (8, 8, 8, 4), 12: (8, 8, 8, 8)}
@@ -102,23 +103,21 @@ class VectorCodebook(nn.Module):
         members = torch.zeros_like(self.count).index_add_(
             0, indices, torch.ones_like(indices, dtype=flat.dtype))
         sums = torch.zeros_like(self.book).index_add_(0, indices, flat)
-        if distributed.is_available() and distributed.is_initialized():
-            # Each process has a share of the batch; the codebook is that of all of it.
-            distributed.all_reduce(members)
-            distributed.all_reduce(sums)
+        collective.add_up(members, sums)    # each process has a share of the batch
         self.count.lerp_(members, 1 - self.decay)
         self.total.lerp_(sums, 1 - self.decay)
         self.book.copy_(self.total / self.count.clamp(min=1e-5)[:, None])
-        self._revive(self.count < self.least * len(flat) / self.size, flat)
+        self._revive(self.count < self.least * collective.count() * len(flat) / self.size, flat)
 
     @torch.no_grad()
     def _revive(self, dead, flat):
         number = int(dead.sum())
         if number:
             rows = torch.randint(len(flat), (number,), device=flat.device)
-            usual = len(flat) / self.size
+            usual = collective.count() * len(flat) / self.size
             self.book[dead], self.total[dead] = flat[rows], usual * flat[rows]
             self.count[dead] = usual
+            collective.take_first(self.book, self.total)    # one codebook, not one for each
 
 
 def make_quantizer(kind: str, bits: int, commitment: float = 0.25) -> nn.Module:
