@@ -38,7 +38,7 @@ def load_decoder(reference: str, model: str, device: str = 'cpu') -> FrameDecode
     if meta['model_sha256'] != hash_of(model):
         raise CheckpointError(
             f'checkpoint {paths.find_weights(reference)}: draws the latents of other weights '
-            f'than those of {model}; train it anew: wm_ros train --model decoder --set model={model}')
+            f'than {model} has; train it anew: wm_ros train --model decoder --set model={model}')
     return decoder
 
 

@@ -7,7 +7,7 @@ the one before it.
 """
 
 from dataclasses import asdict, dataclass, field
-from typing import Dict, Mapping, NamedTuple
+from typing import Mapping, NamedTuple
 
 import torch
 from torch import nn
@@ -151,16 +151,10 @@ def make_dynamics(config: SequenceConfig, numbers: int) -> LatentDynamics:
         config.actions
     if base == 'transformer':
         return TokenTransformer(numbers, actions, TransformerConfig(
-            width=size, layers=config.layers, heads=max(1, size // 32), memory=config.memory))
+            width=size, layers=config.layers, heads=size // 16, memory=config.memory))
     branching = BranchingConfig(hidden=hidden)
     told = actions + (branching.code if config.kind.startswith('flow') else 0)
     made = (SimNormLatent(size, told, SimNormConfig(size, hidden, config.ahead))
             if base == 'simnorm' else
             Rssm(size, told, RssmConfig(size, groups=size // 16, classes=16, hidden=hidden)))
     return Branching(made, branching) if told > actions else made
-
-
-def sizes(model: nn.Module) -> Dict[str, int]:
-    """Return how many parameters each part of ``model`` has."""
-    return {name: sum(p.numel() for p in part.parameters())
-            for name, part in model.named_children()}

@@ -98,11 +98,6 @@ class FrameDecoder(nn.Module):
             x = x + (self._end(x, time, features) - x) / (steps - k)
         return (functional.pixel_shuffle(x, _CELL) / 2 + 0.5).clamp(0, 1)
 
-    def expected(self, features):
-        """Return the mean [B, C, S, S] of the frames that features [B, F] may go with."""
-        mean, _ = self._expected(features)
-        return (functional.pixel_shuffle(mean, _CELL) / 2 + 0.5).clamp(0, 1)
-
     def off(self, features, frames):
         """Return how wrong what is expected is [B, cells]: 1 is as wrong as it was told to be."""
         mean, log = self._expected(features)

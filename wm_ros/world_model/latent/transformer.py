@@ -50,7 +50,7 @@ class TokenTransformer(LatentDynamics):
         self.register_buffer('low', -torch.ones(numbers))
         self.register_buffer('high', torch.ones(numbers))
         width = config.width
-        self.token = nn.Embedding(numbers * (config.bins + 1), width)
+        self.token = nn.Embedding(config.bins + 1, width)
         self.act = nn.Linear(actions, width)
         self.place = nn.Parameter(0.02 * torch.randn(numbers + 1, width))
         self.moment = nn.Parameter(0.02 * torch.randn(config.memory, width))
@@ -74,12 +74,6 @@ class TokenTransformer(LatentDynamics):
         share = (numbers.nan_to_num() - self.low) / (self.high - self.low)
         tokens = (share * bins).floor().clamp(0, bins - 1).long()
         return torch.where(there, tokens, bins)
-
-    def numbers_of(self, tokens):
-        """Return the middles [..., K] of the bins of tokens [..., K]; NaN for a missing one."""
-        share = (tokens + 0.5) / self.config.bins
-        numbers = self.low + share * (self.high - self.low)
-        return numbers.masked_fill(tokens == self.config.bins, float('nan'))
 
     def initial(self, batch, device=None):
         """Return a state without any step."""
@@ -111,7 +105,12 @@ class TokenTransformer(LatentDynamics):
         return state.seen
 
     def filter(self, embeddings, actions):  # noqa: A003
-        """Return features at each step, and the cross entropy of the tokens [nats each]."""
+        """
+        Return features at each step, and the cross entropy of the tokens [nats each].
+
+        Sequences are cut into parts of ``memory`` steps, each read for itself: a feature holds
+        the steps since its part began, where ``observe`` looks back on ``memory`` steps always.
+        """
         steps = self.config.memory
         tokens = self.tokenise(embeddings).transpose(0, 1)
         hidden, losses, count = [], [], tokens.new_zeros(())
@@ -127,7 +126,6 @@ class TokenTransformer(LatentDynamics):
                 ignore_index=self.config.bins))
             count = count + (part[:, 1:] < self.config.bins).sum()
         features = torch.cat(hidden, 1).transpose(0, 1)
-        # A state at t holds the steps up to it.
         return Filtered(features, (), {'tokens': sum(losses) / count.clamp(min=1)})
 
     def _read(self, state, action, tokens):
@@ -145,15 +143,13 @@ class TokenTransformer(LatentDynamics):
 
     def _embed(self, tokens, actions):
         """Return the sequence [B, L * (1 + K), W] of tokens [B, L, K] and actions [B, L, A]."""
-        offset = (self.config.bins + 1) * torch.arange(self.numbers, device=tokens.device)
-        rows = torch.cat([self.act(actions)[:, :, None], self.token(tokens + offset)], 2)
+        rows = torch.cat([self.act(actions)[:, :, None], self.token(tokens)], 2)
         rows = rows + self.place + self.moment[:tokens.shape[1], None]
         return rows.flatten(1, 2)
 
     def _token(self, drawn, k, moment):
         """Return the sequence [B, 1, W] of token ``k`` of a step, drawn [B, 1]."""
-        token = drawn + (self.config.bins + 1) * k
-        return self.token(token) + self.place[k + 1] + self.moment[moment]
+        return self.token(drawn) + self.place[k + 1] + self.moment[moment]
 
     def _run(self, x, caches=None):
         """Return what comes out for x [B, N, W]; with ``caches`` it goes on where they end."""
