@@ -14,7 +14,8 @@ class ArmEnv(gymnasium.Env):
     Goal-conditioned arm environment (Dict of observation, achieved_goal, desired_goal).
 
     Action: Box [5] in [-1, 1], the end effector's velocity (x, y, z, yaw) and the gripper.
-    ``observation``: end effector [m, m/s] (6), gripper width [m] (1), then per object its
+    ``observation``: end effector [m, m/s] (6), gripper width [m] (1), the setpoint that it
+    follows, which takes up an action with bounded acceleration [m, m/s] (6), then per object its
     position [m] (3), quaternion (4) and velocity [m/s] (3).  The reward is dense and at
     most 0; an episode terminates with success and is truncated at the task's time limit.
     """
@@ -27,7 +28,7 @@ class ArmEnv(gymnasium.Env):
         self.scene = make_scene('pybullet', self.robot, task)
         self.stepper = Stepper(self.scene, delay)
         self.render_mode = render_mode
-        width = 7 + 10 * len(self.scene.objects)
+        width = 13 + 10 * len(self.scene.objects)
         box = gymnasium.spaces.Box
         self.action_space = box(-1.0, 1.0, (len(ACTION_NAMES),), np.float32)
         self.observation_space = gymnasium.spaces.Dict({
@@ -72,7 +73,7 @@ class ArmEnv(gymnasium.Env):
         return {
             'observation': np.concatenate([
                 now.end_effector, now.end_effector_velocity, [self.scene.arm.gripper_width],
-                objects]),
+                now.setpoint, now.setpoint_velocity, objects]),
             'achieved_goal': np.array(self.scene.task.subject(now)[0]),
             'desired_goal': self.scene.goal[:3].copy()}
 

@@ -83,3 +83,16 @@ def test_what_the_script_would_have_done_is_a_column(tmp_path):
     made = bank(tmp_path, 'expert')
     np.testing.assert_array_equal(made.episode(0)['expert'], np.vstack([expert, np.zeros(5)]))
     assert np.isnan(made.episode(1)['expert'][:-1]).all()
+
+
+def test_recordings_of_two_kinds_are_not_mixed(tmp_path):
+    for name, size in (('a', 8), ('b', 16)):
+        write_episode(tmp_path / name, 0, replace(make_episode(steps=3), streams={
+            'frames': np.zeros((4, size, size, 3), np.uint8)}))
+    with pytest.raises(WmRosError, match=r'b/episode_000000.*frames has rows of \(16, 16, 3\)'):
+        bank([tmp_path / 'a', tmp_path / 'b'], 'frames', 'actions')
+    other = bank(tmp_path / 'b', 'frames', 'actions')
+    assert other.shapes == {'frames': (16, 16, 3), 'actions': (5,)}
+    for draw in (lambda: other.sample(np.random.default_rng(0), 0), lambda: other.every(0)):
+        with pytest.raises(WmRosError, match='got 0, expected at least 1'):
+            draw()

@@ -107,17 +107,22 @@ def test_a_kill_while_storing_leaves_whole_files(record, suffix, kept):
     assert json.loads(record.path.read_text())[0]['figure'] == 'old'
 
 
-def test_the_table_holds_rows_with_a_bar_and_variants_as_one():
-    rows = [row('reach_success', 0.991), shown('for_comparison', 3.0, 's', ''),
-            at_most('minutes/0', 4.0, 10, 'min', ''), at_most('minutes/1', 12.0, 10, 'min', ''),
-            true('mistake/a', True, ''), true('mistake/b', False, ''),
-            at_least('rate/0', 119.98, 100, 'Hz', ''), at_least('rate/1', 120.01, 100, 'Hz', ''),
+def test_the_table_holds_rows_with_a_bar_and_runs_as_one():
+    rows = [true('mistake/a', True, ''), true('mistake/b', False, ''),
+            row('reach_success', 0.991), shown('for_comparison', 3.0, 's', ''),
+            at_most('minutes/run1', 4.0, 10, 'min', ''),
+            at_most('minutes/run2', 12.0, 10, 'min', ''),
+            at_least('rate/seed0', 119.98, 100, 'Hz', ''),
+            at_least('rate/seed1', 120.01, 100, 'Hz', ''),
+            at_least('told/heavy', 0.9, 0.8, '', ''), at_least('told/throw', 0.7, 0.8, '', ''),
             at_least('success', 0.9994, 0.5, 'share', '')]
     lines = markdown(rows).splitlines()[2:]
-    assert lines == ['| reach success | 0.991 m | >= 0.5 | holds |',
+    assert lines == ['| mistake | 1 of 2 cases | yes | missed |',
+                     '| reach success | 0.991 m | >= 0.5 | holds |',
                      '| minutes | 4 to 12 min (2 runs) | <= 10 | missed |',
-                     '| mistake | 1 of 2 cases | yes | missed |',
                      '| rate | 120 Hz, 2 times | >= 100 | holds |',
+                     '| told, heavy | 0.9 | >= 0.8 | holds |',
+                     '| told, throw | 0.7 | >= 0.8 | missed |',
                      '| success | 0.999 | >= 0.5 | holds |']
 
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 from wm_ros.data import Bank, write_episode
 from wm_ros.evaluation import doubt
+from wm_ros.robot.robot import load_robot
 from wm_ros.types import Episode
 from wm_ros.world_model.sequence import SequenceConfig, SequenceModel
 
@@ -34,7 +35,8 @@ def model():
 
 
 def load(folder, model):
-    return doubt.episodes_of(model, Bank(folder, 'push', pytest.fail, doubt.columns_for(model)))
+    bank = Bank(folder, 'push', pytest.fail, doubt.columns_for(model))
+    return doubt.episodes_of(model, bank, load_robot('panda'))
 
 
 def test_episodes_are_padded_with_what_is_missing(tmp_path, model):

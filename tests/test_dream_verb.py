@@ -50,7 +50,9 @@ def test_a_film_has_a_picture_for_each_step(parts, tmp_path):
 
 @pytest.mark.parametrize('more, words', [
     (['--steps', '0'], '--steps: got 0'), (['--episode', '9'], '--episode: got 9'),
-    (['--steps', '9000'], 'no episode has 9009'), (['--decoder', 'none'], 'none'),
+    (['--steps', '9000'], 'no episode has 9009'),
+    (['--steps', '900', '--episode', '0'], 'expected at least 909'),
+    (['--decoder', 'none'], 'none'),
     (['--output', 'missing/dream.png'], 'missing/dream.png')])
 def test_bad_orders_are_one_line(parts, tmp_path, monkeypatch, capsys, more, words):
     monkeypatch.chdir(tmp_path)

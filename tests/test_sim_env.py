@@ -66,13 +66,14 @@ def test_what_an_observation_holds(envs, task):
     np.testing.assert_array_equal(vector[:3], now.end_effector)
     np.testing.assert_array_equal(vector[3:6], now.end_effector_velocity)
     assert vector[6] == env.scene.arm.gripper_width
+    np.testing.assert_array_equal(vector[7:13], [*now.setpoint, *now.setpoint_velocity])
     np.testing.assert_array_equal(seen['desired_goal'], now.goal[:3])
     if task == 'push':
-        np.testing.assert_array_equal(vector[7:14], now.object_poses[0])
-        np.testing.assert_array_equal(vector[14:17], now.object_velocities[0])
+        np.testing.assert_array_equal(vector[13:20], now.object_poses[0])
+        np.testing.assert_array_equal(vector[20:23], now.object_velocities[0])
         np.testing.assert_array_equal(seen['achieved_goal'], now.object_poses[0, :3])
     else:
-        assert len(vector) == 7
+        assert len(vector) == 13
         np.testing.assert_array_equal(seen['achieved_goal'], now.end_effector)
 
 

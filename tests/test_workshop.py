@@ -77,9 +77,28 @@ def test_what_lacks_is_made_once(orders, tmp_path):
 
 
 def test_a_training_that_was_stopped_goes_on(orders, tmp_path):
+    workshop.trained('tokens_large')
+    (tmp_path / 'tokens_large.done.json').unlink()
     (tmp_path / 'tokens_large.resume.safetensors').touch()
     workshop.trained('tokens_large')
     assert orders[-1][-1] == '--resume'
+
+
+def test_what_another_recipe_made_is_made_anew(orders, tmp_path, monkeypatch):
+    workshop.trained('tokens_large')
+    (tmp_path / 'tokens_large.resume.safetensors').touch()
+    recipe = workshop.MODELS['tokens_large']
+    monkeypatch.setitem(workshop.MODELS, 'tokens_large', recipe._replace(
+        settings=(*recipe.settings, 'batch=8')))
+    monkeypatch.setitem(workshop.RECORDINGS, 'large', '--episodes 3 --frames 128')
+    kept = tmp_path / 'data' / 'large_held' / 'episode_000000.safetensors'
+    old = tmp_path / 'data' / 'large' / 'episode_000000.safetensors'
+    kept.touch()
+    old.touch()
+    del orders[:]
+    workshop.trained('tokens_large')
+    assert [line[0] for line in orders] == ['collect', 'train'] and orders[-1][-1] != '--resume'
+    assert kept.exists() and not old.exists()
 
 
 def test_branches_are_recorded_by_themselves(orders, tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """Figures as tables: all of them on a terminal, those with a bar in Markdown."""
 
+import re
 from typing import Dict, List, Sequence
 
 from wm_ros.bench.record import Figure, YES_NO
@@ -30,11 +31,17 @@ def replace(text: str, rows: Sequence[Figure]) -> str:
 
 
 def markdown(rows: Sequence[Figure]) -> str:
-    """Return a table of the rows that have a bar; ``name/variant`` rows are one line."""
+    """
+    Return a table of the rows that have a bar.
+
+    Rows ``name/run1``, ``name/seed0`` are one line, and so are those of yes and no.
+    """
     groups: Dict[str, List[Figure]] = {}
     for row in rows:
         if row.bar:
-            groups.setdefault(row.figure.split('/')[0], []).append(row)
+            name, _, variant = row.figure.partition('/')
+            again = row.unit == YES_NO or not variant or re.fullmatch(r'(run|seed)\d+', variant)
+            groups.setdefault(name if again else f'{name}, {variant}', []).append(row)
     lines = ['| figure | measured | bar | |', '|---|---|---|---|']
     for name, group in groups.items():
         holds = all(row.holds for row in group)

@@ -18,12 +18,12 @@ class Bank:
     ``success`` [] (of the episode) and ``ended`` [] (by success, here).  Row t of actions and
     rewards is what was done, and gained, after observation t; after the last one it is 0.
     Damaged files are named through ``complain`` and left out; raises WmRosError where nothing
-    is left.
+    is left, and where rows differ in shape.  ``shapes`` are those of rows by column.
     """
 
     def __init__(self, folders: Folders, task: str, complain: Callable[[str], None],
                  columns: Sequence[str]):
-        self.columns = tuple(columns)
+        self.columns, self.shapes = tuple(columns), {}
         own = ('states', 'actions', 'expert', 'rewards', 'goal', 'success', 'ended')
         streams = tuple(name for name in columns if name not in own)
         self._paths, self._kept, lengths = [], [], []
@@ -31,10 +31,19 @@ class Bank:
             kept = _columns(episode)
             kept.update({name: stream for name, stream in episode.streams.items()
                          if stream.nbytes <= _SMALL})
+            self._check(path, {**kept, **episode.streams})
             self._paths.append(path)
             self._kept.append({name: kept[name] for name in columns if name in kept})
             lengths.append(len(episode.states))
         self._lengths = np.array(lengths)
+
+    def _check(self, path, found):
+        """Refuse columns whose rows are of another shape than in the episodes before."""
+        for name in self.columns:
+            shape = found[name].shape[1:]
+            if self.shapes.setdefault(name, shape) != shape:
+                raise WmRosError(f'{path}: {name} has rows of {shape}, in other episodes of '
+                                 f'{self.shapes[name]}: train on recordings of one kind')
 
     @property
     def episodes(self) -> int:
@@ -64,6 +73,8 @@ class Bank:
         """
         starts = np.maximum(self._lengths - length + 1, 0)
         ends = np.cumsum(starts)
+        if count < 1:
+            raise WmRosError(f'windows: got {count}, expected at least 1')
         if not ends[-1]:
             raise WmRosError(f'windows of {length} observations: the longest episode has '
                              f'{self._lengths.max()}')
@@ -71,6 +82,8 @@ class Bank:
 
     def every(self, count: int) -> Dict[str, np.ndarray]:
         """Return ``count`` single rows [count, 1, ...], spread evenly over all of them."""
+        if count < 1:
+            raise WmRosError(f'rows: got {count}, expected at least 1')
         ends = np.cumsum(self._lengths)
         return self._gather(ends, np.linspace(0, ends[-1] - 1, count).astype(int), 1)
 

@@ -4,11 +4,29 @@ from typing import Dict
 
 import numpy as np
 import torch
+from wm_ros.data.bank import Bank
+from wm_ros.types import WmRosError
 
 #: Columns of recordings, beside streams, that ``window_batch`` needs.
 COLUMNS = ('actions', 'rewards', 'goal', 'success', 'ended')
 #: Observations that are filtered before a dream begins.
 WARM = 8
+
+
+def frames_of(frames, device='cpu') -> torch.Tensor:
+    """
+    Return frames [..., 3, S, S] in [0, 1] of recorded ones [..., S, S, 3] uint8.
+
+    Permuted, not copied: channels stay side by side, as convolutions like them.
+    """
+    return torch.as_tensor(frames, device=device).movedim(-1, -3).float() / 255.0
+
+
+def check_size(bank: Bank, size: int):
+    """Raise WmRosError unless the bank's frames are ``size`` pixels a side."""
+    found = bank.shapes['frames'][0]
+    if found != size:
+        raise WmRosError(f'frames: got {found} pixels a side, expected {size}')
 
 
 def window_batch(columns, streams, device='cpu') -> Dict[str, torch.Tensor]:

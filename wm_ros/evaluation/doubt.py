@@ -6,9 +6,11 @@ import numpy as np
 import torch
 from wm_ros.data import Bank
 from wm_ros.data.windows import COLUMNS, window_batch
+from wm_ros.robot.motion import MotionRule
+from wm_ros.robot.robot import Robot
 from wm_ros.world_model.alarm import parts_of
 from wm_ros.world_model.sequence import SequenceModel
-from wm_ros.world_model.state import StateLayout
+from wm_ros.world_model.state import reached_actions, StateLayout
 
 WITHIN = 5              # observations from the first informative one within which it is to show
 #: Between an episode and its twin, what makes an observation informative: how differently the
@@ -22,7 +24,7 @@ _OBJECT = StateLayout(1)
 
 class Episodes(NamedTuple):
     """
-    Recorded episodes, padded to one length T.
+    Recorded episodes, padded to one length T, with the actions that a sentinel sees.
 
     numbers [T, B, K] (NaN after the end), actions [T, B, A], length [B]; places [T, B, 3] m of
     the first object, forces [T, B, 3] N, stranger [T, B] whether one is in sight.
@@ -42,8 +44,8 @@ def columns_for(model: SequenceModel) -> Sequence[str]:
     return tuple(dict.fromkeys(wanted))
 
 
-def episodes_of(model: SequenceModel, bank: Bank) -> Episodes:
-    """Return all episodes of ``bank``."""
+def episodes_of(model: SequenceModel, bank: Bank, robot: Robot) -> Episodes:
+    """Return all episodes of ``bank``, recorded of ``robot``."""
     rows = [bank.episode(i) for i in range(bank.episodes)]
     length = np.array([len(row['actions']) for row in rows])
     padded = {name: np.stack([_padded(row[name], length.max()) for row in rows])
@@ -52,7 +54,9 @@ def episodes_of(model: SequenceModel, bank: Bank) -> Episodes:
     numbers = batch['numbers']
     for i, count in enumerate(length):
         numbers[count:, i] = float('nan')
-    return Episodes(numbers, batch['actions'], length,
+    actions = reached_actions(padded['states'], MotionRule.of(robot).speed, model.config.actions)
+    actions[:, 0] = 0.0     # nothing was done before the first
+    return Episodes(numbers, torch.as_tensor(actions).transpose(0, 1), length,
                     padded['states'][..., _OBJECT.object_position(0)].swapaxes(0, 1),
                     padded['wrench'][..., :3].swapaxes(0, 1),
                     (padded['boxes'][:, :, -1, 2] > 0).T)
@@ -103,6 +107,15 @@ def within(alarm: np.ndarray, onset: np.ndarray) -> np.ndarray:
     """Return the greatest alarm [N] within ``WITHIN`` rows from each onset that there is."""
     return np.array([np.nanmax(alarm[t:t + WITHIN + 1, b])
                      for b, t in enumerate(onset) if t >= 0])
+
+
+def auroc_interval(unusual: np.ndarray, usual: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Return the 95 % interval [2] of the AUROC of pairs [N], by resampling them."""
+    rng, found = np.random.default_rng(seed), []
+    for _ in range(1000):
+        chosen = rng.integers(len(unusual), size=len(unusual))
+        found.append(auroc(unusual[chosen], usual[chosen]))
+    return np.quantile(found, [0.025, 0.975])
 
 
 def begun(alarm: np.ndarray, threshold: float) -> int:

@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 from wm_ros.data import Bank
+from wm_ros.data.windows import frames_of
 from wm_ros.evaluation.doubt import Episodes
 from wm_ros.world_model.sequence import SequenceModel
 from wm_ros.world_model.watch import FrameDecoder
@@ -24,6 +25,6 @@ def sights(model: SequenceModel, decoder: FrameDecoder, bank: Bank, episodes: Ep
     cells = (decoder.config.size // 4) ** 2
     found = np.full((*features.shape[:2], cells), np.nan, np.float32)
     for b, length in enumerate(episodes.length):
-        frames = torch.as_tensor(bank.episode(b)['frames']).permute(0, 3, 1, 2).float() / 255.0
+        frames = frames_of(bank.episode(b)['frames'])
         found[:length, b] = decoder.off(features[:length, b], frames).numpy()
     return found

@@ -5,7 +5,7 @@ from typing import NamedTuple, Sequence
 import numpy as np
 import torch
 from wm_ros.data import Bank
-from wm_ros.data.windows import WARM, window_batch
+from wm_ros.data.windows import check_size, frames_of, WARM, window_batch
 from wm_ros.evaluation.pictures import psnr
 from wm_ros.types import WmRosError
 from wm_ros.world_model.sequence import SequenceModel
@@ -27,8 +27,8 @@ def busiest(bank: Bank, steps: int) -> int:
     """
     Return the number of the episode whose object moves farthest while it would be dreamed of.
 
-    The dream begins ``WARM`` observations before the object first moves.  Raises WmRosError
-    where no episode is long enough.
+    The dream begins just before the object first moves.  Raises WmRosError where no episode is
+    long enough.
     """
     far = [(np.linalg.norm(np.diff(_places(bank, i, steps)[[0, -1]], axis=0)), i)
            for i in range(bank.episodes) if len(bank.episode(i)['states']) >= WARM + steps + 1]
@@ -56,10 +56,19 @@ def _places(bank, index, steps):
 @torch.no_grad()
 def film(model: SequenceModel, decoder: FrameDecoder, bank: Bank, episode: int, steps: int,
          seed: int = 0) -> Film:
-    """Return what was seen and what is dreamed of ``steps`` of an episode, without its frames."""
+    """
+    Return what was seen and what is dreamed of ``steps`` of an episode, without its frames.
+
+    Raises WmRosError for an episode that is too short, and frames of another size.
+    """
     torch.manual_seed(seed)
     device = next(model.parameters()).device
     columns = {name: value[None] for name, value in bank.episode(episode).items()}
+    if columns['states'].shape[1] < WARM + steps + 1:
+        raise WmRosError(f'{steps} steps of episode {episode}: it has '
+                         f'{columns["states"].shape[1]} observations, expected at least '
+                         f'{WARM + steps + 1}')
+    check_size(bank, decoder.config.size)
     first = begin_of(columns['states'][0], steps)
     batch = window_batch(columns, model.config.streams, device)
     state = model.follow(batch['numbers'][:first + 1], batch['actions'][:first + 1])
@@ -67,8 +76,8 @@ def film(model: SequenceModel, decoder: FrameDecoder, bank: Bank, episode: int, 
         state, batch['actions'][first + 1:first + 1 + steps])])[:, 0]
     side = decoder.config.size // 4
     noise = torch.randn(1, decoder.enter.in_channels, side, side, device=device)
-    frames = torch.as_tensor(columns['frames'][0, first:first + 1 + steps], device=device)
-    return Film(frames.permute(0, 3, 1, 2).float() / 255.0, decoder(features, start=noise))
+    frames = frames_of(columns['frames'][0, first:first + 1 + steps], device)
+    return Film(frames, decoder(features, start=noise))
 
 
 def strip(shown: Film, moments: Sequence[int], enlarge: int = 3) -> np.ndarray:

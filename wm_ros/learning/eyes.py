@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 from wm_ros.data import Bank
+from wm_ros.data.windows import check_size, frames_of
 from wm_ros.learning import parallel
 from wm_ros.learning.loop import Job
 from wm_ros.types import WmRosError
@@ -39,10 +40,9 @@ class EyesJob(Job):
             raise WmRosError(f'objects: got {poses.shape[1]} in the recordings, expected '
                              f'{config.objects}')
         self.module.fit_scale(poses[..., :3])
+        for bank in (train, held_out):
+            check_size(bank, config.size)
         self._held_out = sight_batch(held_out.every(training.held_out), device)
-        size = self._held_out['frames'].shape[-1]
-        if size != config.size:
-            raise WmRosError(f'frames: got {size} pixels a side, expected {config.size}')
 
     def losses(self, rng):
         """Return the losses of a batch of frames."""
@@ -76,12 +76,11 @@ class EyesJob(Job):
 
 def sight_batch(columns, device='cpu'):
     """Return frames [B, 3, S, S], positions [B, M, 3], turns [B, M, 2], seen [B, M] of rows."""
-    frames = torch.as_tensor(columns['frames'][:, 0], device=device)
     poses = torch.as_tensor(columns['objects'][:, 0], device=device)
     yaw = torch.as_tensor(quaternion_yaw(columns['objects'][:, 0, :, 3:]), device=device)
     boxes = torch.as_tensor(columns['boxes'][:, 0, :poses.shape[1]].astype(np.int64),
                             device=device)
-    return {'frames': frames.permute(0, 3, 1, 2).float() / 255.0, 'positions': poses[..., :3],
+    return {'frames': frames_of(columns['frames'][:, 0], device), 'positions': poses[..., :3],
             'turns': torch.stack([torch.cos(4 * yaw), torch.sin(4 * yaw)], -1),
             'seen': (boxes[..., 2] > boxes[..., 0]).float()}
 

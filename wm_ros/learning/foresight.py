@@ -14,6 +14,7 @@ from wm_ros.world_model.networks import mlp
 from wm_ros.world_model.sequence import SequenceModel
 from wm_ros.world_model.state import StateLayout
 
+_PER_STEP = 0.01            # [m] of the subject in a step of full motion, about
 _HIDDEN, _UPDATES, _BATCH, _RATE = 128, 3000, 1024, 2e-3
 
 
@@ -96,8 +97,9 @@ def curve(model: SequenceModel, probe: Probe, held_out: Bank, task: TaskSpec, st
     Return mean errors [1 + H] in metres, 0 to H steps ahead, over windows of held-out data.
 
     ``end_effector`` and ``subject`` count the starts from which the subject has moved by
-    ``moved`` by then; ``stays`` is the subject's error of 'it stays where it is', ``count``
-    their number.  With several ``draws`` of a stochastic dynamics, places are their mean.
+    ``moved`` by then, or by 1 cm a step where that is less; ``stays`` is the subject's error of
+    'it stays where it is', ``count`` their number; NaN where there are none.  With several
+    ``draws`` of a stochastic dynamics, places are their mean.
     """
     columns = held_out.sample(np.random.default_rng(1), windows, WARM + steps)
     where = slice(0, 3) if task.subject is None else slice(
@@ -108,11 +110,12 @@ def curve(model: SequenceModel, probe: Probe, held_out: Bank, task: TaskSpec, st
         seen = foresee(model, columns, task, steps)
         found, truth = found + probe(seen.features) / draws, seen.places
     way = (truth - truth[:1])[..., where].norm(dim=-1)
-    counted = way >= moved
+    least = (_PER_STEP * torch.arange(steps + 1, device=way.device)).clamp(max=moved)
+    counted = way >= least[:, None]
     counted[0] = counted[-1]        # nothing has moved at once: those that will
 
     def mean(errors):
-        return ((errors * counted).sum(1) / counted.sum(1).clamp(min=1)).cpu().numpy()
+        return ((errors * counted).sum(1) / counted.sum(1)).cpu().numpy()
 
     return {'end_effector': mean((found - truth)[..., :3].norm(dim=-1)),
             'subject': mean((found - truth)[..., where].norm(dim=-1)),

@@ -34,6 +34,10 @@ class SequenceTraining:
     reached: float = 0.0        # share of windows told what the setpoint did, not what was asked
     held_out: int = 256         # windows that it is validated on
 
+    def __post_init__(self):
+        if self.window < 3:
+            raise ValueError(f'window: got {self.window}, expected at least 3')
+
 
 class SequenceJob(Job):
     """Losses of filtering, of what is read from filtered and dreamed states, of the heads."""

@@ -7,14 +7,14 @@ import numpy as np
 import torch
 from torch.nn import functional
 from wm_ros.data import Bank
+from wm_ros.data.windows import check_size, frames_of
 from wm_ros.evaluation.pictures import inside, psnr, psnr_inside, ssim
 from wm_ros.learning import parallel
 from wm_ros.learning.loop import Job
-from wm_ros.types import WmRosError
 from wm_ros.world_model.tokens import FrameConfig, FrameTokenizer, FrameTokens
 
 #: Columns of recordings that the training needs.
-COLUMNS = ('frames', 'boxes', 'rare')
+COLUMNS = ('frames', 'boxes')
 #: Levels of tokens, coarsest first.
 LEVELS = FrameTokens._fields[:-1]
 _SQUARES, _STRUCTURE = 10.0, 1.0    # weights of the squared error and of 1 - SSIM
@@ -39,10 +39,9 @@ class TokenizerJob(Job):
         # Convolutions over few places are twice as fast with channels side by side.
         self.module = FrameTokenizer(config).to(device, memory_format=torch.channels_last)
         self._train = train
+        for bank in (train, held_out):
+            check_size(bank, config.size)
         self._held_out = self._batch(held_out.every(training.held_out))
-        size = self._held_out['frames'].shape[-1]
-        if size != config.size:
-            raise WmRosError(f'frames: got {size} pixels a side, expected {config.size}')
 
     def losses(self, rng):
         """Return the losses of a batch of frames."""
@@ -90,12 +89,9 @@ class TokenizerJob(Job):
 
 
 def batch_of(columns, device='cpu'):
-    """Return frames [B, 3, S, S] in [0, 1], boxes [B, K, 4] and rare [B] of single rows."""
-    frames = torch.as_tensor(columns['frames'][:, 0], device=device)
-    # Permuted, not copied: channels stay side by side, as the convolutions like them.
-    return {'frames': frames.permute(0, 3, 1, 2).float() / 255.0,
-            'boxes': torch.as_tensor(columns['boxes'][:, 0].astype(np.int64), device=device),
-            'rare': torch.as_tensor(columns['rare'][:, 0], device=device)}
+    """Return frames [B, 3, S, S] in [0, 1] and boxes [B, K, 4] of single rows."""
+    return {'frames': frames_of(columns['frames'][:, 0], device),
+            'boxes': torch.as_tensor(columns['boxes'][:, 0].astype(np.int64), device=device)}
 
 
 @torch.no_grad()

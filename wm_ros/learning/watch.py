@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from wm_ros.data import Bank
-from wm_ros.data.windows import COLUMNS, window_batch
+from wm_ros.data.windows import check_size, COLUMNS, frames_of, window_batch
 from wm_ros.evaluation.pictures import psnr
 from wm_ros.learning import parallel
 from wm_ros.learning.loop import Job
-from wm_ros.types import WmRosError
 from wm_ros.world_model.latent import at
 from wm_ros.world_model.load import hash_of
 from wm_ros.world_model.sequence import SequenceModel
@@ -25,6 +24,10 @@ class WatchTraining:
     window: int = 12            # observations
     frames: int = 4             # of each window that are drawn
     held_out: int = 32          # windows that it is validated on
+
+    def __post_init__(self):
+        if self.window < 3:
+            raise ValueError(f'window: got {self.window}, expected at least 3')
 
 
 def columns_for(model: SequenceModel):
@@ -43,13 +46,12 @@ class WatchJob(Job):
         self.training, self.device, self.model = training, device, model
         self._model_hash = hash_of(training.model)
         self.module = FrameDecoder(self.config).to(device)
+        for bank in (train, held_out):
+            check_size(bank, config.size)
         self._train = train
         self._held_out = self._pairs(held_out.sample(
             np.random.default_rng(0), training.held_out, training.window),
             np.random.default_rng(0))
-        size = self._held_out[0].shape[-1]
-        if size != config.size:
-            raise WmRosError(f'frames: got {size} pixels a side, expected {config.size}')
 
     def losses(self, rng):
         """Return the flow matching loss of a batch."""
@@ -89,6 +91,6 @@ class WatchJob(Job):
         half = max(1, self.training.frames // 2)
         kept = rng.integers(1, window, half), rng.integers(first + 1, window, half)
         features = torch.cat([found.features[kept[0]], dreamed[kept[1] - first - 1]])
-        frames = torch.as_tensor(columns['frames'], device=self.device).transpose(0, 1)
-        frames = torch.cat([frames[kept[0]], frames[kept[1]]]).flatten(0, 1)
-        return frames.permute(0, 3, 1, 2).float() / 255.0, features.flatten(0, 1)
+        frames = columns['frames'].swapaxes(0, 1)
+        frames = np.concatenate([frames[kept[0]], frames[kept[1]]])
+        return frames_of(frames, self.device).flatten(0, 1), features.flatten(0, 1)

@@ -2,11 +2,12 @@
 
 import numpy as np
 import torch
-from wm_ros.bench.record import at_least, shown
+from wm_ros.bench.record import at_least, at_most, shown
 from wm_ros.bench.world_model.workshop import OUTLIERS, recording, TWIN
 from wm_ros.data import Bank
 from wm_ros.evaluation import doubt as judging
 from wm_ros.evaluation.sights import LEAST, sights
+from wm_ros.robot.robot import load_robot
 from wm_ros.world_model.alarm import Alarm, lasting
 from wm_ros.world_model.load import load_decoder, load_part
 
@@ -18,12 +19,13 @@ class _Witness:
     """What the model, and the decoder that draws what it expects, make of recordings."""
 
     def __init__(self):
-        self.model = load_part(MODEL, 'sequence_model')
+        self.model, self._robot = load_part(MODEL, 'sequence_model'), load_robot('panda')
         self._decoder = load_decoder(DECODER, MODEL)
 
     def episodes(self, name):
         """Return the episodes of the recordings ``name``."""
-        return judging.episodes_of(self.model, self._bank(name, judging.columns_for(self.model)))
+        return judging.episodes_of(self.model, self._bank(
+            name, judging.columns_for(self.model)), self._robot)
 
     def look(self, name, episodes):
         """Return how unusual each number of each part is, {part: [T, B, N]}."""
@@ -60,11 +62,12 @@ def doubt():
 
 
 def _told(kind, unusual, usual, command, parts):
+    least, most = judging.auroc_interval(unusual, usual)
     return at_least(
         f'doubt_auroc/{kind}', judging.auroc(unusual, usual), 0.95, '', command,
-        f'{len(unusual)} scenes, with and without, within {judging.WITHIN} observations of the '
-        f'first informative one; alarms: {np.mean(unusual > 1):.2f}, without '
-        f'{np.mean(usual > 1):.2f}; by '
+        f'95 % interval {least:.3f} to {most:.3f}; {len(unusual)} scenes, with and without, '
+        f'within {judging.WITHIN} observations of the first informative one; alarms: '
+        f'{np.mean(unusual > 1):.2f}, without {np.mean(usual > 1):.2f}; by '
         + ', '.join(f'{name} {np.mean(part > 1):.2f}' for name, part in parts.items()))
 
 
@@ -82,8 +85,9 @@ def _false_alarms(nominal, usual, command):
 
 def _calibration(model, usual, command):
     found = judging.reliability(model, usual)
-    rows = [shown(f'doubt_calibration_error/{name}', judging.calibration_error(part), 'share',
-                  command, 'mean distance of quantiles 0.05 to 0.95 from how often they hold')
+    rows = [at_most(f'doubt_calibration_error/{name}', judging.calibration_error(part), 0.1,
+                    'share', command,
+                    'mean distance of quantiles 0.05 to 0.95 from how often they hold')
             for name, part in found.items()]
     return rows + [shown(f'doubt_reliability/{name}/{level:.2f}', share, 'share', command)
                    for name, part in found.items()

@@ -40,6 +40,8 @@ def branches():
             _OURS, 'frequency', lambda x: np.quantile(x, 0.9))[0], 'share', command),
         at_most('branches_energy_ratio', ours[0] / theirs[0], 1.0, 'ratio', command,
                 f'flow over deterministic; {ours[0]:.4f} m against {theirs[0]:.4f} m'),
+        at_most(f'branches_energy_over_{_OTHER}', ours[0] / both_kinds(_OTHER, 'energy')[0], 1.0,
+                'ratio', command, 'flow over an RSSM, which draws at each step'),
         shown('branches_energy/flow', ours[0], 'm', command, ours[1]),
         shown('branches_energy/deterministic', theirs[0], 'm', command, theirs[1])]
     for name in ('energy', 'both', 'frequency'):

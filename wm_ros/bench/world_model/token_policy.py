@@ -16,6 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 from wm_ros.data import Bank
+from wm_ros.data.windows import frames_of
 from wm_ros.learning.tokenizer import LEVELS
 from wm_ros.robot.robot import load_robot
 from wm_ros.world_model.networks import mlp
@@ -88,8 +89,8 @@ def clone(tokenizer: FrameTokenizer, bank: Bank, rows: int = 40_000, seed: int =
 def _data(tokenizer, bank, rows, seed):
     rng, found = np.random.default_rng((seed, 1)), []
     for _ in range(0, rows, 500):
-        columns = bank.sample(rng, 500)
-        frames = torch.as_tensor(columns['frames'][:, 0]).permute(0, 3, 1, 2).float() / 255.0
+        columns = bank.sample(rng, 500, 2)      # the last row of an episode has no action
+        frames = frames_of(columns['frames'][:, 0])
         good = torch.as_tensor(columns['success'][:, 0] > 0)
         tokens = tokenizer.encode(frames)
         found.append(_Data(FrameTokens(*(part[good] for part in tokens)), *(
@@ -118,6 +119,6 @@ def success_of(policy: TokenPolicy, tokenizer: FrameTokenizer, task: str, episod
 
 @torch.no_grad()
 def _act(policy, tokenizer, image, seen, goal):
-    frame = torch.as_tensor(image.copy()).permute(2, 0, 1)[None].float() / 255.0
+    frame = frames_of(image[None].copy())
     given = (torch.as_tensor(part[None], dtype=torch.float32) for part in (seen.joints, goal[:3]))
     return policy(tokenizer.encode(frame), *given)[0].numpy().astype(float)

@@ -11,12 +11,12 @@ from wm_ros.learning.tokenizer import batch_of, COLUMNS, LEVELS, measure
 from wm_ros.world_model.load import load_part
 
 SHIPPED = 'panda_push_tokens'
-_FRAMES = 6000              # held-out frames that a tokenizer is judged on
+_FRAMES = 12_000              # held-out frames that a tokenizer is judged on
 
 
 def held_out(name, rare=False):
     """Return a batch of held-out frames of the recordings ``name``: the rare ones, or all."""
-    bank = Bank(recording(name), 'push', print, COLUMNS)
+    bank = Bank(recording(name), 'push', print, (*COLUMNS, 'rare'))
     columns = bank.every(bank.rows if rare else _FRAMES)
     if rare:
         chosen = np.flatnonzero(columns['rare'][:, 0])

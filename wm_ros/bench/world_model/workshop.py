@@ -26,7 +26,7 @@ RECORDINGS: Dict[str, str] = {
     'plain_held': '--episodes 60 --seed 70000 --frames 64 --plain',
     'looks': f'--episodes 1000 --frames 64 --look-rows 1 {_RARE}',
     'looks_held': '--episodes 30 --seed 50000 --frames 64 --look-rows 1',
-    'looks_test': '--episodes 60 --seed 55000 --frames 64 --look-rows 1',
+    'looks_test': '--episodes 120 --seed 55000 --frames 64 --look-rows 1',
     'rare_held': f'--episodes 120 --seed 60000 --frames 64 --look-rows 1 {_ALL_RARE}',
     'plain_test': '--episodes 100 --seed 110000 --frames 64 --plain',
     'usual': '--source script --episodes 100 --seed 110000 --frames 64 --plain',
@@ -119,8 +119,8 @@ MODELS: Dict[str, Recipe] = {
 def recording(name: str) -> Path:
     """Return the folder of the recordings ``name``, made now where it lacks."""
     folder = FOLDER / 'data' / name
-    mark = folder / 'whole'
-    if not mark.is_file():
+    mark, made = folder / 'whole', ' '.join(map(str, BRANCHES.get(name) or [RECORDINGS[name]]))
+    if not mark.is_file() or mark.read_text(encoding='utf-8') != made:
         # Half a recording is of no use, and cannot be gone on with.
         for file in folder.glob('episode_*.safetensors'):
             file.unlink()
@@ -131,7 +131,7 @@ def recording(name: str) -> Path:
             if words[0] == '--replay':
                 words[1] = str(recording(words[1]))
             run('collect', '--task', 'push', '--output', str(folder), *words)
-        mark.touch()
+        mark.write_text(made, encoding='utf-8')
     return folder
 
 
@@ -148,8 +148,15 @@ def training(name: str, output: str) -> Tuple[str, ...]:
 def trained(name: str) -> str:
     """Return the path of the model ``name``, trained now, or to its end, where it lacks."""
     output = FOLDER / name
-    state = output.with_name(f'{name}.resume.safetensors')
-    done = output.with_name(f'{name}.done.json')
+    state, done, recipe = (output.with_name(f'{name}.{ending}') for ending in (
+        'resume.safetensors', 'done.json', 'recipe'))
+    told = ' '.join(training(name, name))
+    if not recipe.is_file() or recipe.read_text(encoding='utf-8') != told:
+        # Made by another recipe, or by none: nothing of it is of use.
+        for file in (state, done):
+            file.unlink(missing_ok=True)
+        output.parent.mkdir(parents=True, exist_ok=True)
+        recipe.write_text(told, encoding='utf-8')
     if not done.is_file():
         for data in (*MODELS[name].data.split(), MODELS[name].held_out):
             recording(data)
