@@ -10,8 +10,9 @@ os.environ.setdefault('OMP_NUM_THREADS', '1')
 # Every field of every message is checked, which newer ROS distributions do only when asked.
 os.environ.setdefault('ROS_PYTHON_CHECK_FIELDS', '1')
 # Nodes of tests talk to nobody else: not to the network, not to another run on this machine.
-os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
-os.environ.setdefault('ROS_DOMAIN_ID', str(1 + os.getpid() % 100))
+os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+# Each test takes a domain of its own (``ros_testing.Domain``), never that of whoever runs them.
+os.environ.pop('ROS_DOMAIN_ID', None)
 
 try:
     environment.prepare()

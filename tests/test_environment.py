@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from ros_testing import Domain
 from wm_ros.nodes.processes import environment
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -97,5 +98,10 @@ def without(*names):
 
 
 def run(program, variables, *options):
-    return subprocess.run([sys.executable, *options, '-c', program], env=variables, cwd=ROOT,
-                          capture_output=True, text=True, timeout=60, check=False)
+    domain = Domain()
+    try:
+        return subprocess.run(
+            [sys.executable, *options, '-c', program], cwd=ROOT, capture_output=True, text=True,
+            env={**variables, 'ROS_DOMAIN_ID': str(domain.id)}, timeout=60, check=False)
+    finally:
+        domain.release()

@@ -12,7 +12,7 @@ import torch
 from wm_ros.cli import main
 from wm_ros.learning.loop import LoopConfig
 from wm_ros.learning.parts import configured
-from wm_ros.learning.tokenizer import TokenizerTraining
+from wm_ros.learning.tokenizer import _use, TokenizerTraining
 from wm_ros.types import WmRosError
 from wm_ros.world_model.tokens import FrameConfig, FrameTokenizer
 
@@ -140,3 +140,11 @@ def test_what_is_measured_is_what_tokens_keep():
     assert found['psnr_objects'] == pytest.approx(20.0, abs=1e-3)
     assert found['psnr'] == pytest.approx(-10 * math.log10(0.01 * 32 / 1024), abs=1e-3)
     assert found['used_coarse'] <= 48 / 2048
+
+
+def test_codes_in_use_are_those_that_occur_and_even_is_their_perplexity():
+    found = _use({'even': torch.tensor([3, 3, 3, 3]), 'half': torch.tensor([5, 5, 0, 0]),
+                  'one': torch.tensor([9, 0, 0, 0])})
+    assert [found[f'used_{name}'] for name in ('even', 'half', 'one')] == [1.0, 0.5, 0.25]
+    assert [found[f'even_{name}'] for name in ('even', 'half', 'one')] == pytest.approx(
+        [1.0, 0.5, 0.25])

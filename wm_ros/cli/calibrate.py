@@ -38,6 +38,8 @@ def run(arguments) -> int:
     from wm_ros.evaluation.vigil import usual
     from wm_ros.world_model.load import load_part
     from wm_ros.world_model.sentinel import save_usual, Sentinel, usual_file
+    from wm_ros.world_model.weights import check_output
+    check_output(usual_file(arguments.sentinel))
     request = Request(arguments.task, arguments.episodes, robot=arguments.robot,
                       settings=('sensor_node:use_wrench:=true',))
     with closing(make_loop(request.task, parameters(request))) as loop:

@@ -46,6 +46,7 @@ def run(arguments) -> int:
     import numpy as np
     from wm_ros.data import Bank
     from wm_ros.evaluation import strip
+    from wm_ros.files import whole
     from wm_ros.learning.watch import columns_for
     from wm_ros.types import WmRosError
     from wm_ros.world_model.load import load_decoder, load_part
@@ -64,13 +65,17 @@ def run(arguments) -> int:
     elif episode >= bank.episodes:
         raise WmRosError(f'--episode: got {episode}, expected below {bank.episodes}')
     film = strip.film(model, decoder, bank, episode, arguments.steps, arguments.seed)
+    output = Path(arguments.output)
     try:
-        if arguments.output.endswith('.gif'):
-            imageio.mimsave(arguments.output, [strip.strip(film, [t]) for t in range(
-                arguments.steps + 1)], duration=100, loop=0)
+        if output.suffix == '.gif':
+            data = imageio.mimwrite('<bytes>', [strip.strip(film, [t]) for t in range(
+                arguments.steps + 1)], format='gif', duration=100, loop=0)
         else:
             moments = np.linspace(0, arguments.steps, min(arguments.steps + 1, 6)).astype(int)
-            imageio.imwrite(arguments.output, strip.strip(film, moments))
+            data = imageio.imwrite('<bytes>', strip.strip(film, moments),
+                                   format=output.suffix or '.png')
+        with whole(output) as partial:
+            partial.write_bytes(data)
     except (OSError, ValueError) as error:
         raise WmRosError(f'--output {arguments.output}: {error}') from error
     likeness = strip.likeness(film)

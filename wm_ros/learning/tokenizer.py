@@ -102,7 +102,8 @@ def measure(module: FrameTokenizer, batch, chunk: int = 64) -> dict:
     ``psnr`` and ``ssim`` are means over frames, ``psnr_objects`` is that of the mean error
     inside objects' boxes over the frames that have one.  ``used_<level>`` is the share of the
     level's codes that occur, ``even_<level>`` the perplexity of their frequencies as a share of
-    all codes: 1 means each equally often.
+    all codes: 1 means each equally often.  Of few frames few codes can occur: judge with ten times
+    as many tokens as there are codes.
     """
     found, counts = {'psnr': [], 'ssim': [], 'inside': []}, {}
     for start in range(0, len(batch['frames']), chunk):

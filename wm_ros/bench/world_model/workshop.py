@@ -63,11 +63,14 @@ def _tokens(name):
     colours, fovea = min(int(whole), 12), min(int(fine), 18)
     return Recipe('tokenizer', 'looks', 'looks_held', (
         f'colours={colours}', f'whole={int(whole) - colours}', f'coarse={coarse}',
-        f'fovea={fovea}', f'fine={int(fine) - fovea}', f'quantizer={quantizer}', *_COMPARED))
+        f'fovea={fovea}', f'fine={int(fine) - fovea}', f'quantizer={quantizer}',
+        *_COMPARED, *(() if fovea else _AS_LARGE)))
 
 
 #: Updates, and the rest, of tokenizers that are compared with each other.
 _COMPARED = ('updates=4000', 'precision=bfloat16', 'window_bits=11')
+#: A flat tokenizer gets as many parameters (3.1 million), more bits, and thrice the work.
+_AS_LARGE = ('width=160', 'bits=12')
 #: Shares of 80 tokens: of the whole frame, of the coarse grid, of windows.
 SPLITS = ((0, 80, 0), (16, 64, 0), (16, 52, 12), (16, 40, 24), (16, 28, 36), (16, 16, 48))
 FLAT, HIERARCHICAL = SPLITS[0], SPLITS[4]

@@ -1,8 +1,7 @@
 """
 The fine tokens: a fovea on what matters most, glimpses where the picture so far is most wrong.
 
-What matters is taught by boxes of objects, where recordings have them; what is rare in colour
-counts as well, taught or not.
+What matters is taught by boxes of objects; what is rare in colour counts as well, taught or not.
 """
 
 from typing import Dict, NamedTuple

@@ -7,15 +7,15 @@ from wm_ros.world_model.networks import mlp
 from wm_ros.world_model.tokens.parts import RunningNorm
 
 _SHARE = 8              # windows along a frame's edge
-_FINEST = 64            # places along it, at most
+_FINEST = 64            # places along it, from so many on not to a pixel
 
 
 class Windows:
     """
     Windows of an eighth of a frame's edge, at places that are numbered row by row.
 
-    A place is told to a pixel, or a 64th of the edge: what is in the middle of a window looks
-    the same wherever it stands, so that telling the place saves more than it costs.
+    A place is told to a pixel, or about a 64th of the edge: what is in the middle of a window
+    looks the same wherever it stands, so that telling the place saves more than it costs.
     """
 
     def __init__(self, size: int):
