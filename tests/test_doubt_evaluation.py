@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from wm_ros.data import Bank, write_episode
+from wm_ros.data.windows import columns_for
 from wm_ros.evaluation import doubt
 from wm_ros.robot.robot import load_robot
 from wm_ros.types import Episode
@@ -35,7 +36,8 @@ def model():
 
 
 def load(folder, model):
-    bank = Bank(folder, 'push', pytest.fail, doubt.columns_for(model))
+    bank = Bank(folder, 'push', pytest.fail, columns_for(
+        model.config.streams, *doubt.COLUMNS))
     return doubt.episodes_of(model, bank, load_robot('panda'))
 
 

@@ -8,8 +8,8 @@ from safetensors.torch import load_file
 import torch
 from wm_ros.cli import main
 from wm_ros.data import Bank
-from wm_ros.data.windows import WARM, window_batch
-from wm_ros.learning.foresight import columns_for, curve, fit_probe, places_of
+from wm_ros.data.windows import columns_for, WARM, window_batch
+from wm_ros.learning.foresight import curve, fit_probe, places_of
 from wm_ros.learning.sequence import head_losses, SequenceTraining
 from wm_ros.tasks import get_task
 from wm_ros.world_model.senses import Senses
@@ -161,7 +161,7 @@ def test_every_kind_is_trained_and_foresees(recordings, tmp_path, kind):
     assert meta['config']['streams'] == {'states': 23}
     model = SequenceModel(SequenceConfig(**meta['config'])).eval()
     model.load_state_dict(load_file(output.with_suffix('.safetensors')))
-    bank = Bank(recordings, 'push', print, columns_for(model))
+    bank = Bank(recordings, 'push', print, columns_for(model.config.streams, 'states'))
     probe = fit_probe(model, bank, PUSH, 10, windows=200, updates=200)
     found = curve(model, probe, bank, PUSH, 10, windows=50, draws=2)
     assert all(len(row) == 11 for row in found.values())

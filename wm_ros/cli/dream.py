@@ -47,7 +47,7 @@ def run(arguments) -> int:
     from wm_ros.data import Bank
     from wm_ros.evaluation import strip
     from wm_ros.files import whole
-    from wm_ros.learning.watch import columns_for
+    from wm_ros.data.windows import columns_for
     from wm_ros.types import WmRosError
     from wm_ros.world_model.load import load_decoder, load_part
     name = f'{arguments.robot}_{arguments.task}'
@@ -58,7 +58,7 @@ def run(arguments) -> int:
         raise WmRosError(f'--steps: got {arguments.steps}, expected at least 1')
     bank = Bank(Path(arguments.data), arguments.task,
                 lambda complaint: print(complaint, file=sys.stderr),
-                tuple(dict.fromkeys((*columns_for(model), 'states'))))
+                columns_for(model.config.streams, 'frames', 'states'))
     episode = arguments.episode
     if episode < 0:
         episode = strip.busiest(bank, arguments.steps)

@@ -1,6 +1,6 @@
 """Windows of recordings as tensors with time first, as models of sequences take them."""
 
-from typing import Dict
+from typing import Dict, Tuple
 
 import numpy as np
 import torch
@@ -11,6 +11,11 @@ from wm_ros.types import WmRosError
 COLUMNS = ('actions', 'rewards', 'goal', 'success', 'ended')
 #: Observations that are filtered before a dream begins.
 WARM = 8
+
+
+def columns_for(streams, *more: str) -> Tuple[str, ...]:
+    """Return the columns of a Bank that windows of ``streams`` need, and ``more``, each once."""
+    return tuple(dict.fromkeys((*streams, *COLUMNS, *more)))
 
 
 def frames_of(frames, device='cpu') -> torch.Tensor:

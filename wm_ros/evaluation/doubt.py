@@ -1,11 +1,11 @@
 """Whether a model knows when it does not know: surprise told from the usual, calibration."""
 
-from typing import Dict, NamedTuple, Sequence
+from typing import Dict, NamedTuple
 
 import numpy as np
 import torch
 from wm_ros.data import Bank
-from wm_ros.data.windows import COLUMNS, window_batch
+from wm_ros.data.windows import window_batch
 from wm_ros.robot.motion import MotionRule
 from wm_ros.robot.robot import Robot
 from wm_ros.world_model.alarm import parts_of
@@ -38,10 +38,8 @@ class Episodes(NamedTuple):
     stranger: np.ndarray
 
 
-def columns_for(model: SequenceModel) -> Sequence[str]:
-    """Return the columns of a Bank that ``episodes_of`` needs."""
-    wanted = (*model.config.streams, *COLUMNS, 'states', 'wrench', 'boxes')
-    return tuple(dict.fromkeys(wanted))
+#: Columns of a Bank that ``episodes_of`` needs beside those of the model's streams.
+COLUMNS = ('states', 'wrench', 'boxes')
 
 
 def episodes_of(model: SequenceModel, bank: Bank, robot: Robot) -> Episodes:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 from wm_ros.data import Bank
-from wm_ros.data.windows import COLUMNS, WARM, window_batch
+from wm_ros.data.windows import WARM, window_batch
 from wm_ros.learning.open_loop import MOVED
 from wm_ros.tasks import TaskSpec
 from wm_ros.world_model.networks import mlp
@@ -39,16 +39,14 @@ class Probe(nn.Module):
         return self.net(features) * self.scale + self.mean
 
 
-def columns_for(model: SequenceModel):
-    """Return the columns of a Bank that ``foresee`` needs."""
-    return (*model.config.streams, *(name for name in (*COLUMNS, 'states')
-                                     if name not in model.config.streams))
-
-
 @torch.no_grad()
 def foresee(model: SequenceModel, columns, task: TaskSpec, steps: int, warm: int = WARM
             ) -> Foreseen:
-    """Filter ``warm`` rows of windows [B, warm + H, ...], then dream of what was done next."""
+    """
+    Filter ``warm`` rows of windows [B, warm + H, ...], then dream of what was done next.
+
+    ``columns`` are those of the model's streams, and ``states``.
+    """
     device = next(model.parameters()).device
     batch = window_batch(columns, model.config.streams, device)
     state = model.follow(batch['numbers'][:warm], batch['actions'][:warm])

@@ -7,7 +7,7 @@ from typing import Callable, Dict, NamedTuple, Sequence, Tuple
 
 import numpy as np
 from wm_ros.data import Bank
-from wm_ros.data.windows import COLUMNS
+from wm_ros.data.windows import columns_for
 from wm_ros.learning import eyes as seeing
 from wm_ros.learning import sequence as sequences
 from wm_ros.learning import tokenizer as tokenizers
@@ -64,7 +64,7 @@ def sequence(order: Order) -> Tuple[Job, LoopConfig]:
         (SequenceConfig, sequences.SequenceTraining, LoopConfig), order.settings,
         {'seed': order.seed, **usual})
     streams = tuple(training.inputs.split('+'))
-    train, held_out = _banks(order, tuple(dict.fromkeys((*streams, *COLUMNS, 'states'))))
+    train, held_out = _banks(order, columns_for(streams, 'states'))
     row = train.sample(np.random.default_rng(0), 1)
     config = replace(config, actions=row['actions'].shape[-1],
                      streams={name: row[name][0, 0].size for name in streams})
@@ -95,7 +95,7 @@ def decoder(order: Order) -> Tuple[Job, LoopConfig]:
         raise WmRosError('--model decoder draws the latents of a model of sequences: add --set '
                          'model=NAME (wm_ros train --model sequence)')
     model = load_part(training.model, 'sequence_model', order.device)
-    train, held_out = _banks(order, watching.columns_for(model))
+    train, held_out = _banks(order, columns_for(model.config.streams, 'frames'))
     return watching.WatchJob(config, training, model, train, held_out, order.seed,
                              order.device), loop
 

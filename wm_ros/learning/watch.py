@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from wm_ros.data import Bank
-from wm_ros.data.windows import check_size, COLUMNS, frames_of, window_batch
+from wm_ros.data.windows import check_size, frames_of, window_batch
 from wm_ros.evaluation.pictures import psnr
 from wm_ros.learning import parallel
 from wm_ros.learning.loop import Job
@@ -28,12 +28,6 @@ class WatchTraining:
     def __post_init__(self):
         if self.window < 3:
             raise ValueError(f'window: got {self.window}, expected at least 3')
-
-
-def columns_for(model: SequenceModel):
-    """Return the columns that training a decoder for ``model`` needs."""
-    streams = tuple(model.config.streams)
-    return (*streams, *(name for name in (*COLUMNS, 'frames') if name not in streams))
 
 
 class WatchJob(Job):

@@ -5,6 +5,7 @@ import torch
 from wm_ros.bench.record import at_least, at_most, shown
 from wm_ros.bench.world_model.workshop import OUTLIERS, recording, TWIN
 from wm_ros.data import Bank
+from wm_ros.data.windows import columns_for
 from wm_ros.evaluation import doubt as judging
 from wm_ros.evaluation.sights import LEAST, sights
 from wm_ros.robot.robot import load_robot
@@ -25,7 +26,7 @@ class _Witness:
     def episodes(self, name):
         """Return the episodes of the recordings ``name``."""
         return judging.episodes_of(self.model, self._bank(
-            name, judging.columns_for(self.model)), self._robot)
+            name, columns_for(self.model.config.streams, *judging.COLUMNS)), self._robot)
 
     def look(self, name, episodes):
         """Return how unusual each number of each part is, {part: [T, B, N]}."""

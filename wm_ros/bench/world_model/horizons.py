@@ -7,7 +7,8 @@ from wm_ros.bench.main_job.product import open_loop_errors
 from wm_ros.bench.record import at_most, Figure, shown
 from wm_ros.bench.world_model.workshop import recording, SIZES, trained
 from wm_ros.data import Bank
-from wm_ros.learning.foresight import columns_for, curve, fit_probe
+from wm_ros.data.windows import columns_for
+from wm_ros.learning.foresight import curve, fit_probe
 from wm_ros.tasks import get_task
 from wm_ros.world_model.load import load_part
 
@@ -52,7 +53,8 @@ def _of_the_agent():
 def error_curves(kind):
     """Return the errors [1 + 50] of the model of ``kind`` on held-out and on test data."""
     model, task = load_part(trained(f'horizon_{kind}'), 'sequence_model'), get_task('push')
-    train, *others = (Bank(recording(name), 'push', print, columns_for(model))
+    columns = columns_for(model.config.streams, 'states')
+    train, *others = (Bank(recording(name), 'push', print, columns)
                       for name in ('plain', 'plain_held', 'plain_test'))
     probe, draws = fit_probe(model, train, task, _LAST), _DRAWS.get(kind, 1)
     return [curve(model, probe, bank, task, _LAST, windows, draws)

@@ -9,9 +9,9 @@ from wm_ros.bench.record import shown
 from wm_ros.bench.world_model.doubt import DECODER, MODEL
 from wm_ros.bench.world_model.workshop import recording
 from wm_ros.data import Bank
+from wm_ros.data.windows import columns_for
 from wm_ros.data.windows import WARM
 from wm_ros.evaluation import strip
-from wm_ros.learning.watch import columns_for
 from wm_ros.world_model.load import load_decoder, load_part
 
 _STEPS, _EPISODES = 25, 30
@@ -23,7 +23,7 @@ def watch():
     torch.set_num_threads(1)
     model, decoder = load_part(MODEL, 'sequence_model'), load_decoder(DECODER, MODEL)
     bank = Bank(recording('usual'), 'push', print,
-                tuple(dict.fromkeys((*columns_for(model), 'states'))))
+                columns_for(model.config.streams, 'frames', 'states'))
     long = [i for i in range(bank.episodes)
             if len(bank.episode(i)['states']) > WARM + _STEPS][:_EPISODES]
     films = [strip.film(model, decoder, bank, i, _STEPS) for i in long]
