@@ -64,11 +64,11 @@ def _tokens(name):
     return Recipe('tokenizer', 'looks', 'looks_held', (
         f'colours={colours}', f'whole={int(whole) - colours}', f'coarse={coarse}',
         f'fovea={fovea}', f'fine={int(fine) - fovea}', f'quantizer={quantizer}',
-        *_COMPARED, *(() if fovea else _AS_LARGE)))
+        *_COMPARED, *(() if colours else _AS_LARGE)))
 
 
 #: Updates, and the rest, of tokenizers that are compared with each other.
-_COMPARED = ('updates=4000', 'precision=bfloat16', 'window_bits=11')
+_COMPARED = ('updates=3000', 'precision=bfloat16', 'window_bits=11')
 #: A flat tokenizer gets as many parameters (3.1 million), more bits, and thrice the work.
 _AS_LARGE = ('width=160', 'bits=12')
 #: Shares of 80 tokens: of the whole frame, of the coarse grid, of windows.
