@@ -45,9 +45,9 @@ def run(arguments) -> int:
     import imageio.v2 as imageio
     import numpy as np
     from wm_ros.data import Bank
+    from wm_ros.data.windows import columns_for
     from wm_ros.evaluation import strip
     from wm_ros.files import whole
-    from wm_ros.data.windows import columns_for
     from wm_ros.types import WmRosError
     from wm_ros.world_model.load import load_decoder, load_part
     name = f'{arguments.robot}_{arguments.task}'
