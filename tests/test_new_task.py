@@ -62,7 +62,7 @@ def test_gymnasium_knows_it(added):
     try:
         env = gymnasium.make('wm_ros/PandaTouchDown-v0')
         seen, _ = env.reset(seed=0)
-        assert seen['observation'].shape == (17,)
+        assert seen['observation'].shape == (23,)
         env.close()
     finally:
         gymnasium.registry.pop('wm_ros/PandaTouchDown-v0')
