@@ -93,12 +93,15 @@ def onsets(episodes: Episodes, twins: Episodes) -> np.ndarray:
     in which a stranger is in sight, or that differs from the twin's as a sensor can tell; so
     that it can show, ``WITHIN`` more have to follow.
     """
-    there = episodes.stranger.copy()
-    moved = np.diff(episodes.places, axis=0) - np.diff(twins.places, axis=0)
-    there[1:] |= np.linalg.norm(moved, axis=-1) > MOVES
-    there |= np.linalg.norm(episodes.forces - twins.forces, axis=-1) > PUSHES
+    length = np.minimum(episodes.length, twins.length)      # one may have succeeded before
+    rows = slice(length.max())
+    places, others = (each.places[rows] for each in (episodes, twins))
+    there = episodes.stranger[rows].copy()
+    there[1:] |= np.linalg.norm(np.diff(places, axis=0) - np.diff(others, axis=0), axis=-1) > MOVES
+    there |= np.linalg.norm(episodes.forces[rows] - twins.forces[rows], axis=-1) > PUSHES
+    there &= np.arange(len(there))[:, None] < length
     first = np.where(there.any(0), there.argmax(0), -1)
-    return np.where((first >= 1) & (first + WITHIN < episodes.length), first, -1)
+    return np.where((first >= 1) & (first + WITHIN < length), first, -1)
 
 
 def within(alarm: np.ndarray, onset: np.ndarray) -> np.ndarray:
