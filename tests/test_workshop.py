@@ -60,6 +60,13 @@ def test_twins_are_replays_of_what_they_are_twins_of(orders, tmp_path):
     assert second[second.index('--replay') + 1] == str(tmp_path / 'data' / 'heavy')
 
 
+def test_twins_of_what_was_recorded_anew_are_made_anew(orders, monkeypatch):
+    workshop.recording('heavy_twin')
+    monkeypatch.setitem(workshop.RECORDINGS, 'heavy', '--episodes 3 --frames 64')
+    workshop.recording('heavy_twin')
+    assert len(orders) == 4 and '--replay' in orders[-1]
+
+
 def test_splits_are_of_eighty_tokens():
     assert all(sum(split) == 80 for split in workshop.SPLITS)
     assert set(workshop.BY_SPLIT.values()) <= set(workshop.MODELS)

@@ -122,7 +122,7 @@ MODELS: Dict[str, Recipe] = {
 def recording(name: str) -> Path:
     """Return the folder of the recordings ``name``, made now where it lacks."""
     folder = FOLDER / 'data' / name
-    mark, made = folder / 'whole', ' '.join(map(str, BRANCHES.get(name) or [RECORDINGS[name]]))
+    mark, made = folder / 'whole', _told(name)
     if not mark.is_file() or mark.read_text(encoding='utf-8') != made:
         # Half a recording is of no use, and cannot be gone on with.
         for file in folder.glob('episode_*.safetensors'):
@@ -136,6 +136,14 @@ def recording(name: str) -> Path:
             run('collect', '--task', 'push', '--output', str(folder), *words)
         mark.write_text(made, encoding='utf-8')
     return folder
+
+
+def _told(name):
+    """Return what recordings are made of; replays are of what was recorded as well."""
+    if name in BRANCHES:
+        return ' '.join(map(str, BRANCHES[name]))
+    words = RECORDINGS[name].split()
+    return RECORDINGS[name] + (f' | {_told(words[1])}' if words[0] == '--replay' else '')
 
 
 def training(name: str, output: str) -> Tuple[str, ...]:
