@@ -31,5 +31,5 @@ def test_a_seed_of_ours_that_never_gets_there_counts_as_a_miss(tmp_path, monkeyp
 
 
 def test_an_episode_that_lasts_longer_has_no_more_chances():
-    usual, unusual = compared([[0] * 30, [0] * 200], [[0] * 40, [0] * 100])
+    usual, unusual = compared([[0] * 30, [0] * 200], [[0] * 40, [0] * 100], 0.05)
     assert [len(part) for part in usual] == [len(part) for part in unusual] == [24, 60]

@@ -224,7 +224,7 @@ def test_a_stopped_process_does_not_hurry_afterwards(robot_node):
     node = robot_node(engine='mock')
     node.joints.next()
     node.process.signal(signal.SIGSTOP)
-    time.sleep(1.0)
+    time.sleep(1.0)     # not to synchronise: this is how long the machine is away
     seen = len(node.joints)
     node.process.signal(signal.SIGCONT)
     begin = time.monotonic()

@@ -27,11 +27,12 @@ def frames_of(frames, device='cpu') -> torch.Tensor:
     return torch.as_tensor(frames, device=device).movedim(-1, -3).float() / 255.0
 
 
-def check_size(bank: Bank, size: int):
-    """Raise WmRosError unless the bank's frames are ``size`` pixels a side."""
-    found = bank.shapes['frames'][0]
-    if found != size:
-        raise WmRosError(f'frames: got {found} pixels a side, expected {size}')
+def check_size(size: int, *banks: Bank):
+    """Raise WmRosError unless frames of all ``banks`` are ``size`` pixels a side."""
+    for bank in banks:
+        found = bank.shapes['frames'][0]
+        if found != size:
+            raise WmRosError(f'frames: got {found} pixels a side, expected {size}')
 
 
 def window_batch(columns, streams, device='cpu') -> Dict[str, torch.Tensor]:

@@ -10,7 +10,7 @@ from wm_ros.robot.motion import MotionRule
 from wm_ros.robot.robot import Robot
 from wm_ros.world_model.alarm import parts_of
 from wm_ros.world_model.sequence import SequenceModel
-from wm_ros.world_model.state import reached_actions, StateLayout
+from wm_ros.world_model.state import reached_before, StateLayout
 
 WITHIN = 5              # observations from the first informative one within which it is to show
 #: Between an episode and its twin, what makes an observation informative: how differently the
@@ -52,8 +52,7 @@ def episodes_of(model: SequenceModel, bank: Bank, robot: Robot) -> Episodes:
     numbers = batch['numbers']
     for i, count in enumerate(length):
         numbers[count:, i] = float('nan')
-    actions = reached_actions(padded['states'], MotionRule.of(robot).speed, model.config.actions)
-    actions[:, 0] = 0.0     # nothing was done before the first
+    actions = reached_before(padded['states'], MotionRule.of(robot).speed, model.config.actions)
     return Episodes(numbers, torch.as_tensor(actions).transpose(0, 1), length,
                     padded['states'][..., _OBJECT.object_position(0)].swapaxes(0, 1),
                     padded['wrench'][..., :3].swapaxes(0, 1),

@@ -68,7 +68,7 @@ def film(model: SequenceModel, decoder: FrameDecoder, bank: Bank, episode: int, 
         raise WmRosError(f'{steps} steps of episode {episode}: it has '
                          f'{columns["states"].shape[1]} observations, expected at least '
                          f'{WARM + steps + 1}')
-    check_size(bank, decoder.config.size)
+    check_size(decoder.config.size, bank)
     first = begin_of(columns['states'][0], steps)
     batch = window_batch(columns, model.config.streams, device)
     state = model.follow(batch['numbers'][:first + 1], batch['actions'][:first + 1])

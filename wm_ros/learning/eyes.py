@@ -40,8 +40,7 @@ class EyesJob(Job):
             raise WmRosError(f'objects: got {poses.shape[1]} in the recordings, expected '
                              f'{config.objects}')
         self.module.fit_scale(poses[..., :3])
-        for bank in (train, held_out):
-            check_size(bank, config.size)
+        check_size(config.size, train, held_out)
         self._held_out = sight_batch(held_out.every(training.held_out), device)
 
     def losses(self, rng):

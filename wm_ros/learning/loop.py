@@ -242,11 +242,12 @@ class Loop:
 
 
 def _flat(parts):
-    """Return all entries of dictionaries, and of those in them, as JSON gives them back."""
+    """Return all entries of dictionaries, and of those in them (a.b), as JSON gives them back."""
     found = {}
     for part in json.loads(json.dumps(parts)):
         for name, value in part.items():
-            found.update(value if isinstance(value, dict) else {name: value})
+            found.update({f'{name}.{key}': inner for key, inner in value.items()}
+                         if isinstance(value, dict) else {name: value})
     return found
 
 

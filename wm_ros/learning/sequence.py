@@ -12,7 +12,7 @@ from wm_ros.learning import parallel
 from wm_ros.learning.loop import Job
 from wm_ros.world_model.latent import at, TokenTransformer
 from wm_ros.world_model.sequence import SequenceConfig, SequenceModel
-from wm_ros.world_model.state import reached_actions
+from wm_ros.world_model.state import reached_before
 
 _FIT_ROWS = 20_000          # observations that the scales are learned from
 _DREAMED = 0.25             # share of dreams in what the ensemble learns from
@@ -85,10 +85,10 @@ class SequenceJob(Job):
         batch = window_batch(columns, self.config.streams, self.device)
         if self.training.reached:
             # A sentinel beside the graph is not told what was asked for: it sees what was done.
-            done = torch.as_tensor(reached_actions(columns['states'], self._speed,
-                                                   self.config.actions), device=self.device)
+            done = torch.as_tensor(reached_before(columns['states'], self._speed,
+                                                  self.config.actions), device=self.device)
             chosen = np.flatnonzero(rng.random(len(done)) < self.training.reached)
-            batch['actions'][1:, chosen] = done.transpose(0, 1)[1:, chosen]
+            batch['actions'][:, chosen] = done.transpose(0, 1)[:, chosen]
         return batch
 
     def _losses(self, module, batch, rng):

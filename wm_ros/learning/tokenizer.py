@@ -39,8 +39,7 @@ class TokenizerJob(Job):
         # Convolutions over few places are twice as fast with channels side by side.
         self.module = FrameTokenizer(config).to(device, memory_format=torch.channels_last)
         self._train = train
-        for bank in (train, held_out):
-            check_size(bank, config.size)
+        check_size(config.size, train, held_out)
         self._held_out = self._batch(held_out.every(training.held_out))
 
     def losses(self, rng):

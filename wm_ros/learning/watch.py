@@ -40,8 +40,7 @@ class WatchJob(Job):
         self.training, self.device, self.model = training, device, model
         self._model_hash = hash_of(training.model)
         self.module = FrameDecoder(self.config).to(device)
-        for bank in (train, held_out):
-            check_size(bank, config.size)
+        check_size(config.size, train, held_out)
         self._train = train
         self._held_out = self._pairs(held_out.sample(
             np.random.default_rng(0), training.held_out, training.window),

@@ -74,6 +74,17 @@ def reached_actions(states, speed, width: int) -> np.ndarray:
     return actions
 
 
+def reached_before(states, speed, width: int) -> np.ndarray:
+    """
+    Return the actions [B, T, A] before each row of states [B, T, X], as the setpoint shows them.
+
+    See ``reached_actions``; nothing was done before the first row.
+    """
+    actions = reached_actions(states, speed, width)
+    actions[:, 0] = 0.0
+    return actions
+
+
 def quaternion_yaw(quaternions) -> np.ndarray:
     """Return the rotation about z [...] rad of quaternions xyzw [..., 4]."""
     x, y, z, w = np.moveaxis(np.asarray(quaternions), -1, 0)

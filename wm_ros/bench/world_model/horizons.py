@@ -15,7 +15,8 @@ from wm_ros.world_model.load import load_part
 STEPS = (1, 5, 10, 25, 50)
 _LAST, _WINDOWS = STEPS[-1], 600
 _TOKENS = 'transformer'
-_DRAWS = {'rssm': 8, 'flow-simnorm': 8, 'transformer': 8}   # their mean is what is foreseen
+_DRAWS = 8                  # of what is stochastic; their mean is what is foreseen
+_DETERMINISTIC = ('simnorm',)
 _COMMAND = 'wm_ros bench world_model --only horizons'
 
 
@@ -56,13 +57,17 @@ def error_curves(kind):
     columns = columns_for(model.config.streams, 'states')
     train, *others = (Bank(recording(name), 'push', print, columns)
                       for name in ('plain', 'plain_held', 'plain_test'))
-    probe, draws = fit_probe(model, train, task, _LAST), _DRAWS.get(kind, 1)
+    probe, draws = fit_probe(model, train, task, _LAST), _draws(kind)
     return [curve(model, probe, bank, task, _LAST, windows, draws)
             for bank, windows in zip(others, (_WINDOWS // 3, _WINDOWS))]
 
 
+def _draws(kind):
+    return 1 if kind in _DETERMINISTIC else _DRAWS
+
+
 def _of(kind, found) -> List[Figure]:
-    draws = f'mean of {_DRAWS[kind]} draws' if kind in _DRAWS else 'deterministic'
+    draws = f'mean of {_draws(kind)} draws' if _draws(kind) > 1 else 'deterministic'
     return [shown(f'horizon_{name}/{kind}/{h}', found[key][h], 'm', _COMMAND, draws)
             for name, key in (('block', 'subject'), ('end_effector', 'end_effector'))
             for h in STEPS]

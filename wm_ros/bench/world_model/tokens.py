@@ -11,7 +11,7 @@ from wm_ros.learning.tokenizer import batch_of, COLUMNS, LEVELS, measure
 from wm_ros.world_model.load import load_part
 
 SHIPPED = 'panda_push_tokens'
-_FRAMES = 12_000              # held-out frames that a tokenizer is judged on
+_FRAMES = 12_000            # held-out frames that a tokenizer is judged on
 
 
 def held_out(name, rare=False):

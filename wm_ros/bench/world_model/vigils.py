@@ -35,9 +35,9 @@ def _greatest(sentinel, rows: List[Dict[str, np.ndarray]]) -> np.ndarray:
     return np.array([max(sentinel.alarms(row).values()) for row in rows])
 
 
-def compared(unusual, usual):
+def compared(unusual, usual, dt):
     """Return the same steps of both: an episode that lasts longer has no more chances."""
-    first = round(_BEGIN / 0.05)
+    first = round(_BEGIN / dt)
     ends = [min(len(one), len(other), first + _WATCHED) for one, other in zip(unusual, usual)]
     return [[alarms[first:end] for alarms, end in zip(found, ends)]
             for found in (unusual, usual)]
@@ -52,7 +52,8 @@ def vigils():
         found = {kind: [_greatest(sentinel, keep_watch(
             loop, sentinel, _FIRST + i, _Meddler(kind))) for i in range(_EPISODES)]
             for kind in (None, 'heavy', 'slippery')}
-        minutes = sum(map(len, found[None])) * loop.robot.dt / 60.0
+        dt = loop.robot.dt
+        minutes = sum(map(len, found[None])) * dt / 60.0
     rows = []
     for threshold in (1.0, 2.0, 4.0):
         count = sum(begun(alarms, threshold) for alarms in found[None])
@@ -64,7 +65,7 @@ def vigils():
     for kind in ('heavy', 'slippery'):
         shares, usual = ([np.mean([alarms.max() > threshold for alarms in watched])
                           for threshold in (1.0, 2.0)]
-                         for watched in (compared(found[kind], found[None])))
+                         for watched in (compared(found[kind], found[None], dt)))
         rows.append(shown(
             f'vigil_alarmed/{kind}', shares[1], 'share', _COMMAND,
             f'of {_EPISODES} episodes an alarm above 2 in {_WATCHED} steps, usual '
