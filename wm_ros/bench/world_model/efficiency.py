@@ -30,7 +30,8 @@ _COMMAND = 'wm_ros bench world_model --only efficiency'
 def efficiency():
     """Return how many environment steps it takes until four of five pushes succeed."""
     torch.set_num_threads(1)
-    _learner()      # before hours of work
+    if not all(_file('sac', seed).is_file() for seed in _SEEDS):
+        _learner()      # before hours of work
     rows, needed = [], {}
     for name, seeds in (('ours', _SEEDS), ('alone', _SEEDS[:1]), ('sac', _SEEDS)):
         curves = [curve(name, seed) for seed in seeds]
@@ -56,11 +57,15 @@ _WORDS = {'ours': 'scripted and labelled steps counted', 'alone': 'no demonstrat
 
 def curve(name: str, seed: int) -> List[Dict[str, float]]:
     """Return [{steps, success}] of one run, made now where it lacks."""
-    file = FOLDER / f'efficiency_{name}_{seed}.json'
+    file = _file(name, seed)
     if not file.is_file():
         points = _sac(seed) if name == 'sac' else _ours(seed, name == 'ours')
         write_json(str(file), points)
     return json.loads(file.read_text(encoding='utf-8'))
+
+
+def _file(name, seed):
+    return FOLDER / f'efficiency_{name}_{seed}.json'
 
 
 def _needed(points):
