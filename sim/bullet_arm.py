@@ -1,5 +1,7 @@
 """A position-controlled arm in PyBullet, behaving as a ros2_control robot does."""
 
+from collections import deque
+
 import numpy as np
 from sim.quiet import pybullet
 from wm_ros.robot.robot import Robot
@@ -8,6 +10,7 @@ from wm_ros.types import WmRosError
 _POSITION_GAIN = 0.12       # share of the position error corrected per substep
 _VELOCITY_GAIN = 1.0
 _FINGER_FORCE = 40.0        # [N]
+_FELT = 12                  # substeps of 1/240 s that the wrench is averaged over
 
 
 class BulletArm:
@@ -37,7 +40,7 @@ class BulletArm:
         for finger in self.fingers:
             pybullet.changeDynamics(self.body, finger, lateralFriction=1.0,
                                     spinningFriction=0.02, physicsClientId=client)
-        self._states = None
+        self._states, self._felt = None, deque(maxlen=_FELT)
         self.reset(robot.home, robot.gripper_min)
 
     def _couple_fingers(self):
@@ -59,8 +62,8 @@ class BulletArm:
             pybullet.resetJointState(self.body, finger, gripper_width / len(self.fingers), 0.0,
                                      physicsClientId=self.client)
         self.set_target(positions, np.zeros(len(self.joints)), gripper_width)
-        self.refresh()
-        self._untouched = True
+        self._states = None
+        self._felt.clear()
 
     def set_target(self, positions, velocities, gripper_width):
         """Drive the joints to ``positions`` [N] rad moving at ``velocities`` [N] rad/s."""
@@ -80,7 +83,8 @@ class BulletArm:
     def refresh(self):
         """Forget what was read; to be called after each substep."""
         self._states = None
-        self._untouched = False
+        self._felt.append(pybullet.getJointState(self.body, self._sensor,
+                                                 physicsClientId=self.client)[2])
 
     def _read(self):
         if self._states is None:
@@ -101,7 +105,7 @@ class BulletArm:
     @property
     def joint_efforts(self):
         """Motor torques applied in the last substep [N] N m; 0 before the first."""
-        if self._untouched:     # PyBullet still shows those of the last episode
+        if not self._felt:      # PyBullet still shows those of the last episode
             return np.zeros(len(self.joints))
         return np.array([s[3] for s in self._read()[:len(self.joints)]])
 
@@ -112,7 +116,10 @@ class BulletArm:
 
     @property
     def wrench(self):
-        """Reaction force and torque [6] N, N m at the last joint, in its frame; 0 at first."""
-        if self._untouched:
-            return np.zeros(6)
-        return np.array(self._read()[len(self.joints) - 1][2])
+        """
+        Reaction force and torque [6] N, N m at the last joint, in its frame; 0 at first.
+
+        The mean of the last 50 ms, as force sensors filter: what is felt in a single substep is
+        mostly how the motors catch up with their targets.
+        """
+        return np.mean(self._felt, axis=0) if self._felt else np.zeros(6)

@@ -11,6 +11,8 @@ from wm_ros.bench.main_job.product import EPISODES
 from wm_ros.cli import main
 from wm_ros.data import read_episodes, write_episode
 from wm_ros.learning.collect import Collector, Noise, record
+from wm_ros.robot.motion import MotionRule
+from wm_ros.world_model.state import StateLayout
 
 
 @pytest.fixture(scope='module')
@@ -119,6 +121,24 @@ def test_the_same_is_done_again_without_what_happened(tmp_path):
         np.testing.assert_array_equal(twin.states[:first], was.states[:first])
         assert not twin.streams['event'].any()
     assert any(np.abs(was.states - twin.states).max() > 1e-3 for was, twin in zip(heavy, usual))
+
+
+def test_the_agents_episodes_are_what_its_setpoint_did(tmp_path, capsys):
+    line = ['collect', '--task', 'reach', '--episodes', '1', '--frames', '16', '--plain']
+    assert main([*line, '--source', 'agent', '--output', str(tmp_path / 'agent')]) == 0
+    (episode,) = read_episodes(tmp_path / 'agent', 'reach', pytest.fail, ('wrench', 'frames'))
+    layout, rule = StateLayout(0), MotionRule.of(ROBOT)
+    assert episode.source == 'agent' and episode.success
+    assert len(episode.states) == len(episode.actions) + 1 == len(episode.streams['wrench'])
+    places, velocities = (episode.states[:, where] for where in (
+        layout.setpoint_pose, layout.setpoint_twist))
+    moved, mean = np.diff(places, axis=0), 0.5 * (velocities[1:] + velocities[:-1])
+    np.testing.assert_allclose(moved, ROBOT.dt * mean, atol=0.004)      # rows are a step apart
+    assert np.linalg.norm(moved[:, :3], axis=1).max() > 0.01
+    np.testing.assert_allclose(episode.actions[:, :4] * rule.speed, velocities[1:], atol=1e-5)
+    assert main([*line, '--replay', str(tmp_path / 'agent'), '--output',
+                 str(tmp_path / 'again')]) == 2
+    assert '--source agent' in capsys.readouterr().err
 
 
 def test_episodes_without_a_seed_cannot_be_replayed(tmp_path, collector, capsys):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sim.bullet import BulletScene
 from sim.mock import MockScene
+from sim.quiet import pybullet
 from sim.scene import SUBSTEP
 from sim.stepper import Stepper
 from sim.tasks import Judge, make_task
@@ -236,6 +237,19 @@ def test_what_is_sensed_is_in_SI_units(steppers):
     assert scene.arm.gripper_width == pytest.approx(0.06, abs=2e-3)
     # The wrist carries the hand and the fingers, which weigh about 0.8 kg.
     assert 3.0 < np.linalg.norm(scene.arm.wrench[:3]) < 15.0
+
+
+def test_the_wrench_is_the_mean_of_the_last_50_ms(steppers):
+    scene = steppers['push'].scene
+    scene.reset(6)
+    assert not scene.arm.wrench.any()
+    scene.arm.set_target(scene.arm.joint_positions + 0.02, np.zeros(7), 0.06)
+    felt, joint = [], scene.arm.joints[-1]
+    for _ in range(20):
+        scene.substep()
+        felt.append(pybullet.getJointState(scene.arm.body, joint, scene.arm.client)[2])
+        np.testing.assert_allclose(scene.arm.wrench, np.mean(felt[-12:], axis=0), atol=1e-9)
+    assert np.ptp(np.array(felt)[:, 2]) > 1.0
 
 
 def test_mock_hardware_has_the_same_episodes(steppers):

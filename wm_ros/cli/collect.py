@@ -1,10 +1,12 @@
 """
-Record episodes in simulation: of the scripted expert, noisy or not, or of random actions.
+Record episodes in simulation: of the scripted expert, of random actions, or of the agent.
 
 What is recorded can be trained on with wm_ros train --data.
 """
 
 import argparse
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 import sys
 
@@ -27,8 +29,9 @@ def add_parser(subparsers):
     parser.add_argument('--output', required=True, metavar='DIR', help='folder to write to')
     parser.add_argument('--episodes', type=int, default=None, metavar='N',
                         help='100 if not given; with --replay all that there are')
-    parser.add_argument('--source', choices=('noisy', 'script', 'random'), default='noisy',
-                        help='noisy: the script, disturbed in bursts (default)')
+    parser.add_argument('--source', choices=('noisy', 'script', 'random', 'agent'),
+                        default='noisy', help='noisy: the script, disturbed in bursts (default); '
+                        'agent: the shipped sensors, model and planner, in lockstep')
     parser.add_argument('--seed', type=int, default=0,
                         help='of the first episode; none of them is one that is evaluated on')
     parser.add_argument('--frames', type=int, default=0, metavar='PX',
@@ -49,35 +52,49 @@ def add_parser(subparsers):
 
 def run(arguments) -> int:
     """Record the episodes."""
-    import numpy as np
     from wm_ros import seeds
     from wm_ros.console import prepare_json, progress_bar, write_json
     from wm_ros.data import write_episode
-    from wm_ros.learning.collect import Collector, record, replay
-    from wm_ros.robot.robot import load_robot
     from wm_ros.tasks import get_task
     prepare_json(arguments.json)
-    robot, task = load_robot(arguments.robot), get_task(arguments.task)
+    task = get_task(arguments.task)
     _check(arguments)
     done = _done(arguments, task)
     count = len(done) if done else arguments.episodes or 100
-    collector = Collector(robot, task.name, _witnessing(arguments, task))
-    rng = np.random.default_rng(arguments.seed)
+    told = [*done] or range(seeds.RECORDED + arguments.seed,
+                            seeds.RECORDED + arguments.seed + count)
+    recorder, record = _recorder(arguments, task, _witnessing(arguments, task))
     steps, successes = 0, 0
-    with progress_bar(arguments.task, count) as advance:
-        for number in range(count):
-            episode = (replay(collector, done[number]) if done else
-                       record(collector, arguments.source,
-                              seeds.RECORDED + arguments.seed + number, rng))
+    with closing(recorder), progress_bar(arguments.task, count) as advance:
+        for number, one in enumerate(told):
+            episode = record(one)
             write_episode(arguments.output, number, episode)
             steps += len(episode.actions)
             successes += episode.success
             advance(number + 1, steps=steps, success=successes / (number + 1))
-    collector.close()
     print(f'{arguments.output}: {count} episodes, {steps} steps, {successes} successes')
     write_json(arguments.json, {'task': arguments.task, 'episodes': count, 'steps': steps,
                                 'successes': int(successes)})
     return 0
+
+
+def _recorder(arguments, task, witnessing):
+    """Return what records, and its function from a seed, or an episode to replay, to an episode."""
+    import numpy as np
+    from wm_ros.evaluation.recorded import Recorder
+    from wm_ros.evaluation.run import make_loop, parameters, Request
+    from wm_ros.learning.collect import Collector, record, replay
+    from wm_ros.robot.robot import load_robot
+    if arguments.source == 'agent' and not arguments.replay:
+        request = Request(task.name, 1, robot=arguments.robot,
+                          settings=('sensor_node:use_wrench:=true',))
+        recorder = Recorder(make_loop(task.name, parameters(request)), witnessing)
+        return recorder, recorder.run
+    collector = Collector(load_robot(arguments.robot), task.name, witnessing)
+    if arguments.replay:
+        return collector, partial(replay, collector)
+    rng = np.random.default_rng(arguments.seed)
+    return collector, lambda seed: record(collector, arguments.source, seed, rng)
 
 
 def _done(arguments, task):

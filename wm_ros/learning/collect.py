@@ -128,8 +128,12 @@ def replay(collector: Collector, episode: Episode) -> Episode:
     """
     Return what comes of the scene of ``episode`` where the same is done again: a counterfactual.
 
-    Only what ``collector`` has happen is another; raises WmRosError where ``episode`` has no seed.
+    Only what ``collector`` has happen is another; raises WmRosError where ``episode`` has no seed,
+    and for one of the agent, whose commands were others than its actions, step by step.
     """
+    if episode.source == 'agent':
+        raise WmRosError("replay: got an episode of --source agent, expected one of the script's "
+                         'or of random actions: only those can be done again to the last bit')
     if episode.seed is None:
         raise WmRosError('replay: got an episode without a seed, expected one that wm_ros collect '
                          'recorded: record it again')

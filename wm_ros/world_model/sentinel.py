@@ -23,7 +23,7 @@ from wm_ros.world_model.sequence import SequenceModel
 from wm_ros.world_model.state import reached_actions, StateLayout
 
 _STREAMS = ('states', 'wrench')
-_EARLY, _LATE = 0.8, 1.5        # steps between observations that count as one
+EARLY, _LATE = 0.8, 1.5         # steps between observations that count as one
 _SUFFIX = '.usual.json'
 
 
@@ -63,7 +63,7 @@ class Sentinel:
         anew.
         """
         elapsed = None if self._stamp is None else stamp - self._stamp
-        if elapsed is not None and 0.0 <= elapsed < _EARLY * self._rule.dt:
+        if elapsed is not None and 0.0 <= elapsed < EARLY * self._rule.dt:
             return None
         if elapsed is not None and not 0.0 < elapsed < _LATE * self._rule.dt:
             self.restart()
