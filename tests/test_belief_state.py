@@ -118,6 +118,24 @@ def test_an_object_that_comes_back_has_not_leapt(estimator):
             assert state[LAYOUT.object_slots(0)][4] == pytest.approx(0.1, abs=0.02)
 
 
+@pytest.mark.parametrize('rate, late', [(50.0, 0.0), (30.0, 0.0), (40.0, 0.04), (10.0, 0.03)])
+def test_poses_that_come_at_their_own_rate_and_late(estimator, rate, late):
+    """A step of the estimate is no step of the poses: their own stamps count."""
+    speed, state, seen_at = 0.2, None, 0.0
+    for k in range(80):
+        now = PERIOD * k
+        sample = np.floor((now - late) * rate + 1e-6) / rate        # the newest that has come
+        seen = observe_at(now, poses=block(0.4 + speed * sample, 0.1, 0.3 * sample),
+                          ages={'object_poses': now - sample})
+        state = estimator.update(state, now - PERIOD, seen, now - PERIOD - seen_at)
+        seen_at = sample
+        if k > 40:
+            found = state[LAYOUT.object_slots(0)]
+            np.testing.assert_allclose(found[:4], [0.4 + speed * now, 0.1, 0.025, 0.3 * now],
+                                       atol=2e-3)
+            np.testing.assert_allclose(found[4:], [speed, 0, 0, 0.3], atol=5e-3)
+
+
 def test_the_low_pass_counts_time_not_observations(estimator):
     rows = {period: track(estimator, [block(0.4 + 0.2 * period * k) for k in range(steps)],
                           period)

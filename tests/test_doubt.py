@@ -1,5 +1,7 @@
 """Doubt: what was never seen is doubted, what was not foreseen surprises."""
 
+import copy
+
 import pytest
 import torch
 from wm_ros.world_model.doubt import Doubt, Guess
@@ -49,6 +51,21 @@ def test_members_disagree_where_they_have_seen_nothing(doubt):
     known, unknown = (doubt(*some[:3]).epistemic.square().mean(-1).sqrt()
                       for some in (rows(500), rows(500, 2.0, 3.0)))
     assert unknown.median() > 4 * known.quantile(0.95)
+
+
+@torch.no_grad()
+def test_spreads_are_mended_by_what_was_not_trained_on(doubt):
+    features, guess, action, seen = rows(4000, spread=2 * SPREAD)
+    seen[:100, 0] = float('nan')
+    mended = copy.deepcopy(doubt)
+    for _ in range(2):      # once mended, it stays as it is
+        mended.calibrate(mended(features, guess, action), seen)
+    before, after = (one(features, guess, action) for one in (doubt, mended))
+    assert torch.equal(before.mean, after.mean) and torch.equal(before.epistemic, after.epistemic)
+    ranks = after.rank(seen)[100:]
+    for quantile in (0.25, 0.75):
+        assert ((ranks < quantile).float().mean(0) - quantile).abs().max() < 0.03
+    assert (mended.scale > 1.5).all()
 
 
 @torch.no_grad()

@@ -50,7 +50,7 @@ def test_a_tokenizer_learns_and_is_written(recordings, tmp_path, capsys):
     meta = json.loads((tmp_path / 'eyes.json').read_text())
     assert meta['kind'] == 'frame_tokenizer' and meta['best']['psnr'] == said['psnr']
     asked = {'updates': 150, 'warmup': 20, 'batch': 8, 'objects': 30.0, 'task': 'push',
-             'recordings': {'data': [recordings[0].name], 'held_out': recordings[1].name}}
+             'recordings': {'data': [recordings[0].name], 'held_out': [recordings[1].name]}}
     assert meta['training'].items() >= asked.items()
     tokenizer = FrameTokenizer(FrameConfig(**meta['config']))
     tokenizer.load_state_dict(load_file(tmp_path / 'eyes.safetensors'))

@@ -34,7 +34,7 @@ _ROBOT_NODE = (
               'after it count up.', (ROBOT,), low=0, dynamic=True),
     ParamSpec('joint_state_rate', 'double', 100.0, 'joint_states.', (ROBOT,), 'Hz', 1, 240),
     ParamSpec('object_rate', 'double', 50.0, 'object_poses.', (ROBOT,), 'Hz', 1, 240),
-    ParamSpec('wrench_rate', 'double', 50.0, 'wrench; 0: not published.', (ROBOT,), 'Hz', 0, 240),
+    ParamSpec('wrench_rate', 'double', 100.0, 'wrench; 0: not published.', (ROBOT,), 'Hz', 0, 240),
     ParamSpec('clock_rate', 'double', 100.0, '/clock.', (ROBOT,), 'Hz', 1, 240),
     ParamSpec('camera.rate', 'double', 10.0, 'camera/image_raw; 0: no camera.', (ROBOT,), 'Hz',
               0, 60),

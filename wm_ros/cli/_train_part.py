@@ -1,6 +1,5 @@
 """Train one part of the world model on recordings."""
 
-from pathlib import Path
 import sys
 
 
@@ -49,10 +48,11 @@ def _order(arguments, order, parts):
         raise WmRosError(f'--model: got {arguments.model!r}, expected agent, '
                          f'{", ".join(parts)}')
     for flag in ('data', 'held_out'):
-        if not getattr(arguments, flag):
+        folders = getattr(arguments, flag)
+        if not folders or not all(folders):
             raise WmRosError(f'--model {arguments.model} is trained on recordings: add '
                              f'--{flag.replace("_", "-")} DIR (wm_ros collect --frames 64)')
-    return order(arguments.task, arguments.data, Path(arguments.held_out),
+    return order(arguments.task, arguments.data, arguments.held_out,
                  tuple(arguments.set), arguments.seed, arguments.device, arguments.debug_run,
                  arguments.robot, lambda complaint: print(complaint, file=sys.stderr))
 

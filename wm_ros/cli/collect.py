@@ -79,7 +79,7 @@ def run(arguments) -> int:
 
 
 def _recorder(arguments, task, witnessing):
-    """Return what records, and its function from a seed, or an episode to replay, to an episode."""
+    """Return what records, and its function from a seed, or what is replayed, to an episode."""
     import numpy as np
     from wm_ros.evaluation.recorded import Recorder
     from wm_ros.evaluation.run import make_loop, parameters, Request

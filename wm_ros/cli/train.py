@@ -42,7 +42,8 @@ def add_parser(subparsers):
     parser.add_argument('--data', nargs='+', default=[], metavar='DIR',
                         help='begin with the episodes of these folders (wm_ros collect)')
     part = parser.add_argument_group('of parts that are trained on recordings')
-    part.add_argument('--held-out', default='', metavar='DIR', help='recordings to validate on')
+    part.add_argument('--held-out', nargs='+', default=[], metavar='DIR',
+                      help='recordings to validate on')
     part.add_argument('--set', action='append', default=[], metavar='KEY=VALUE',
                       help='a setting of the part or its training')
     part.add_argument('--resume', action='store_true',

@@ -112,6 +112,7 @@ class ClosedLoop:
         self._sensors.restart(seed)
         while not scene.done:
             now = scene.substeps
+            self._sensors.sample()
             if self._observing.due(now):
                 self._observe(episode, sense)
                 if self._planning.due(now) and self._usable(episode.belief):

@@ -70,18 +70,10 @@ def errors(model: SequenceModel, episodes: Episodes) -> Dict[str, np.ndarray]:
 
     Parts are those of ``alarm.parts_of``.
     """
-    forecast, seen = _foreseen(model, episodes)
+    forecast, seen = model.foresee(episodes.numbers, episodes.actions)
     off = forecast.off(seen)
     off = torch.cat([torch.zeros_like(off[:1]), off])
     return parts_of(model.senses, off)
-
-
-def _foreseen(model, episodes):
-    """Return what is forecast of all rows but the first, and what was seen, normalised."""
-    numbers, actions = episodes.numbers, episodes.actions
-    found = model.filter(numbers, actions)
-    return (model.forecast(found.features[:-1], actions[1:], numbers[:-1]),
-            model.senses.normalised(numbers[1:]))
 
 
 def onsets(episodes: Episodes, twins: Episodes) -> np.ndarray:
@@ -137,7 +129,7 @@ def reliability(model: SequenceModel, episodes: Episodes) -> Dict[str, np.ndarra
 
     {part: [19]} at the quantiles 0.05 to 0.95 (Kuleshov et al. 2018); equal is calibrated.
     """
-    forecast, seen = _foreseen(model, episodes)
+    forecast, seen = model.foresee(episodes.numbers, episodes.actions)
     parts = parts_of(model.senses, forecast.rank(seen))
     return {name: np.array([(part[np.isfinite(part)] < level).mean()
                             for level in LEVELS]) for name, part in parts.items()}

@@ -1,7 +1,8 @@
-"""What the sensor node would say, in lockstep: poses and images as the parameters ask for them."""
+"""What the sensor node would say, in lockstep: each kind of sample at its rate, or lost."""
 
-from typing import Any, Mapping
+from typing import Any, Dict, Mapping, Tuple
 
+import numpy as np
 from sim.camera import Camera
 from sim.faults import Faults
 from sim.scene import Scene
@@ -19,8 +20,13 @@ class Sensors:
         self.scene = scene
         sensing, robot = params[SENSOR], params[ROBOT]
         self._faults = Faults(robot)
-        self._with_poses, self._size = sensing['use_object_poses'], sensing['image_size']
-        self._with_wrench = sensing['use_wrench']
+        self._size, self._timeout = sensing['image_size'], sensing['object_timeout']
+        self._sampling = {}
+        if sensing['use_object_poses']:
+            self._sampling['object_poses'] = Schedule(robot['object_rate'])
+        if sensing['use_wrench']:
+            self._sampling['wrench'] = Schedule(robot['wrench_rate'])
+        self._newest: Dict[str, Tuple[float, np.ndarray]] = {}
         self._camera, self._looking = None, Schedule(0.0)
         if sensing['use_camera'] and self._size:
             self._camera = Camera(scene.robot, scene.task.boxes, robot['camera.width'],
@@ -30,7 +36,17 @@ class Sensors:
     def restart(self, seed: int):
         """Begin the episode of ``seed``."""
         self._faults.restart(seed)
-        self._looking.restart(0)
+        self._newest.clear()
+        for schedule in (self._looking, *self._sampling.values()):
+            schedule.restart(0)
+
+    def sample(self):
+        """Take the samples whose time it is; to be called at each substep."""
+        for name, schedule in self._sampling.items():
+            if schedule.due(self.scene.substeps) and not (
+                    name == 'object_poses' and self._faults.lost('pose', self.scene.time)):
+                value = self.scene.arm.wrench if name == 'wrench' else self.scene.object_poses
+                self._newest[name] = self.scene.time, value
 
     def observe(self, commands: StampedBuffer) -> Observation:
         """Return what is sensed now; ``commands`` are those that the arm was given."""
@@ -39,21 +55,20 @@ class Sensors:
             'commanded_positions': nearest.value.positions,
             'commanded_velocities': nearest.value.velocities,
             'commanded_gripper': nearest.value.gripper}
+        now = self.scene.time
+        fresh = {name: sample for name, sample in self._newest.items()
+                 if now - sample[0] <= self._timeout}
         return Observation(
-            stamp=self.scene.time, joint_positions=arm.joint_positions,
+            stamp=now, joint_positions=arm.joint_positions,
             joint_velocities=arm.joint_velocities, joint_efforts=arm.joint_efforts,
-            gripper_width=arm.gripper_width, image=self._look(), object_poses=self._poses(),
-            wrench=arm.wrench if self._with_wrench else None, **command)
+            gripper_width=arm.gripper_width, image=self._look(),
+            ages={name: now - stamp for name, (stamp, _) in fresh.items()},
+            **{name: value for name, (_, value) in fresh.items()}, **command)
 
     def close(self):
         """End the camera."""
         if self._camera is not None:
             self._camera.close()
-
-    def _poses(self):
-        if not self._with_poses or self._faults.lost('pose', self.scene.time):
-            return None
-        return self.scene.object_poses
 
     def _look(self):
         """Return an image if one is due, at the size that observations carry."""

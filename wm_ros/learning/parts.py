@@ -28,7 +28,7 @@ class Order(NamedTuple):
 
     task: str
     data: Sequence[str]             # folders of recordings to train on
-    held_out: Path                  # and of those to validate on
+    held_out: Sequence[str]         # and of those to validate on
     settings: Tuple[str, ...] = ()
     seed: int = 0
     device: str = 'cpu'
@@ -39,8 +39,9 @@ class Order(NamedTuple):
     def about(self, job: Job) -> dict:
         """Return what the checkpoint says of it: task, names of recordings, job's settings."""
         return {'task': self.task, 'robot': self.robot, 'recordings': {
-            'data': [Path(folder).name for folder in self.data],
-            'held_out': self.held_out.name}, **asdict(job.training)}
+            name: [Path(folder).name for folder in folders]
+            for name, folders in (('data', self.data), ('held_out', self.held_out))},
+            **asdict(job.training)}
 
 
 def tokenizer(order: Order) -> Tuple[Job, LoopConfig]:

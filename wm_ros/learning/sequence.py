@@ -62,8 +62,11 @@ class SequenceJob(Job):
             self._train.sample(rng, training.batch, training.window).items()}, rng), rng)
 
     def validate(self, module):
-        """Return the losses on held-out windows."""
+        """Calibrate its doubt on held-out windows; return the losses there."""
         torch.manual_seed(0)
+        if self.training.doubt:
+            module.doubt.calibrate(*module.foresee(self._held_out['numbers'],
+                                                   self._held_out['actions']))
         losses = self._losses(module, self._held_out, np.random.default_rng(0))
         return {'score': float(losses['loss']),
                 **{name: float(value) for name, value in losses.items()}}

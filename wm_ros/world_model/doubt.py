@@ -16,6 +16,8 @@ from wm_ros.world_model.networks import EnsembleMLP
 
 _LEAST, _MOST = -9.0, 2.0       # of a member's log width
 _FIT = 10.0                     # weight of the regression
+_HALF = 0.7407                  # of Student's distribution's unit, what half of all is within
+_NARROW, _WIDE = 0.2, 5.0       # most that the spread of a number is mended by
 
 
 class Guess(NamedTuple):
@@ -61,13 +63,26 @@ class Doubt(nn.Module):
         self.width = sum(streams.values())
         self.members = EnsembleMLP(members, (features + actions + 2 * self.width, hidden, hidden,
                                              2 * self.width))
+        self.register_buffer('scale', torch.ones(self.width))
 
     def forward(self, features, guess: Guess, action) -> Forecast:
         """Return the forecast of what is seen after ``action`` [..., A]."""
         means, logs = self._each(features, guess, action)
         mean, epistemic = means.mean(0), means.std(0, unbiased=False)
         aleatoric = (2 * logs).exp().mean(0)
-        return Forecast(mean, (aleatoric + epistemic ** 2).sqrt(), epistemic)
+        return Forecast(mean, self.scale * (aleatoric + epistemic ** 2).sqrt(), epistemic)
+
+    @torch.no_grad()
+    def calibrate(self, forecast: Forecast, seen):
+        """
+        Mend each number's spread so that half of ``seen`` [..., K] (NaN apart) is within it.
+
+        ``forecast`` is this one's own of what was not trained on.  A mixture of widths is no
+        Student's distribution: its middle is narrower than what is left in the tails makes it.
+        """
+        off = forecast.off(seen).abs().flatten(0, -2)
+        half = torch.nanquantile(off, 0.5, dim=0) / _HALF
+        self.scale.mul_(half.nan_to_num(1.0)).clamp_(_NARROW, _WIDE)
 
     def loss(self, features, guess, action, seen):
         """

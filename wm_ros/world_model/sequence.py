@@ -120,6 +120,16 @@ class SequenceModel(nn.Module):
         """
         return self.doubt(features, self.guess(features, numbers), action)
 
+    def foresee(self, numbers, actions):
+        """
+        Return the Forecast of all rows but the first, and what was seen there, normalised.
+
+        ``numbers`` [T, B, K] and the ``actions`` [T, B, A] before them.
+        """
+        found = self.filter(numbers, actions)
+        return (self.forecast(found.features[:-1], actions[1:], numbers[:-1]),
+                self.senses.normalised(numbers[1:]))
+
     def guess(self, features, numbers=None) -> Guess:
         """Return ``numbers`` [..., K], normalised, where they are there, else as read."""
         read = self.read(features)

@@ -12,6 +12,7 @@ from wm_ros.types import NothingSeen, Observation, WmRosError
 
 _ROBOT_WIDTH = 15
 _OBJECT_WIDTH = 8
+SAME = 1e-4                 # [s] within which two poses are one
 _MEMORY = 1.0               # [s] after which a pose says nothing of the velocity
 _VELOCITY_TIME = 0.03       # [s], low pass of object velocities found by difference
 
@@ -132,14 +133,13 @@ class StateEstimator:
         if elapsed is not None and not 0.0 <= elapsed < 1.0:
             state, elapsed, expected = None, None, None
         poses = observation.object_poses
+        age = observation.ages.get('object_poses', 0.0)
         for index in range(self.layout.objects):
             where = self.layout.object_slots(index)
             old = None if state is None else state[where]
             guess = None if expected is None else expected[where]
             if poses is not None:
-                # Where it was expected all the while, it was tracked all the while.
-                since = None if old is None else elapsed + (unseen if guess is None else 0.0)
-                new[where] = _track(old, since, poses[index])
+                new[where] = _track(old, elapsed, unseen, poses[index], age)
             elif sight is not None:
                 new[where] = _correct(guess, elapsed, sight.places[index], sight.gains[index])
             elif guess is not None:
@@ -186,18 +186,24 @@ def _correct(guess, elapsed, place, gain):
     return new
 
 
-def _track(old, elapsed, pose):
-    """Return position, yaw, velocity, yaw rate [8] of one object, seen ``elapsed`` [s] ago."""
+def _track(old, elapsed, unseen, pose, age):
+    """
+    Return position, yaw, velocity, yaw rate [8] of an object that was at ``pose`` ``age`` [s] ago.
+
+    ``old`` [8] is the estimate ``elapsed`` [s] ago, when it had not been seen for ``unseen`` [s].
+    Poses come at their own rate: what moved between two of them counts, over the time between.
+    """
     new = np.zeros(_OBJECT_WIDTH)
     new[:3], new[3] = pose[:3], quaternion_yaw(pose[3:])
-    if old is None or elapsed > _MEMORY:
+    between = np.inf if old is None else elapsed - age + unseen     # of the two sightings
+    if between > _MEMORY:
         return new
-    turn = (new[3] - old[3] + np.pi) % (2 * np.pi) - np.pi
-    new[3] = old[3] + turn      # unwrapped, so that its rate has no jumps
-    if elapsed < 1e-4:
-        new[4:] = old[4:]
-        return new
-    raw = np.append(new[:3] - old[:3], turn) / elapsed
-    share = 1.0 - np.exp(-elapsed / _VELOCITY_TIME)
-    new[4:] = old[4:] + share * (raw - old[4:])
+    if between < SAME:
+        return np.append(old[:4] + elapsed * old[4:], old[4:])
+    before = old[:4] - unseen * old[4:]
+    turn = (new[3] - before[3] + np.pi) % (2 * np.pi) - np.pi
+    new[3] = before[3] + turn      # unwrapped, so that its rate has no jumps
+    share = 1.0 - np.exp(-between / _VELOCITY_TIME)
+    new[4:] = old[4:] + share * ((new[:4] - before) / between - old[4:])
+    new[:4] += age * new[4:]
     return new

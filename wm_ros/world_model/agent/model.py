@@ -1,6 +1,6 @@
 """The world model as the graph uses it: observe, propagate, imagine."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Optional
 
 import numpy as np
@@ -12,7 +12,7 @@ from wm_ros.types import Belief, Observation
 from wm_ros.world_model.agent.compilation import compile_dynamics
 from wm_ros.world_model.agent.dynamics import Dynamics
 from wm_ros.world_model.agent.rollout import Dream, Rollout
-from wm_ros.world_model.state import Sight, StateEstimator
+from wm_ros.world_model.state import SAME, Sight, StateEstimator
 
 
 _MEMORY = 0.5           # [s] after which a belief says nothing of what is seen
@@ -68,6 +68,7 @@ class WorldModel:
         """
         elapsed = 0.0 if previous is None else observation.stamp - previous.stamp
         expected = None
+        observation = _without_old_poses(previous, observation)
         if previous is not None and 0.0 <= elapsed < _MEMORY:
             expected = self._expect(previous, observation, elapsed)
         seen = self._look(observation, expected, elapsed)
@@ -86,7 +87,6 @@ class WorldModel:
             None if expected is None else expected.state, sight)
         now = self._tensor(state)[None]
         latent = self.dynamics.initial_latent(now) if expected is None else expected.latent
-        blind = self.layout.objects and observation.object_poses is None and seen is None
         commanded = observation.commanded_positions
         return Belief(
             stamp=observation.stamp, state=state,
@@ -99,7 +99,7 @@ class WorldModel:
             commanded_gripper=observation.gripper_width
             if observation.commanded_gripper is None else observation.commanded_gripper,
             surprise=0.0 if expected is None else self._surprise(expected, state, seen),
-            unseen=unseen + max(0.0, elapsed) if blind else 0.0,
+            unseen=self._unseen(unseen + max(0.0, elapsed), observation, seen),
             uncertainty=float(spread.max(initial=0.0)), checkpoint=self.checkpoint)
 
     def _expect(self, previous, observation, elapsed) -> 'Expected':
@@ -126,6 +126,12 @@ class WorldModel:
         near = None if expected is None else np.stack([
             expected.state[self.layout.object_slots(i)] for i in range(self.layout.objects)])
         return self.eyes.look(image, near, max(0.0, observation.ages.get('image', 0.0)))
+
+    def _unseen(self, blind, observation, seen) -> float:
+        """Return how long ago [s] the objects were seen; ``blind`` if they were not just now."""
+        if not self.layout.objects or seen is not None:
+            return 0.0
+        return blind if observation.object_poses is None else _age(observation)
 
     def _spread_before(self, previous, expected):
         """Return the standard deviation [M] m of the objects' places before they are seen."""
@@ -196,3 +202,15 @@ class WorldModel:
     def _tensor(self, array):
         # The nouns' arrays are read-only, which torch cannot express: copy.
         return torch.tensor(np.asarray(array), dtype=torch.float32, device=self.device)
+
+
+def _age(observation) -> float:
+    return observation.ages.get('object_poses', 0.0)
+
+
+def _without_old_poses(previous, observation):
+    """Return ``observation`` without the poses that ``previous`` was made from already."""
+    if previous is None or not 0.0 <= observation.stamp - previous.stamp < _MEMORY:
+        return observation
+    seen, before = observation.stamp - _age(observation), previous.stamp - previous.unseen
+    return replace(observation, object_poses=None) if seen < before + SAME else observation
