@@ -6,7 +6,8 @@ from model_testing import KINEMATICS, make_model, observe_at, ROBOT
 import numpy as np
 import pytest
 from wm_ros.planning import Mpc, PlannerSettings
-from wm_ros.planning.mpc import PLANNERS, shift
+from wm_ros.planning.mpc import shift
+from wm_ros.planning.registry import PLANNERS
 from wm_ros.robot.trajectory import sample
 from wm_ros.tasks import get_task
 from wm_ros.types import NoValidPlan
@@ -177,13 +178,13 @@ def test_after_a_jump_back_of_the_clock_the_plan_begins_at_the_command():
 
 @pytest.mark.parametrize('later', [-5.0, 3.0])
 def test_an_old_plan_is_no_warm_start(later):
-    loop = Loop(make_mpc()).run(1)
+    loop = Loop(make_mpc(planner__around_prior=False, planner__warm_start=True)).run(1)
     old, mpc = loop.plan, loop.mpc
     # The arm stands exactly where that plan would have it.
     stands = old.positions[0 if later < 0 else -1]
     belief = belief_at(mpc, old.stamp + later, q=stands)
     mpc.plan(belief, GOAL, old, belief.stamp + DELAY)
-    warm = shift(old, belief.stamp + DELAY, 8)
+    warm = shift(old.actions, (belief.stamp + DELAY - old.stamp) / DT, 8)
     assert np.abs(mpc.dream.actions.numpy() - warm).max((1, 2)).min() > 1e-3
 
 
@@ -243,11 +244,28 @@ def test_the_dither_goes_with_the_moment_of_acting():
 
 
 def test_the_last_plan_is_a_candidate_of_the_next():
-    loop = Loop(make_mpc()).run(10)
+    loop = Loop(make_mpc(planner__around_prior=False, planner__warm_start=True)).run(10)
     last, plan = loop.plan, loop.step()
     candidates = loop.mpc.dream.actions.numpy()
-    warm = shift(last, plan.stamp, 8)
+    warm = shift(last.actions, (plan.stamp - last.stamp) / DT, 8)
     assert np.abs(candidates - warm).max((1, 2)).min() < 1e-6
+
+
+@pytest.mark.parametrize('name', ['mppi', 'cem', 'gradient'])
+def test_the_next_search_goes_on_from_the_last_offsets(name):
+    loop = Loop(make_mpc(planner__type=name, planner__warm_start=True)).run(6)
+    last, offered = loop.plan, []
+    imagine = loop.mpc.model.imagine
+
+    def watched(state, latent, actions, goal, guided):
+        offered.append((actions.numpy().copy(), guided))
+        return imagine(state, latent, actions, goal, guided)
+    loop.mpc.model.imagine = watched
+    plan = loop.step()
+    warm = shift(last.offsets, (plan.stamp - last.stamp) / DT, 8)
+    assert np.abs(warm).max() > 1e-3
+    assert all(guided == len(actions) for actions, guided in offered)
+    assert np.abs(offered[0][0] - warm).max((1, 2)).min() < 1e-6
 
 
 def test_the_same_seed_gives_the_same_plans():
@@ -261,7 +279,7 @@ def test_the_same_seed_gives_the_same_plans():
 
 def test_settings_change_between_plans():
     loop = Loop(make_mpc()).run(5)
-    for horizon, planner in ((3, 'mppi'), (12, 'mppi'), (12, 'prior'), (5, 'dither')):
+    for horizon, planner in ((3, 'mppi'), (12, 'cem'), (12, 'prior'), (5, 'gradient')):
         loop.mpc.reconfigure({**PARAMS, 'planner.horizon': horizon, 'planner.type': planner})
         last, plan = loop.plan, loop.step()
         assert len(plan.actions) == horizon and plan.planner == planner

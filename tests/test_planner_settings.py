@@ -11,7 +11,7 @@ PLANNER = {name: value for name, value in TABLE.defaults(MPC).items()
            if name.startswith(('planner.', 'objective.'))}
 BAD = [
     ({'planner.horizon': 0}, 'planner.horizon'), ({'planner.horizon': 2.5}, 'an integer'),
-    ({'planner.horizon': True}, 'planner.horizon'), ({'planner.type': 'cem'}, 'one of mppi'),
+    ({'planner.horizon': True}, 'planner.horizon'), ({'planner.type': 'cme'}, 'one of mppi'),
     ({'planner.temperature': float('nan')}, 'finite'),
     ({'planner.noise_std': float('inf')}, 'finite'), ({'planner.noise_std': -0.1}, 'from 0'),
     ({'planner.noise_std': '0.3'}, 'a number'), ({'planner.noise_correlation': 1.0}, 'from 0'),

@@ -1,24 +1,26 @@
 """MPPI and the planners without a search; futures that are not finite are dropped."""
 
 from dataclasses import replace
+import time
 
 from model_testing import BLOCK, GOAL, make_model, observe_at, ROBOT
 import numpy as np
 import pytest
 import torch
-from wm_ros.planning import planner as planners
-from wm_ros.planning import PlannerSettings
-from wm_ros.planning.mppi import correlated_noise, mppi
+from wm_ros.planning import PlannerSettings, unsearched
+from wm_ros.planning.candidates import coloured_noise, correlated_noise
+from wm_ros.planning.mppi import mppi
 from wm_ros.planning.objective import Objective
-from wm_ros.planning.planner import CorrelatedNoise, Problem
+from wm_ros.planning.problem import Problem
+from wm_ros.planning.registry import PLANNERS
+from wm_ros.planning.unsearched import CorrelatedNoise
 from wm_ros.types import NoValidPlan
 from wm_ros.world_model import WorldModel
 
 SETTINGS = PlannerSettings.from_params({
     'planner.horizon': 5, 'planner.num_samples': 16, 'planner.num_elites': 4,
     'planner.num_policy_samples': 8, 'planner.noise_std': 0.4, 'planner.temperature': 0.5})
-PLANNERS = {'mppi': mppi, 'prior': planners.prior, 'dither': planners.dither,
-            'random': planners.random}
+ABSOLUTE = replace(SETTINGS, around_prior=False)
 ACTIVE = np.array([1, 1, 1, 0, 0])
 
 
@@ -120,22 +122,73 @@ def test_searching_longer_finds_better():
 
 def test_prior_and_warm_start_are_candidates():
     warm = np.random.default_rng(0).uniform(-0.5, 0.5, (5, 5)).astype(np.float32) * ACTIVE
-    dream = mppi(problem(warm=warm)).dream
+    dream = mppi(problem(warm=warm, settings=ABSOLUTE)).dream
     np.testing.assert_allclose(dream.actions[-1], warm, atol=1e-6)
-    np.testing.assert_allclose(dream.actions[0], planners.prior(problem()).actions, atol=1e-6)
+    np.testing.assert_allclose(dream.actions[0], unsearched.prior(problem()).actions, atol=1e-6)
     # Without a last plan all follow the prior.
-    dream = mppi(problem()).dream
+    dream = mppi(problem(settings=ABSOLUTE)).dream
     assert np.abs(dream.actions[-1].numpy() - warm).max() > 0.01
 
 
 @pytest.mark.parametrize('guided', [0, 1, 16])
 def test_any_share_of_guided_candidates(guided):
     warm = np.full((5, 5), 0.25, np.float32) * ACTIVE
-    settings = replace(SETTINGS, num_policy_samples=guided, noise_std=0.0)
+    settings = replace(ABSOLUTE, num_policy_samples=guided, noise_std=0.0)
     actions = mppi(problem(settings=settings, warm=warm)).dream.actions.numpy()
-    prior = planners.prior(problem()).actions
+    prior = unsearched.prior(problem()).actions
     np.testing.assert_allclose(actions[:guided], np.tile(prior, (guided, 1, 1)), atol=1e-6)
     np.testing.assert_allclose(actions[guided:], np.tile(warm, (16 - guided, 1, 1)), atol=1e-6)
+
+
+@pytest.mark.parametrize('name', ['mppi', 'cem', 'gradient'])
+def test_what_is_searched_for_is_added_to_the_prior_of_each_future(name):
+    """So that a future which goes astray is led back, as it would be."""
+    warm = np.full((5, 5), 0.25, np.float32) * ACTIVE
+    given = problem(warm=warm, settings=replace(SETTINGS, noise_std=0.0, step_size=1e-9))
+    solution = PLANNERS[name](given)
+    dream, prior = solution.dream, given.model.dynamics.policy
+    rows = [(prior(dream.states[k, :-1], dream.latents[k, :-1], given.goal.expand(5, 3)).numpy()
+             + warm).clip(-1, 1) for k in range(len(dream.actions))]
+    assert min(np.abs(row - actions.numpy()).max()
+               for row, actions in zip(rows, dream.actions)) < 1e-5
+    assert solution.offsets.shape == (5, 5)
+
+
+def test_coloured_noise_is_of_unit_width_and_the_redder_the_smoother():
+    rng, along = torch.Generator().manual_seed(0), []
+    for exponent in (0.0, 1.0, 2.0, 4.0):
+        noise = coloured_noise(4000, 10, 5, exponent, rng).numpy()
+        np.testing.assert_allclose(noise.std((0, 2)), 1.0, atol=0.03)
+        along.append(np.mean(noise[:, 1:] * noise[:, :-1]))
+    assert abs(along[0]) < 0.02 and (np.diff(along) > 0.1).all() and along[-1] > 0.9
+
+
+@pytest.mark.parametrize('name', ['mppi', 'cem', 'gradient'])
+@pytest.mark.parametrize('settings', [SETTINGS, ABSOLUTE])
+def test_more_iterations_find_better(name, settings):
+    found = []
+    for iterations in (1, 8):
+        given = problem(make_model('reach'), replace(settings, iterations=iterations,
+                                                     num_samples=64))
+        found.append(PLANNERS[name](given).score)
+    assert found[1] > found[0]
+
+
+@pytest.mark.parametrize('name', ['mppi', 'cem', 'gradient'])
+def test_a_search_ends_before_its_deadline_with_what_it_has(name):
+    settings = replace(SETTINGS, iterations=100)
+    solution = PLANNERS[name](replace(problem(settings=settings), deadline=time.perf_counter()))
+    assert solution.iterations == 1 and np.isfinite(solution.actions).all()
+    assert PLANNERS[name](replace(problem(settings=settings), deadline=np.inf)).iterations == 100
+
+
+def test_the_shares_of_the_score_are_told():
+    settings = replace(SETTINGS, weights={'goal': 1.0, 'effort': 0.5, 'disagreement': 0.0})
+    for name in PLANNERS:
+        solution = PLANNERS[name](problem(settings=settings))
+        assert set(solution.shares) == {'goal', 'effort'}
+        assert solution.score == pytest.approx(sum(solution.shares.values()), rel=1e-5)
+        assert all(share <= 0.0 for share in solution.shares.values())
 
 
 def test_noise_is_of_the_width_and_correlation_asked_for():
@@ -198,14 +251,14 @@ def test_dropped_rows_are_counted_over_all_iterations():
 
 def test_random_actions_are_uniform():
     settings = replace(SETTINGS, horizon=50)
-    actions = np.concatenate([planners.random(problem(settings=settings, seed=seed)).actions
+    actions = np.concatenate([unsearched.random(problem(settings=settings, seed=seed)).actions
                               for seed in range(20)])[:, :3]
     assert np.abs(actions.mean()) < 0.05 and actions.std() == pytest.approx(3 ** -0.5, rel=0.05)
 
 
 def test_the_prior_acts_on_what_it_imagines():
     given = problem()
-    solution = planners.prior(given)
+    solution = unsearched.prior(given)
     for t in range(5):
         action = given.model.dynamics.policy(
             solution.dream.states[:, t], solution.dream.latents[:, t], given.goal[None])
@@ -214,7 +267,7 @@ def test_the_prior_acts_on_what_it_imagines():
 
 def test_the_dither_is_the_prior_with_one_noise_for_all_steps():
     given = problem()
-    solution = planners.dither(given, time=1.0)
+    solution = unsearched.dither(replace(given, act_at=1.0))
     dream = solution.dream
     prior = given.model.dynamics.policy(dream.states[0, :-1], dream.latents[0, :-1],
                                         given.goal.expand(5, 3))
@@ -224,7 +277,7 @@ def test_the_dither_is_the_prior_with_one_noise_for_all_steps():
 
 
 def test_the_dither_foretells_what_it_does():
-    solution = planners.dither(problem(), time=1.0)
+    solution = unsearched.dither(replace(problem(), act_at=1.0))
     np.testing.assert_array_equal(solution.dream.actions[0], solution.actions)
 
 

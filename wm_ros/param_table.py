@@ -70,7 +70,7 @@ _SENSOR_NODE = (
 
 _PLANNER = (
     ParamSpec('planner.type', 'string', 'mppi', 'Planner.', (MPC,),
-              choices=('mppi', 'prior', 'dither', 'random'), dynamic=True),
+              choices=('mppi', 'cem', 'gradient', 'prior', 'dither', 'random'), dynamic=True),
     ParamSpec('planner.rate', 'double', 40.0, 'Highest replanning rate.', (MPC,), 'Hz', 1, 250,
               dynamic=True),
     ParamSpec('planner.horizon', 'int', 10, 'Steps imagined.', (MPC,), 'steps', 1, 100,
@@ -78,21 +78,33 @@ _PLANNER = (
     ParamSpec('planner.dt', 'double', 0.05, "The model's step; must equal the checkpoint's.",
               (MPC,), 's', 0.005, 1),
     ParamSpec('planner.num_samples', 'int', 32, 'Candidates imagined per iteration; '
-              'num_policy_samples of them follow the prior, the others the last plan.', (MPC,),
-              '', 2, 65536, dynamic=True),
+              'with a warm start all but num_policy_samples go on from the last plan (mppi).',
+              (MPC,), '', 2, 65536, dynamic=True),
     ParamSpec('planner.num_elites', 'int', 8, 'Best candidates that shape the next '
               'distribution.', (MPC,), '', 1, 65536, dynamic=True),
     ParamSpec('planner.iterations', 'int', 1, 'Refinements of the distribution per plan.',
               (MPC,), '', 1, 100, dynamic=True),
     ParamSpec('planner.temperature', 'double', 0.5, 'Softness of the weights of the elites.',
               (MPC,), '', 1e-6, 1e6, dynamic=True),
-    ParamSpec('planner.num_policy_samples', 'int', 32, 'Candidates rolled from the policy '
-              'prior; fewer than num_samples cost success (docs/architecture.md).', (MPC,), '',
-              0, 65536, dynamic=True),
+    ParamSpec('planner.warm_start', 'bool', False, 'Go on from the last plan; what a search '
+              'keeps is what the model is most mistaken about.', (MPC,), dynamic=True),
+    ParamSpec('planner.num_policy_samples', 'int', 32, 'Candidates that begin anew at the '
+              'policy prior; with a warm start (mppi).', (MPC,), '', 0, 65536, dynamic=True),
+    ParamSpec('planner.around_prior', 'bool', True, 'Search for offsets from what the policy '
+              'prior does in each future, not for actions.', (MPC,), dynamic=True),
+    ParamSpec('planner.deadline_ms', 'double', 0.0, 'A search ends when no iteration fits into '
+              'the time that is left, with the best so far; 0: never.', (MPC,), 'ms', 0, 10000,
+              dynamic=True),
     ParamSpec('planner.noise_std', 'double', 0.3, 'Width of the sampling distribution, and '
               'of the noise of the dither.', (MPC,), 'of full action', 0, 2, dynamic=True),
     ParamSpec('planner.noise_correlation', 'double', 0.7, 'Correlation of the noise from one '
               'step to the next.', (MPC,), '', 0, 0.999, dynamic=True),
+    ParamSpec('planner.noise_exponent', 'double', 2.0, "Of the noise's spectrum, 1 / f ** "
+              'exponent (cem).', (MPC,), '', 0, 10, dynamic=True),
+    ParamSpec('planner.num_starts', 'int', 6, 'Starts of the ascent (gradient).', (MPC,), '', 1,
+              4096, dynamic=True),
+    ParamSpec('planner.step_size', 'double', 0.1, 'Of a step of the ascent (gradient).', (MPC,),
+              'of full action', 1e-6, 2, dynamic=True),
     ParamSpec('planner.action_delay', 'double', 0.02, 'Time from the newest joint state to '
               'the moment at which the plan acts; the belief is propagated by it.', (MPC,),
               's', 0, 1, dynamic=True),

@@ -107,6 +107,8 @@ class Plan(_Frozen):
     planner: str
     iterations: int = 0
     dropped: int = 0            # rollouts that were not finite
+    offsets: Optional[np.ndarray] = None    # [H, A] from the policy prior; None: not followed
+    shares: Mapping[str, float] = field(default_factory=dict)   # of predicted_return, by term
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,15 @@
 """Model predictive control: belief and goal in, a timed joint-space plan out."""
 
+import math
 import time
-from typing import Dict
 
 import numpy as np
 import torch
-from wm_ros.planning import planner as planners
-from wm_ros.planning.mppi import mppi
 from wm_ros.planning.objective import Objective
-from wm_ros.planning.planner import CorrelatedNoise, Planner, Problem
+from wm_ros.planning.problem import Problem
+from wm_ros.planning.registry import PLANNERS
 from wm_ros.planning.settings import PlannerSettings
+from wm_ros.planning.unsearched import CorrelatedNoise
 from wm_ros.robot.feasible import Follower
 from wm_ros.robot.kinematics import Kinematics
 from wm_ros.robot.motion import GRIPPER_STEP, hermite, MotionRule
@@ -25,9 +25,6 @@ _BEND = 2.0             # [rad/s^2], and what is not known of the way to its fir
 _COASTING = 0.05        # [s], longest time that commands of no known plan are extended by
 _ASTRAY = 0.15          # [rad] from the arm, where a command is one that nobody follows
 
-PLANNERS: Dict[str, Planner] = {
-    'mppi': mppi, 'prior': planners.prior, 'dither': planners.dither, 'random': planners.random}
-
 
 class Mpc:
     """
@@ -42,6 +39,7 @@ class Mpc:
         self.model, self.robot, self.task = model, robot, task
         self.rule = MotionRule.of(robot)
         self.dream = None           # tensors of the last plan's candidates
+        self._after = 0.0           # [s] that a plan takes once its search has ended
         self._kinematics = Kinematics(robot)
         self._follower = Follower(self._kinematics)
         self._objective = Objective(model, task)
@@ -82,12 +80,18 @@ class Mpc:
             model=self.model, objective=self._objective, state=state, latent=latent,
             goal=torch.as_tensor(np.asarray(goal[:3]), dtype=torch.float32,
                                  device=self.model.device),
-            warm=None if previous is None else shift(previous, act_at, settings.horizon),
-            settings=settings, rng=self._rng, noise=self._noise)
-        extra = {'time': act_at} if settings.type == 'dither' else {}
-        solution = PLANNERS[settings.type](problem, **extra)
-        self.dream = solution.dream
-        return self._to_plan(belief, solution, act_at, (q, dq, gripper), start, began)
+            warm=_warm(previous, act_at, settings), settings=settings, rng=self._rng,
+            noise=self._noise, act_at=act_at, deadline=self._deadline(began))
+        solution = PLANNERS[settings.type](problem)
+        self.dream, found = solution.dream, time.perf_counter()
+        plan = self._to_plan(belief, solution, act_at, (q, dq, gripper), start, began)
+        self._after = max(0.9 * self._after, time.perf_counter() - found)
+        return plan
+
+    def _deadline(self, began):
+        """Return when a search has to end [s], so that what comes after it is in time as well."""
+        limit = self.settings.deadline_ms
+        return began + 1e-3 * limit - self._after if limit else math.inf
 
     def _follows(self, belief, previous):
         """Whether the command at the belief's moment is the last plan's."""
@@ -145,21 +149,29 @@ class Mpc:
             path=places[:, :3], predicted_return=solution.score,
             disagreement=solution.disagreement, solve_time=time.perf_counter() - began,
             planner=self.settings.type, iterations=solution.iterations,
-            dropped=solution.dropped)
+            dropped=solution.dropped, offsets=solution.offsets, shares=solution.shares)
 
 
-def shift(previous: Plan, act_at: float, horizon: int) -> np.ndarray:
+def _warm(previous, act_at, settings):
+    """Return what a search goes on from, of its own kind: offsets from the prior, or actions."""
+    if previous is None or not settings.warm_start:
+        return None
+    if settings.around_prior and previous.offsets is None:
+        return None
+    return shift(previous.offsets if settings.around_prior else previous.actions,
+                 (act_at - previous.stamp) / previous.dt, settings.horizon)
+
+
+def shift(actions: np.ndarray, place: float, horizon: int) -> np.ndarray:
     """
-    Return the last plan's actions [H, A] moved to ``act_at`` by the time that really passed.
+    Return ``actions`` [H, A] of a last plan, moved on by ``place`` steps, the time that passed.
 
     Between two steps the share of each counts; beyond the end the last action repeats.
     """
-    place = (act_at - previous.stamp) / previous.dt
-    last = len(previous.actions) - 1
+    last = len(actions) - 1
     if place < 0:
         place = 0.0
     whole = int(place)
     share = place - whole
     index = np.minimum(whole + np.arange(horizon), last)
-    return ((1.0 - share) * previous.actions[index]
-            + share * previous.actions[np.minimum(index + 1, last)])
+    return (1.0 - share) * actions[index] + share * actions[np.minimum(index + 1, last)]

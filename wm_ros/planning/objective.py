@@ -32,9 +32,12 @@ class Objective:
             'approach': self._approach, 'disagreement': self._disagreement,
             'smoothness': self._smoothness, 'effort': self._effort}
 
-    @torch.inference_mode()
     def shares(self, dream: Dream, goal, weights: Mapping[str, float]):
-        """Return each weighted term's part of the score, {name: [K]}; ``goal`` [3] tensor."""
+        """
+        Return each weighted term's part of the score, {name: [K]}; ``goal`` [3] tensor.
+
+        Gradients lead through it where the dream has them.
+        """
         horizon = dream.actions.shape[1]
         discount = self._model.dynamics.config.discount
         scale = discount ** torch.arange(horizon, device=goal.device)
@@ -97,5 +100,6 @@ class Objective:
 
     def _value(self, dream, goal):
         """Trust the value heads only as far as they agree: their lower edge."""
-        values = self._model.values(*self._heads_input(dream, goal, last=True))
+        model = self._model.dynamics if dream.states.requires_grad else self._model
+        values = model.values(*self._heads_input(dream, goal, last=True))
         return values.mean(0) - values.std(0)

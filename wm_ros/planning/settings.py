@@ -22,6 +22,12 @@ class PlannerSettings:
     num_policy_samples: int
     noise_std: float        # share of full action
     noise_correlation: float
+    noise_exponent: float
+    num_starts: int
+    step_size: float        # share of full action
+    around_prior: bool
+    warm_start: bool
+    deadline_ms: float      # 0: none
     action_delay: float     # [s]
     seed: int
     weights: Mapping[str, float]

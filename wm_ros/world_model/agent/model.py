@@ -194,6 +194,10 @@ class WorldModel:
             goal = state[:3]
         return Dream(*self._rollout(state, latent, actions, goal, guided))
 
+    def imagine_with_gradients(self, state, latent, actions, goal, guided: int = 0) -> Dream:
+        """Do as ``imagine``; gradients lead from what is dreamed back to ``actions``."""
+        return Dream(*Rollout(self.dynamics)(state, latent, actions, goal, guided))
+
     @torch.inference_mode()
     def values(self, states, latents, goals):
         """Return each value head's estimates [V, K]; all arguments are tensors [K, *]."""

@@ -1,0 +1,78 @@
+"""The planner interface: a problem in, a solution out."""
+
+from dataclasses import dataclass
+import math
+import time
+from typing import Dict, NamedTuple, Optional, Protocol
+
+import numpy as np
+import torch
+from wm_ros.planning.objective import Objective
+from wm_ros.planning.settings import PlannerSettings
+from wm_ros.world_model.agent.model import WorldModel
+from wm_ros.world_model.agent.rollout import Dream
+
+
+class Clock:
+    """
+    Says when a search has to end, so that what it has so far is there in time.
+
+    ``deadline`` [s] of ``time.perf_counter``, infinite for none.
+    """
+
+    def __init__(self, deadline: float = math.inf):
+        self._deadline, self._last, self._longest = deadline, None, 0.0
+
+    def another(self) -> bool:
+        """Return whether one more iteration fits; the first always does."""
+        now = time.perf_counter()
+        if self._last is not None:
+            self._longest = max(self._longest, now - self._last)
+            if now + self._longest > self._deadline:
+                return False
+        self._last = now
+        return True
+
+
+class Noise(Protocol):
+    """Noise in real time."""
+
+    def at(self, time: float, std: float, correlation: float, dt: float) -> np.ndarray:
+        """Return the noise [A] at ``time`` [s]."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What one plan is made from; tensors on the model's device."""
+
+    model: WorldModel
+    objective: Objective
+    state: torch.Tensor             # [X]
+    latent: torch.Tensor            # [D]
+    goal: torch.Tensor              # [3] m
+    warm: Optional[np.ndarray]      # [H, A], the last plan's actions, or offsets, moved to now
+    settings: PlannerSettings
+    rng: torch.Generator
+    noise: Noise                    # of the executed action, for the dither
+    act_at: float = 0.0             # [s] at which the first action begins
+    deadline: float = math.inf      # [s] of time.perf_counter
+
+
+class Solution(NamedTuple):
+    """What a planner found."""
+
+    actions: np.ndarray             # [H, A]
+    score: float
+    disagreement: float             # [m], mean over the horizon
+    iterations: int
+    dropped: int
+    dream: Optional[Dream]          # the candidates of the last iteration
+    shares: Dict[str, float]        # of the score, by term of the objective
+    offsets: Optional[np.ndarray] = None    # [H, A] from the policy prior, where it was followed
+
+
+class Planner(Protocol):
+    """Any planner: a problem in, a solution out; raises NoValidPlan."""
+
+    def __call__(self, problem: Problem) -> Solution:
+        """Return the chosen action sequence."""

@@ -1,0 +1,14 @@
+"""Planners by the name that ``planner.type`` takes."""
+
+from types import MappingProxyType
+from typing import Mapping
+
+from wm_ros.planning import unsearched
+from wm_ros.planning.cem import cem
+from wm_ros.planning.gradient import gradient
+from wm_ros.planning.mppi import mppi
+from wm_ros.planning.problem import Planner
+
+PLANNERS: Mapping[str, Planner] = MappingProxyType({
+    'mppi': mppi, 'cem': cem, 'gradient': gradient, 'prior': unsearched.prior,
+    'dither': unsearched.dither, 'random': unsearched.random})

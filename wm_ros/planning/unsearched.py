@@ -1,0 +1,69 @@
+"""Planners that need no search: what the policy prior does, with noise or without, and chance."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from wm_ros.planning.candidates import all_finite, dream_of, scored
+from wm_ros.planning.problem import Problem, Solution
+from wm_ros.planning.solution import solution_of
+from wm_ros.types import NoValidPlan
+
+
+class CorrelatedNoise:
+    """Noise [A] that keeps a share of itself from step to step (AR(1)), by real time."""
+
+    def __init__(self, width: int, seed: int):
+        self._rng = np.random.default_rng(seed)
+        self._value = np.zeros(width)
+        self._time = None
+
+    def at(self, time: float, std: float, correlation: float, dt: float) -> np.ndarray:
+        """Return the noise at ``time`` [s]; a jump of the clock starts it anew."""
+        elapsed = None if self._time is None else time - self._time
+        if elapsed is None or not 0.0 <= elapsed < 1.0:
+            keep = 0.0
+        else:
+            keep = correlation ** (elapsed / dt)
+        self._time = time
+        fresh = self._rng.normal(size=self._value.shape)
+        self._value = keep * self._value + np.sqrt(1.0 - keep * keep) * fresh
+        return std * self._value
+
+
+def prior(problem: Problem) -> Solution:
+    """Return what the policy prior alone would do."""
+    return _followed(problem, torch.zeros(len(problem.model.dynamics.active)))
+
+
+def dither(problem: Problem) -> Solution:
+    """Return the policy prior with correlated noise on the action, without planning."""
+    settings = problem.settings
+    noise = problem.noise.at(problem.act_at, settings.noise_std, settings.noise_correlation,
+                             settings.dt)
+    return _followed(problem, torch.as_tensor(noise, dtype=torch.float32))
+
+
+def random(problem: Problem) -> Solution:
+    """Return uniformly random actions."""
+    active = problem.model.dynamics.active
+    shape = (1, problem.settings.horizon, len(active))
+    actions = (2 * torch.rand(shape, generator=problem.rng) - 1).to(active.device) * active
+    return _only(problem, problem.model.imagine(problem.state, problem.latent, actions))
+
+
+def _followed(problem, offset):
+    """Return the plan that follows the prior with ``offset`` [A] at every step."""
+    active = problem.model.dynamics.active
+    offsets = (offset.to(active.device) * active).expand(1, problem.settings.horizon, -1)
+    around = replace(problem, settings=replace(problem.settings, around_prior=True))
+    return _only(problem, dream_of(around, offsets))
+
+
+def _only(problem, dream):
+    scores, shares = scored(problem, dream)
+    if not all_finite(scores, dream)[0]:
+        raise NoValidPlan('the imagined future is not finite: the belief or the checkpoint is '
+                          'broken')
+    one = torch.zeros(1, dtype=torch.long, device=scores.device)
+    return solution_of(dream, shares, one, torch.ones_like(scores), 0, 0)
