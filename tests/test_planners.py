@@ -13,6 +13,7 @@ from wm_ros.planning.mppi import mppi
 from wm_ros.planning.objective import Objective
 from wm_ros.planning.problem import Problem
 from wm_ros.planning.registry import PLANNERS
+from wm_ros.planning.tree import tree
 from wm_ros.planning.unsearched import CorrelatedNoise
 from wm_ros.types import NoValidPlan
 from wm_ros.world_model import WorldModel
@@ -174,12 +175,29 @@ def test_more_iterations_find_better(name, settings):
     assert found[1] > found[0]
 
 
-@pytest.mark.parametrize('name', ['mppi', 'cem', 'gradient'])
+def test_a_tree_that_is_searched_longer_finds_better():
+    found = [np.mean([tree(problem(make_model('reach'), replace(
+        SETTINGS, horizon=6, simulations=count), seed=seed)).score for seed in range(4)])
+        for count in (16, 512)]
+    assert found[1] > found[0]
+
+
+def test_a_tree_chooses_for_as_many_steps_as_its_depth_says():
+    for depth, hold in ((1, 6), (2, 3), (3, 2), (6, 1)):
+        settings = replace(SETTINGS, horizon=6, depth=depth, simulations=400)
+        offsets = tree(problem(settings=settings)).offsets
+        changes = np.flatnonzero(np.abs(np.diff(offsets, axis=0)).max(1))
+        assert set((changes + 1) % hold) <= {0} and np.abs(offsets[:hold]).max() <= 2.0
+
+
+@pytest.mark.parametrize('name', ['mppi', 'cem', 'gradient', 'tree'])
 def test_a_search_ends_before_its_deadline_with_what_it_has(name):
-    settings = replace(SETTINGS, iterations=100)
+    settings = replace(SETTINGS, iterations=100, simulations=640)
     solution = PLANNERS[name](replace(problem(settings=settings), deadline=time.perf_counter()))
     assert solution.iterations == 1 and np.isfinite(solution.actions).all()
-    assert PLANNERS[name](replace(problem(settings=settings), deadline=np.inf)).iterations == 100
+    # Of 16 root actions half are left after each quarter of the simulations.
+    assert PLANNERS[name](problem(settings=settings)).iterations == (
+        100 if name != 'tree' else 10 + 20 + 40 + 80)
 
 
 def test_the_shares_of_the_score_are_told():

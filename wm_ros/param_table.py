@@ -70,7 +70,8 @@ _SENSOR_NODE = (
 
 _PLANNER = (
     ParamSpec('planner.type', 'string', 'mppi', 'Planner.', (MPC,),
-              choices=('mppi', 'cem', 'gradient', 'prior', 'dither', 'random'), dynamic=True),
+              choices=('mppi', 'cem', 'gradient', 'tree', 'prior', 'dither', 'random'),
+              dynamic=True),
     ParamSpec('planner.rate', 'double', 40.0, 'Highest replanning rate.', (MPC,), 'Hz', 1, 250,
               dynamic=True),
     ParamSpec('planner.horizon', 'int', 10, 'Steps imagined.', (MPC,), 'steps', 1, 100,
@@ -105,6 +106,12 @@ _PLANNER = (
               4096, dynamic=True),
     ParamSpec('planner.step_size', 'double', 0.1, 'Of a step of the ascent (gradient).', (MPC,),
               'of full action', 1e-6, 2, dynamic=True),
+    ParamSpec('planner.simulations', 'int', 128, 'Futures dreamed per plan, num_samples at first '
+              '(tree).', (MPC,), '', 1, 65536, dynamic=True),
+    ParamSpec('planner.depth', 'int', 3, 'Choices from now to the horizon (tree).', (MPC,), '', 1,
+              100, dynamic=True),
+    ParamSpec('planner.num_children', 'int', 4, 'Samples to choose from, below the first choice '
+              '(tree).', (MPC,), '', 2, 1024, dynamic=True),
     ParamSpec('planner.action_delay', 'double', 0.02, 'Time from the newest joint state to '
               'the moment at which the plan acts; the belief is propagated by it.', (MPC,),
               's', 0, 1, dynamic=True),

@@ -68,10 +68,15 @@ def finite_elites(scores, dream: Dream, count: int) -> Tuple[torch.Tensor, int]:
     good = all_finite(scores, dream)
     left = int(good.sum())
     if left == 0:
-        raise NoValidPlan(f'none of {len(scores)} imagined futures is finite: '
-                          'the belief or the checkpoint is broken')
+        raise no_valid_plan(len(scores))
     ranked = torch.where(good, scores, torch.full_like(scores, -torch.inf))
     return ranked.topk(min(count, left)).indices, len(scores) - left
+
+
+def no_valid_plan(count: int) -> NoValidPlan:
+    """Return what to raise where none of ``count`` imagined futures is finite."""
+    return NoValidPlan(f'none of {count} imagined futures is finite: '
+                       'the belief or the checkpoint is broken')
 
 
 def all_finite(scores, dream: Dream):

@@ -8,7 +8,8 @@ from wm_ros.planning.cem import cem
 from wm_ros.planning.gradient import gradient
 from wm_ros.planning.mppi import mppi
 from wm_ros.planning.problem import Planner
+from wm_ros.planning.tree import tree
 
 PLANNERS: Mapping[str, Planner] = MappingProxyType({
-    'mppi': mppi, 'cem': cem, 'gradient': gradient, 'prior': unsearched.prior,
+    'mppi': mppi, 'cem': cem, 'gradient': gradient, 'tree': tree, 'prior': unsearched.prior,
     'dither': unsearched.dither, 'random': unsearched.random})

@@ -25,6 +25,9 @@ class PlannerSettings:
     noise_exponent: float
     num_starts: int
     step_size: float        # share of full action
+    simulations: int
+    depth: int
+    num_children: int
     around_prior: bool
     warm_start: bool
     deadline_ms: float      # 0: none

@@ -4,10 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from wm_ros.planning.candidates import all_finite, dream_of, scored
+from wm_ros.planning.candidates import dream_of, finite_elites, scored
 from wm_ros.planning.problem import Problem, Solution
 from wm_ros.planning.solution import solution_of
-from wm_ros.types import NoValidPlan
 
 
 class CorrelatedNoise:
@@ -62,8 +61,5 @@ def _followed(problem, offset):
 
 def _only(problem, dream):
     scores, shares = scored(problem, dream)
-    if not all_finite(scores, dream)[0]:
-        raise NoValidPlan('the imagined future is not finite: the belief or the checkpoint is '
-                          'broken')
-    one = torch.zeros(1, dtype=torch.long, device=scores.device)
-    return solution_of(dream, shares, one, torch.ones_like(scores), 0, 0)
+    best, _ = finite_elites(scores, dream, 1)
+    return solution_of(dream, shares, best, torch.ones_like(scores), 0, 0)
