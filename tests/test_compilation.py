@@ -9,11 +9,13 @@ from wm_ros.tasks import get_task
 from wm_ros.world_model import load_checkpoint, WorldModel
 from wm_ros.world_model.agent import compilation
 from wm_ros.world_model.agent.compilation import compile_dynamics
+from wm_ros.world_model.agent.dynamics import ModelConfig
 from wm_ros.world_model.agent.fused.model import FusedDynamics
 from wm_ros.world_model.agent.rollout import Rollout
+from wm_ros.world_model.agent.wide import WideDynamics
 
 #: How far a backend's numbers may be from eager torch's: TorchScript's are the same to the bit.
-EXACT = {'numba': 5e-5, 'torchscript': 0.0}
+EXACT = {'numba': 5e-5, 'wide': 5e-5, 'torchscript': 0.0}
 
 
 @pytest.fixture(scope='module')
@@ -43,7 +45,7 @@ def assert_same(got, expected, atol):
 @pytest.mark.parametrize('rows', [1, 7, 64])
 def test_every_method_gives_the_same_numbers(shipped, backend, task, rows):
     dynamics = shipped[task]
-    run, _ = compile_dynamics(dynamics, (backend,))
+    run, _ = compile_dynamics(dynamics, backend)
     assert run is not dynamics      # it did compile
     state, latent, action, goal = inputs(dynamics, rows)
     with torch.inference_mode():
@@ -61,7 +63,7 @@ def test_every_method_gives_the_same_numbers(shipped, backend, task, rows):
 @pytest.mark.parametrize('guided', [0, 1, 6, 13])
 def test_dreams_are_the_same(shipped, backend, guided):
     dynamics = shipped['push']
-    _, rollout = compile_dynamics(dynamics, (backend,))
+    _, rollout = compile_dynamics(dynamics, backend)
     state, latent, _, goal = inputs(dynamics, 1)
     state[0, :3] = torch.tensor([0.5, 0.0, 0.05])
     actions = torch.randn(13, 12, 5, generator=torch.Generator().manual_seed(1))
@@ -75,7 +77,7 @@ def test_dreams_are_the_same(shipped, backend, guided):
 @pytest.mark.parametrize('backend', EXACT)
 def test_dreams_of_before_stay_what_they_were(shipped, backend):
     """Memory that is used again must not shine through."""
-    _, rollout = compile_dynamics(shipped['push'], (backend,))
+    _, rollout = compile_dynamics(shipped['push'], backend)
     state, latent, _, goal = inputs(shipped['push'], 1)
     with torch.inference_mode():
         first = rollout(state[0], latent[0], torch.zeros(8, 5, 5), goal[0], 8)
@@ -89,7 +91,7 @@ def test_dreams_of_before_stay_what_they_were(shipped, backend):
 def test_what_is_not_a_number_stays_visible(shipped, backend, place):
     """A planner drops what is not finite; it must not be clamped into a number on the way."""
     dynamics = shipped['push']
-    run, rollout = compile_dynamics(dynamics, (backend,))
+    run, rollout = compile_dynamics(dynamics, backend)
     state, latent, action, goal = inputs(dynamics, 4)
     state[1, place] = float('nan')
     with torch.inference_mode():
@@ -103,7 +105,7 @@ def test_what_is_not_a_number_stays_visible(shipped, backend, place):
 def test_the_weights_are_followed(backend):
     """Training plays with the planner between its updates."""
     dynamics = make_dynamics()
-    run, rollout = compile_dynamics(dynamics, (backend,))
+    run, rollout = compile_dynamics(dynamics, backend)
     state, latent, action, goal = inputs(dynamics, 3)
     with torch.no_grad():
         before = run.policy(state, latent, goal)
@@ -120,8 +122,33 @@ def test_the_weights_are_followed(backend):
 
 
 def test_a_world_model_takes_the_fastest(shipped):
-    model = WorldModel(shipped['push'], ROBOT, get_task('push'), compiled=True)
-    assert isinstance(model._run, FusedDynamics)
+    model = WorldModel(shipped['push'], ROBOT, get_task('push'), backend='auto')
+    assert type(model._run) is FusedDynamics
+    wide = make_dynamics(config=ModelConfig(hidden=256, ensemble_hidden=256))
+    run, _ = compile_dynamics(wide)
+    assert type(run) is WideDynamics
+
+
+def test_bfloat16_dreams_nearly_the_same_and_only_where_it_is_asked_for(shipped):
+    dynamics = shipped['push']
+    run, rollout = compile_dynamics(dynamics, 'wide-bfloat16')
+    assert type(run) is WideDynamics
+    state, latent, _, goal = inputs(dynamics, 1)
+    state[0, :3] = torch.tensor([0.5, 0.0, 0.05])
+    actions = torch.randn(64, 10, 5, generator=torch.Generator().manual_seed(1))
+    given = (state[0], latent[0], actions, goal[0], 32)
+    with torch.inference_mode():
+        found, expected = rollout(*given), Rollout(dynamics)(*given)
+    off = (found[1] - expected[1]).abs()
+    assert 1e-6 < off.mean() < 5e-3 and off[..., :3].max() < 0.01      # [m] after half a second
+
+
+def test_what_cannot_be_had_is_said_and_the_usual_taken(shipped, monkeypatch, caplog):
+    monkeypatch.setattr(compilation, 'find_spec', lambda name: None)
+    with caplog.at_level(logging.WARNING):
+        run, _ = compile_dynamics(shipped['push'], 'wide')
+    assert isinstance(run, torch.jit.ScriptModule)
+    assert 'planning without wide: it needs pip install numba' in caplog.text
 
 
 def test_a_backend_that_gives_other_numbers_is_passed_over(shipped, monkeypatch, caplog):
@@ -134,7 +161,7 @@ def test_a_backend_that_gives_other_numbers_is_passed_over(shipped, monkeypatch,
     monkeypatch.setattr('wm_ros.world_model.agent.fused.model.FusedDynamics', Wrong)
     with caplog.at_level(logging.WARNING):
         run, _ = compile_dynamics(shipped['push'])
-    assert isinstance(run, torch.jit.ScriptModule)
+    assert isinstance(run, WideDynamics)
     assert 'planning without numba: step differs from eager torch' in caplog.text
 
 

@@ -115,6 +115,9 @@ _PLANNER = (
     ParamSpec('planner.action_delay', 'double', 0.02, 'Time from the newest joint state to '
               'the moment at which the plan acts; the belief is propagated by it.', (MPC,),
               's', 0, 1, dynamic=True),
+    ParamSpec('planner.backend', 'string', 'auto', 'What dreams run on; auto: the fastest of '
+              "those that give eager torch's numbers.", (MPC,),
+              choices=('auto', 'numba', 'wide', 'wide-bfloat16', 'torchscript', 'eager')),
     ParamSpec('planner.seed', 'int', 0, 'Seed of the sampling.', (MPC,), low=0),
     ParamSpec('belief_timeout', 'double', 0.15, 'No plan from an older belief.', (MPC,), 's',
               0.01, 10, dynamic=True),

@@ -129,7 +129,7 @@ class Training:
         if self._model is None:
             # It follows the weights; only making it takes time.
             self._model = WorldModel(self.dynamics, self.robot, self.task, device=self.device,
-                                     compiled=True)
+                                     backend='auto')
         pilot = Pilot(self._model, self.robot, replace(
             self.settings, type=planner, seed=int(self.rng.integers(2 ** 31))))
         self.dynamics.eval()
@@ -164,7 +164,7 @@ class Training:
         params = {node: TABLE.resolve(node, {}) for node in (ROBOT, SENSOR, SAFETY, MPC)}
         params[MPC].update({**self.planner_params, 'planner.type': 'prior'})
         model = WorldModel(self.dynamics, self.robot, self.task, device=self.device,
-                           expected_innovation=1.0, compiled=True)
+                           expected_innovation=1.0, backend='auto')
         misses, seconds = [], 0.0
         with closing(ClosedLoop(self.robot, self.task.name, model, params)) as loop:
             for i in range(_CALIBRATION):

@@ -95,7 +95,7 @@ class _Watched(Training):
         super()._updates(stage, count)
         if not count:
             return
-        model = WorldModel(self.dynamics, self.robot, self.task, compiled=True)
+        model = WorldModel(self.dynamics, self.robot, self.task, backend='auto')
         self.dynamics.eval()
         with closing(ClosedLoop(self.robot, self.task.name, model, self._params)) as loop:
             successes = [loop.run(_FIRST_JUDGED + i).success for i in range(_JUDGED)]

@@ -47,11 +47,12 @@ def find_checkpoint(reference: str, robot: Robot, task: TaskSpec) -> Path:
 
 
 def load_checkpoint(reference: str, robot: Robot, task: TaskSpec,
-                    device: str = 'cpu', eyes=None) -> WorldModel:
+                    device: str = 'cpu', eyes=None, backend: str = 'auto') -> WorldModel:
     """
     Return the world model of a checkpoint; ``reference`` '' means the shipped one.
 
-    ``eyes`` (``sight.load_looker``) find objects in images.  Raises CheckpointError, in one
+    ``eyes`` (``sight.load_looker``) find objects in images; ``backend`` is one of
+    ``compilation.BACKENDS`` or 'auto'.  Raises CheckpointError, in one
     line, for files that are missing, damaged, of another format, robot or task, or hold weights
     that are not finite; ParameterError for a device that is not there.
     """
@@ -74,7 +75,7 @@ def load_checkpoint(reference: str, robot: Robot, task: TaskSpec,
         raise CheckpointError(f'checkpoint {path}: does not fit its configuration '
                               f'({shown(error, str)})') from error
     return WorldModel(dynamics, robot, task, digest[:12], device, meta['expected_innovation'],
-                      compiled=True, eyes=eyes)
+                      backend=backend, eyes=eyes)
 
 
 def _check_embodiment(path, meta, robot, task):

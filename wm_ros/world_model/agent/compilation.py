@@ -7,36 +7,61 @@ import warnings
 import torch
 from wm_ros.world_model.agent.rollout import Rollout
 
-#: Ways to run the dynamics, fastest first.
-BACKENDS = ('numba', 'torchscript', 'eager')
+#: Ways to run the dynamics: loops, matrix products, the same in bfloat16, torch's compiler, torch.
+BACKENDS = ('numba', 'wide', 'wide-bfloat16', 'torchscript', 'eager')
+_ON_CPU = ('numba', 'wide', 'wide-bfloat16')
+_WIDE = 256                     # of hidden layers, from where matrix products are faster
 _WARM_UP = (1, 64, 1, 64)       # rows; TorchScript optimises on its second call
-_SAME = 2e-4                    # by which a backend's numbers may differ from eager torch's
+_SAME = {'wide-bfloat16': 0.03}     # by which a backend's numbers may differ from eager torch's
+_ELSE = 2e-4
 _LOG = logging.getLogger(__name__)
 
 
-def compile_dynamics(dynamics, backends=BACKENDS):
+def compile_dynamics(dynamics, backend: str = 'auto'):
     """
     Return what has the methods of ``dynamics``, and its rollout, without Python between.
 
-    The first of ``backends`` that is there, works, and gives the numbers of eager torch is
-    taken; one that fails is named in a warning.  Networks as small as these spend most of
-    their time between torch's operations, which numba's loops do without.
-    Inputs have two dimensions [K, *].  The weights stay those of ``dynamics``, also when they
-    change later.  Holds memory: one for each thread.
+    ``backend``, one of BACKENDS, or else the first that is there, works, and gives the numbers
+    of eager torch is taken; one that fails is named in a warning.  Small networks spend most of
+    their time between torch's operations, which numba's loops do without; ``auto`` never takes
+    bfloat16, which rounds.  Inputs have two dimensions [K, *].  The weights stay those of
+    ``dynamics``, also when they change later.  Holds memory: one for each thread.
     """
-    for backend in backends:
-        if backend == 'numba' and (find_spec('numba') is None
-                                   or dynamics.scale.device.type != 'cpu'):
-            continue
+    for name in _order(dynamics.config, backend):
+        if name == 'eager':
+            break
         try:
-            run, rollout = _MAKERS[backend](dynamics)
+            _check_place(name, dynamics)
+            run, rollout = _MAKERS[name](dynamics)
             with torch.inference_mode():
-                _compare(dynamics, run, rollout)
+                _compare(dynamics, run, rollout, _SAME.get(name, _ELSE))
             return run, rollout
+        except _NotHere as error:
+            if name == backend:
+                _LOG.warning('planning without %s: %s', name, error)
         except Exception as error:  # noqa: B902
             # Whatever is the matter, plans are only slower without it.
-            _LOG.warning('planning without %s: %s', backend, ' '.join(str(error).split())[:300])
+            _LOG.warning('planning without %s: %s', name, ' '.join(str(error).split())[:300])
     return dynamics, Rollout(dynamics)
+
+
+class _NotHere(Exception):
+    """A backend needs what is not there."""
+
+
+def _order(config, backend):
+    """Return the names of backends in the order in which they are tried."""
+    wide = max(config.hidden, config.ensemble_hidden) >= _WIDE
+    usual = ['wide', 'numba'] if wide else ['numba', 'wide']
+    asked = [] if backend == 'auto' else [backend]
+    return dict.fromkeys([*asked, *usual, 'torchscript', 'eager'])
+
+
+def _check_place(name, dynamics):
+    if name in _ON_CPU and dynamics.scale.device.type != 'cpu':
+        raise _NotHere(f'it runs on a CPU, not on {dynamics.scale.device.type}')
+    if name in _ON_CPU and find_spec('numba') is None:
+        raise _NotHere('it needs pip install numba')
 
 
 def _numba(dynamics):
@@ -44,6 +69,12 @@ def _numba(dynamics):
     from wm_ros.world_model.agent.fused.model import FusedDynamics
     fused = FusedDynamics(dynamics)
     return fused, fused.rollout
+
+
+def _wide(dynamics, precision='float32'):
+    from wm_ros.world_model.agent.wide import WideDynamics
+    wide = WideDynamics(dynamics, precision)
+    return wide, wide.rollout
 
 
 def _torchscript(dynamics):
@@ -60,11 +91,11 @@ def _torchscript(dynamics):
     return module, rollout
 
 
-_MAKERS = {'numba': _numba, 'torchscript': _torchscript,
-           'eager': lambda dynamics: (dynamics, Rollout(dynamics))}
+_MAKERS = {'numba': _numba, 'wide': _wide, 'torchscript': _torchscript,
+           'wide-bfloat16': lambda dynamics: _wide(dynamics, 'bfloat16')}
 
 
-def _compare(dynamics, run, rollout):
+def _compare(dynamics, run, rollout, same):
     """Raise ValueError unless the numbers are those of ``dynamics``."""
     plain = Rollout(dynamics)
     pairs = [(name, getattr(run, name)(*values), getattr(dynamics, name)(*values))
@@ -77,7 +108,7 @@ def _compare(dynamics, run, rollout):
         got, expected = ([value] if torch.is_tensor(value) else value for value in (got, expected))
         for ours, theirs in zip(got, expected):
             if ours.shape != theirs.shape or not torch.allclose(
-                    ours, theirs, rtol=_SAME, atol=_SAME, equal_nan=True):
+                    ours, theirs, rtol=same, atol=same, equal_nan=True):
                 raise ValueError(f'{name} differs from eager torch')
 
 

@@ -41,21 +41,21 @@ class WorldModel:
     Filters observations into beliefs and rolls beliefs forward.
 
     Keeps no state between calls, so that one instance serves many streams; its kinematics
-    hold buffers, so use one instance per thread.  ``compiled`` takes half a second once and
-    makes everything faster from then on.  ``eyes`` (a ``sight.Looker``) find objects in images.
+    hold buffers, so use one instance per thread.  ``backend`` (``compile_dynamics``) takes half
+    a second once and makes everything faster from then on.  ``eyes`` (a ``sight.Looker``) find
+    objects in images.
     """
 
     def __init__(self, dynamics: Dynamics, robot: Robot, task: TaskSpec, checkpoint: str = '',
                  device: str = 'cpu', expected_innovation: float = 0.002,
-                 compiled: bool = False, eyes=None):
+                 backend: str = 'eager', eyes=None):
         self.dynamics = dynamics.to(device).eval().requires_grad_(False)
         self.robot, self.task = robot, task
         self.checkpoint, self.device, self.eyes = checkpoint, device, eyes
         self.layout = dynamics.layout
         self.expected_innovation = expected_innovation
         self._estimator = StateEstimator(robot, task)
-        self._run, self._rollout = (compile_dynamics(self.dynamics) if compiled
-                                    else (self.dynamics, Rollout(self.dynamics)))
+        self._run, self._rollout = compile_dynamics(self.dynamics, backend)
 
     @torch.inference_mode()
     def observe(self, previous: Optional[Belief], observation: Observation) -> Belief:

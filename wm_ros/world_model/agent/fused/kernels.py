@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 from wm_ros.world_model.agent.fused import maps
-from wm_ros.world_model.agent.fused.numerics import (
+from wm_ros.world_model.compiled.numerics import (
     bounded, compiled, dense, F, norm_silu, silu, simplices, tanh)
 
 

@@ -6,7 +6,7 @@ compare them.  Rows are explicit states as ``StateLayout`` says: x [K, 15 + 8 M]
 """
 
 import numpy as np
-from wm_ros.world_model.agent.fused.numerics import bounded, compiled, F, inlined, tanh
+from wm_ros.world_model.compiled.numerics import bounded, compiled, F, inlined, tanh
 
 
 @compiled

@@ -1,0 +1,109 @@
+"""The agent's dreams by large matrix products: for networks of some width, and many candidates."""
+
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import nn
+from wm_ros.world_model.agent.fused import kernels, maps
+from wm_ros.world_model.agent.fused.model import FusedDynamics
+from wm_ros.world_model.compiled.chain import Chain, PRECISIONS
+
+
+class WideDynamics(FusedDynamics):
+    """
+    Does what ``dynamics`` does on a CPU; rollouts in ``precision``, all else in float32.
+
+    The weights are those of ``dynamics``, also when they change later.  Holds memory: one
+    instance per thread.  What it returns is the caller's.  Raises ValueError for layers that
+    are none of a Chain.
+    """
+
+    def __init__(self, dynamics, precision: str = 'float32'):
+        super().__init__(dynamics)
+        self._precision = precision
+        self._room = lru_cache(maxsize=4)(self._furnish)
+        self._room(4)
+
+    def rollout(self, state, latent, actions, goal, guided: int):
+        """Return the four tensors of a Dream; see ``Rollout.forward``."""
+        count, horizon = actions.shape[:2]
+        weights, room = self._weights(), self._room(count)
+        states = np.zeros((horizon + 1, count, len(state)), np.float32)
+        latents = np.zeros((horizon + 1, count, len(latent)), np.float32)
+        taken = actions.numpy().transpose(1, 0, 2).copy()
+        spread = np.zeros((horizon, count), np.float32)
+        states[0], latents[0] = state.numpy(), latent.numpy()
+        goals = np.tile(goal.numpy(), (guided, 1))
+        for t in range(horizon):
+            if guided:
+                room.guide(states[t, :guided], latents[t, :guided], goals, weights,
+                           taken[t, :guided])
+            np.clip(taken[t], -1.0, 1.0, out=taken[t])
+            room.step(states[t], latents[t], taken[t], weights, states[t + 1], latents[t + 1],
+                      spread[t])
+        return tuple(torch.from_numpy(array).transpose(0, 1)
+                     for array in (taken, states, latents, spread))
+
+    def _furnish(self, rows):
+        return _Room(self.dynamics, rows, self._precision)
+
+
+class _Room:
+    """The networks of a dynamics for K rows, and memory for what goes into them."""
+
+    def __init__(self, dynamics, rows, precision):
+        config, features = dynamics.config, dynamics.features
+        self._objects, kind = dynamics.layout.objects, PRECISIONS[precision]
+        self._active = dynamics.active.numpy()
+        self._members = [Chain(_member(dynamics.ensemble, i), rows, precision)
+                         for i in range(config.members)]
+        self._transition = Chain(dynamics.transition, rows, precision)
+        self._policy = Chain(dynamics.policy_head, rows, precision)
+        seen = features.contact_width + config.latent
+        self._setpoints = np.zeros((rows, 8), np.float32)
+        self._following = np.zeros((rows, 15), np.float32)
+        self._moved = np.zeros((rows, seen + len(self._active)), np.float32)
+        self._aims = np.zeros((rows, features.intent_width + config.latent), np.float32)
+        outputs = self._members[0].width
+        self._residuals = np.zeros((config.members, rows, outputs), np.float32)
+        self._given = {name: torch.zeros(array.shape, dtype=kind) for name, array in (
+            ('moved', self._moved), ('aims', self._aims))}
+        self._seen = seen
+
+    def guide(self, x, z, goals, w, actions):
+        """Add the prior's actions to ``actions`` [K, A], not above 1 yet."""
+        count = len(x)
+        kernels.look_ahead(x, z, goals, w, self._aims[:count])
+        given = self._given['aims'][:count]
+        given.copy_(torch.from_numpy(self._aims[:count]))
+        wanted = torch.tanh(self._policy(given).float()).numpy()
+        actions += wanted * self._active
+
+    def step(self, x, z, actions, w, after, latents, spread):
+        """Put what follows into after [K, X], latents [K, D] and spread [K] m."""
+        maps.move_setpoint(x, actions, w.speed, w.change, w.walls, w.dt, self._setpoints)
+        maps.follow(x, self._setpoints, w.lag, self._following)
+        maps.contact(x, self._following, w.objects, w.robot_scale, w.object_scale,
+                     w.object_shift, self._moved)
+        first = self._seen - z.shape[1]
+        self._moved[:, first:self._seen] = z
+        self._moved[:, self._seen:] = actions
+        given = self._given['moved']
+        given.copy_(torch.from_numpy(self._moved))
+        for member, residual in zip(self._members, self._residuals):
+            torch.from_numpy(residual).copy_(member(given[:, :self._seen]))
+        maps.apply_residual(x, self._following, self._residuals, w.objects, w.scale, after,
+                            spread)
+        torch.from_numpy(latents).copy_(self._transition(given))
+
+
+def _member(ensemble, index):
+    """Return one network of an ensemble as a Sequential on the same weights."""
+    parts = []
+    for weight, bias in zip(ensemble.weights, ensemble.biases):
+        linear = nn.Linear(weight.shape[1], weight.shape[2], device='meta')
+        linear.weight = nn.Parameter(weight.detach()[index].t(), requires_grad=False)
+        linear.bias = nn.Parameter(bias.detach()[index, 0], requires_grad=False)
+        parts += [linear, nn.SiLU()]
+    return nn.Sequential(*parts[:-1])

@@ -1,0 +1,1 @@
+"""Networks as compiled loops and matrix products in memory of their own, on a CPU."""
