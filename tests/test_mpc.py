@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from model_testing import KINEMATICS, make_model, observe_at, ROBOT
+from model_testing import KINEMATICS, make_dynamics, make_model, observe_at, ROBOT
 import numpy as np
 import pytest
 from wm_ros.planning import Mpc, PlannerSettings
@@ -10,7 +10,8 @@ from wm_ros.planning.mpc import shift
 from wm_ros.planning.registry import PLANNERS
 from wm_ros.robot.trajectory import sample
 from wm_ros.tasks import get_task
-from wm_ros.types import NoValidPlan
+from wm_ros.types import NoValidPlan, ParameterError
+from wm_ros.world_model.agent.actor import Actor
 
 DELAY, DT = 0.03, ROBOT.dt
 HOME = KINEMATICS.forward(ROBOT.home)[0]
@@ -22,7 +23,8 @@ PARAMS = {'planner.num_samples': 32, 'planner.num_policy_samples': 8, 'planner.n
 def make_mpc(task='reach', **params):
     settings = PlannerSettings.from_params({**PARAMS, **{
         name.replace('__', '.'): value for name, value in params.items()}})
-    return Mpc(make_model(task), ROBOT, get_task(task), settings)
+    return Mpc(make_model(task, actor=Actor.like(make_dynamics(task, seed=9))), ROBOT,
+               get_task(task), settings)
 
 
 def goal_at(*position):
@@ -266,6 +268,24 @@ def test_the_next_search_goes_on_from_the_last_offsets(name):
     assert np.abs(warm).max() > 1e-3
     assert all(guided == len(actions) for actions, guided in offered)
     assert np.abs(offered[0][0] - warm).max((1, 2)).min() < 1e-6
+
+
+def test_an_actor_acts_alone_or_is_what_searches_look_around():
+    mpcs = {names: make_mpc(planner__type=names[0], planner__prior=names[1])
+            for names in (('prior', 'policy'), ('actor', 'policy'), ('prior', 'actor'))}
+    plans = {names: mpc.plan(belief_at(mpc), GOAL, None, 10.0) for names, mpc in mpcs.items()}
+    prior, actor, same = (plan.actions for plan in plans.values())
+    np.testing.assert_array_equal(actor, same)
+    assert np.abs(actor - prior).max() > 0.01
+    mpc = make_mpc(planner__noise_std=0.0, planner__prior='actor')
+    np.testing.assert_allclose(mpc.plan(belief_at(mpc), GOAL, None, 10.0).actions, actor,
+                               atol=1e-6)
+
+
+def test_without_an_actor_there_is_nothing_to_follow():
+    for params in ({'planner.type': 'actor'}, {'planner.prior': 'actor'}):
+        with pytest.raises(ParameterError, match='wm_ros train --model actor'):
+            Mpc(make_model(), ROBOT, REACH, PlannerSettings.from_params(params))
 
 
 def test_the_same_seed_gives_the_same_plans():

@@ -70,7 +70,7 @@ _SENSOR_NODE = (
 
 _PLANNER = (
     ParamSpec('planner.type', 'string', 'mppi', 'Planner.', (MPC,),
-              choices=('mppi', 'cem', 'gradient', 'tree', 'prior', 'dither', 'random'),
+              choices=('mppi', 'cem', 'gradient', 'tree', 'actor', 'prior', 'dither', 'random'),
               dynamic=True),
     ParamSpec('planner.rate', 'double', 40.0, 'Highest replanning rate.', (MPC,), 'Hz', 1, 250,
               dynamic=True),
@@ -87,6 +87,9 @@ _PLANNER = (
               (MPC,), '', 1, 100, dynamic=True),
     ParamSpec('planner.temperature', 'double', 0.5, 'Softness of the weights of the elites.',
               (MPC,), '', 1e-6, 1e6, dynamic=True),
+    ParamSpec('planner.prior', 'string', 'policy', 'What searches look around: the policy of the '
+              'checkpoint, or an actor that learned in its imagination.', (MPC,),
+              choices=('policy', 'actor'), dynamic=True),
     ParamSpec('planner.warm_start', 'bool', False, 'Go on from the last plan; what a search '
               'keeps is what the model is most mistaken about.', (MPC,), dynamic=True),
     ParamSpec('planner.num_policy_samples', 'int', 32, 'Candidates that begin anew at the '
@@ -119,6 +122,8 @@ _PLANNER = (
               "those that give eager torch's numbers.", (MPC,),
               choices=('auto', 'numba', 'wide', 'wide-bfloat16', 'torchscript', 'eager')),
     ParamSpec('planner.seed', 'int', 0, 'Seed of the sampling.', (MPC,), low=0),
+    ParamSpec('actor', 'string', '', 'Path or name of an actor; empty: NAME_actor beside the '
+              'checkpoint NAME, if it is there.', (MPC,)),
     ParamSpec('belief_timeout', 'double', 0.15, 'No plan from an older belief.', (MPC,), 's',
               0.01, 10, dynamic=True),
     ParamSpec('unseen_timeout', 'double', 0.5, 'No plan when the objects have not been seen for '

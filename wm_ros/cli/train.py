@@ -115,7 +115,7 @@ def _refuse_settings_of_parts(arguments):
     from wm_ros.types import WmRosError
     if parallel.started_together():
         raise WmRosError('torchrun shares out the training of parts (--model tokenizer, '
-                         'sequence, eyes, decoder); the agent is trained by one process')
+                         'sequence, eyes, decoder, actor); the agent is trained by one process')
     for flag in ('held_out', 'set', 'resume', 'log_dir'):
         if getattr(arguments, flag):
             raise WmRosError(f'--{flag.replace("_", "-")} is for parts that are trained on '

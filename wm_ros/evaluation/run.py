@@ -143,7 +143,7 @@ def make_loop(task, params, checkpoint='') -> ClosedLoop:
     model = load_checkpoint(params[MPC]['checkpoint'], robot, get_task(task),
                             params[MPC]['device'], load_looker(
                                 params[MODEL]['eyes'], get_task(task), params[MODEL]['device']),
-                            params[MPC]['planner.backend'])
+                            params[MPC]['planner.backend'], params[MPC]['actor'])
     if checkpoint and model.checkpoint != checkpoint:
         raise WmRosError(f'the checkpoint has changed since the evaluation began: got '
                          f'{model.checkpoint}, expected {checkpoint}; evaluate again')

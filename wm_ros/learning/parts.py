@@ -9,13 +9,16 @@ import numpy as np
 from wm_ros.data import Bank
 from wm_ros.data.windows import columns_for
 from wm_ros.learning import eyes as seeing
+from wm_ros.learning import imagination
 from wm_ros.learning import sequence as sequences
 from wm_ros.learning import tokenizer as tokenizers
 from wm_ros.learning import watch as watching
 from wm_ros.learning.loop import Job, LoopConfig
 from wm_ros.robot.motion import MotionRule
 from wm_ros.robot.robot import load_robot
+from wm_ros.tasks import get_task
 from wm_ros.types import WmRosError
+from wm_ros.world_model import load_checkpoint
 from wm_ros.world_model.eyes import EyesConfig
 from wm_ros.world_model.load import load_part
 from wm_ros.world_model.sequence import SequenceConfig
@@ -101,6 +104,18 @@ def decoder(order: Order) -> Tuple[Job, LoopConfig]:
                              order.device), loop
 
 
+def actor(order: Order) -> Tuple[Job, LoopConfig]:
+    """Return the training of an actor in the imagination of an agent."""
+    usual = ({'updates': 6, 'validate': 3, 'batch': 4, 'held_out': 8, 'steps': 3}
+             if order.debug else {'updates': 2000, 'learning_rate': 3e-4})
+    training, loop = configured((imagination.ActorTraining, LoopConfig), order.settings,
+                                {'seed': order.seed, **usual})
+    model = load_checkpoint(training.model, load_robot(order.robot), get_task(order.task),
+                            order.device, backend='eager')
+    train, held_out = _banks(order, imagination.COLUMNS)
+    return imagination.ImaginationJob(training, model, train, held_out, order.seed), loop
+
+
 def _banks(order, columns):
     return [Bank(folder, order.task, order.complain, columns)
             for folder in (order.data, order.held_out)]
@@ -120,7 +135,8 @@ def _whole(text):
 
 #: Parts by name.
 PARTS: Dict[str, Callable[[Order], Tuple[Job, LoopConfig]]] = {
-    'tokenizer': tokenizer, 'sequence': sequence, 'eyes': eyes, 'decoder': decoder}
+    'tokenizer': tokenizer, 'sequence': sequence, 'eyes': eyes, 'decoder': decoder,
+    'actor': actor}
 
 
 def configured(kinds: Sequence[type], settings: Sequence[str], usual: dict) -> list:

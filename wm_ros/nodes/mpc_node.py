@@ -39,7 +39,8 @@ class MpcNode(ManagedNode):
         torch.set_num_threads(1)
         values = self.values
         model = load_checkpoint(values['checkpoint'], robot=self.robot, task=self.task,
-                                device=values['device'], backend=values['planner.backend'])
+                                device=values['device'], backend=values['planner.backend'],
+                                actor=values['actor'])
         self._checkpoint = model.checkpoint
         self._mpc = Mpc(model, self.robot, self.task, PlannerSettings.from_params(values))
         self._monitor = GoalMonitor(self.task, self.robot, model.layout)

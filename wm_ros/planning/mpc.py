@@ -58,6 +58,15 @@ class Mpc:
         if abs(settings.dt - self.rule.dt) > 1e-9:
             raise ParameterError(f'parameter planner.dt: got {settings.dt}, expected '
                                  f'{self.rule.dt}, the step that the model was trained with')
+        if self._dreamer(settings) is None:
+            raise ParameterError('parameter planner.type, planner.prior: got actor, and there is '
+                                 'none beside the checkpoint nor in actor; train one: '
+                                 'wm_ros train --model actor')
+
+    def _dreamer(self, settings):
+        """Return the model whose prior is followed; None for an actor that is not there."""
+        followed = 'actor' in (settings.type, settings.prior)
+        return self.model.acting if followed else self.model
 
     def plan(self, belief: Belief, goal, previous, act_at: float) -> Plan:
         """
@@ -77,7 +86,7 @@ class Mpc:
         state, latent = self.model.propagate(
             belief, lambda moment: self._setpoint(*commands(moment)[:2]), act_at)
         problem = Problem(
-            model=self.model, objective=self._objective, state=state, latent=latent,
+            model=self._dreamer(settings), objective=self._objective, state=state, latent=latent,
             goal=torch.as_tensor(np.asarray(goal[:3]), dtype=torch.float32,
                                  device=self.model.device),
             warm=_warm(previous, act_at, settings), settings=settings, rng=self._rng,

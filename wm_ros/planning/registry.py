@@ -11,5 +11,5 @@ from wm_ros.planning.problem import Planner
 from wm_ros.planning.tree import tree
 
 PLANNERS: Mapping[str, Planner] = MappingProxyType({
-    'mppi': mppi, 'cem': cem, 'gradient': gradient, 'tree': tree, 'prior': unsearched.prior,
-    'dither': unsearched.dither, 'random': unsearched.random})
+    'mppi': mppi, 'cem': cem, 'gradient': gradient, 'tree': tree, 'actor': unsearched.prior,
+    'prior': unsearched.prior, 'dither': unsearched.dither, 'random': unsearched.random})

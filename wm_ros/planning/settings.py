@@ -29,6 +29,7 @@ class PlannerSettings:
     depth: int
     num_children: int
     around_prior: bool
+    prior: str              # policy or actor
     warm_start: bool
     deadline_ms: float      # 0: none
     action_delay: float     # [s]

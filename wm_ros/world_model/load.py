@@ -4,6 +4,7 @@ import torch
 from torch import nn
 from wm_ros import paths
 from wm_ros.types import CheckpointError
+from wm_ros.world_model.agent.actor import Actor, ActorConfig
 from wm_ros.world_model.eyes import Eyes, EyesConfig
 from wm_ros.world_model.sequence import SequenceConfig, SequenceModel
 from wm_ros.world_model.tokens import FrameConfig, FrameTokenizer
@@ -14,7 +15,7 @@ from wm_ros.world_model.weights import (
 #: Configuration and module of each kind.
 KINDS = {'frame_tokenizer': (FrameConfig, FrameTokenizer), 'eyes': (EyesConfig, Eyes),
          'sequence_model': (SequenceConfig, SequenceModel),
-         'frame_decoder': (WatchConfig, FrameDecoder)}
+         'frame_decoder': (WatchConfig, FrameDecoder), 'actor': (ActorConfig, Actor)}
 
 
 def hash_of(reference: str) -> str:

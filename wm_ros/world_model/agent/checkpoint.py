@@ -7,6 +7,7 @@ checkpoint was made.
 
 import math
 from pathlib import Path
+from typing import Optional
 
 import torch
 from wm_ros import paths
@@ -14,8 +15,10 @@ from wm_ros.robot.fingerprint import fingerprint
 from wm_ros.robot.robot import Robot
 from wm_ros.tasks import TaskSpec
 from wm_ros.types import CheckpointError
+from wm_ros.world_model.agent.actor import Actor, ActorConfig
 from wm_ros.world_model.agent.dynamics import Dynamics, ModelConfig
 from wm_ros.world_model.agent.model import WorldModel
+from wm_ros.world_model.load import load_part
 from wm_ros.world_model.weights import (
     check_device, check_weights, read_meta, read_weights, shown, write_weights)
 
@@ -47,12 +50,14 @@ def find_checkpoint(reference: str, robot: Robot, task: TaskSpec) -> Path:
 
 
 def load_checkpoint(reference: str, robot: Robot, task: TaskSpec,
-                    device: str = 'cpu', eyes=None, backend: str = 'auto') -> WorldModel:
+                    device: str = 'cpu', eyes=None, backend: str = 'auto',
+                    actor: str = '') -> WorldModel:
     """
     Return the world model of a checkpoint; ``reference`` '' means the shipped one.
 
     ``eyes`` (``sight.load_looker``) find objects in images; ``backend`` is one of
-    ``compilation.BACKENDS`` or 'auto'.  Raises CheckpointError, in one
+    ``compilation.BACKENDS`` or 'auto'; ``actor`` names one, '' is NAME_actor beside the
+    checkpoint NAME, if there is one.  Raises CheckpointError, in one
     line, for files that are missing, damaged, of another format, robot or task, or hold weights
     that are not finite; ParameterError for a device that is not there.
     """
@@ -75,7 +80,23 @@ def load_checkpoint(reference: str, robot: Robot, task: TaskSpec,
         raise CheckpointError(f'checkpoint {path}: does not fit its configuration '
                               f'({shown(error, str)})') from error
     return WorldModel(dynamics, robot, task, digest[:12], device, meta['expected_innovation'],
-                      backend=backend, eyes=eyes)
+                      backend=backend, eyes=eyes,
+                      actor=_load_actor(actor, path, dynamics, digest, device))
+
+
+def _load_actor(reference, path, dynamics, digest, device) -> Optional[Actor]:
+    if not reference:
+        beside = path.with_name(f'{path.stem}_actor{path.suffix}')
+        if not beside.is_file():
+            return None
+        reference = str(beside)
+    actor = load_part(reference, 'actor', device)
+    agent = read_meta(paths.find_weights(reference).with_suffix('.json'), {'agent': str})['agent']
+    if agent != digest[:12] or ActorConfig.of(dynamics) != actor.config:
+        raise CheckpointError(f'checkpoint {paths.find_weights(reference)}: learned in the '
+                              f'imagination of agent {shown(agent)}, this one is {digest[:12]}; '
+                              f'train it anew: wm_ros train --model actor --set model={path.stem}')
+    return actor
 
 
 def _check_embodiment(path, meta, robot, task):

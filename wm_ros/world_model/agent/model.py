@@ -9,6 +9,7 @@ from wm_ros.robot.motion import hermite
 from wm_ros.robot.robot import Robot
 from wm_ros.tasks import TaskSpec
 from wm_ros.types import Belief, Observation
+from wm_ros.world_model.agent.actor import acting, Actor
 from wm_ros.world_model.agent.compilation import compile_dynamics
 from wm_ros.world_model.agent.dynamics import Dynamics
 from wm_ros.world_model.agent.rollout import Dream, Rollout
@@ -43,12 +44,12 @@ class WorldModel:
     Keeps no state between calls, so that one instance serves many streams; its kinematics
     hold buffers, so use one instance per thread.  ``backend`` (``compile_dynamics``) takes half
     a second once and makes everything faster from then on.  ``eyes`` (a ``sight.Looker``) find
-    objects in images.
+    objects in images; ``actor`` may be followed in the prior's place.
     """
 
     def __init__(self, dynamics: Dynamics, robot: Robot, task: TaskSpec, checkpoint: str = '',
                  device: str = 'cpu', expected_innovation: float = 0.002,
-                 backend: str = 'eager', eyes=None):
+                 backend: str = 'eager', eyes=None, actor: Optional[Actor] = None):
         self.dynamics = dynamics.to(device).eval().requires_grad_(False)
         self.robot, self.task = robot, task
         self.checkpoint, self.device, self.eyes = checkpoint, device, eyes
@@ -56,6 +57,10 @@ class WorldModel:
         self.expected_innovation = expected_innovation
         self._estimator = StateEstimator(robot, task)
         self._run, self._rollout = compile_dynamics(self.dynamics, backend)
+        #: The same whose policy prior is the actor, None without one.
+        self.acting: Optional[WorldModel] = None if actor is None else WorldModel(
+            acting(self.dynamics, actor), robot, task, checkpoint, device, expected_innovation,
+            backend)
 
     @torch.inference_mode()
     def observe(self, previous: Optional[Belief], observation: Observation) -> Belief:

@@ -1,0 +1,128 @@
+"""Training of an actor in the imagination of an agent's model, from states that were recorded."""
+
+from dataclasses import dataclass
+from typing import Dict
+
+import numpy as np
+import torch
+from torch.func import functional_call
+from wm_ros.data import Bank
+from wm_ros.learning import losses, parallel
+from wm_ros.learning.loop import Job
+from wm_ros.world_model.agent.actor import Actor
+from wm_ros.world_model.agent.model import WorldModel
+
+#: Columns of recordings that it needs.
+COLUMNS = ('states', 'actions', 'goal')
+_UNIT = 0.1                     # [m], disagreement counts in units of it, as for the planner
+
+
+@dataclass(frozen=True)
+class ActorTraining:
+    """What is the actor's own in its training."""
+
+    model: str = ''             # the agent's checkpoint; '': the shipped one of the task
+    batch: int = 128            # states from which it imagines
+    filtered: int = 4           # observations before each, from which the latent is filtered
+    steps: int = 12             # imagined
+    mixing: float = 0.95        # lambda of the returns
+    noise: float = 0.1          # of the imagined actions
+    disagreement: float = 3.0   # its price, in units of reward
+    held_out: int = 256         # states that it is validated on
+
+
+class ImaginationJob(Job):
+    """
+    Returns of imagined futures, uphill through the dynamics; critics learn what they are.
+
+    As in Dreamer (Hafner et al. 2020) the gradient leads through the dreamed steps; the agent's
+    model stays as it is.  What its ensemble disagrees on costs, as for the planner: an actor
+    finds a model's errors as well as a search does.
+    """
+
+    def __init__(self, training: ActorTraining, model: WorldModel, train: Bank, held_out: Bank,
+                 seed: int = 0):
+        torch.manual_seed(seed)
+        self.training, self._model = training, model
+        self._dynamics, self.device = model.dynamics, model.device
+        self.module = Actor.like(self._dynamics).to(self.device)
+        self._train = train
+        self._held_out = self._starts(held_out.sample(
+            np.random.default_rng(0), training.held_out, training.filtered + 1))
+
+    def losses(self, rng):
+        """Return the losses of futures from a batch of states."""
+        columns = self._train.sample(rng, self.training.batch, self.training.filtered + 1)
+        starts = self._starts({name: parallel.share(column)
+                               for name, column in columns.items()})
+        return self._losses(self.module, starts, self.training.noise)
+
+    def validate(self, module):
+        """Return the losses of futures from held-out states, without noise; most return wins."""
+        found = {name: float(value) for name, value in self._losses(
+            module, self._held_out, 0.0).items()}
+        return {'score': -found['imagined'], **found}
+
+    def meta(self):
+        """Return kind and configuration, and whose imagination it learned in."""
+        return {'kind': 'actor', 'config': self.module.config.to_dict(),
+                'agent': self._model.checkpoint}
+
+    @torch.no_grad()
+    def _starts(self, columns):
+        """Return states [B, X], latents [B, D] and goals [B, 3] at the end of windows."""
+        states, actions = (torch.as_tensor(columns[name], device=self.device).transpose(0, 1)
+                           for name in ('states', 'actions'))
+        posterior, _ = losses.filter_latents(
+            self._dynamics, states, actions[:-1], self._dynamics.initial_latent(states[0]))
+        goals = torch.as_tensor(columns['goal'][:, -1, :3], dtype=torch.float32,
+                                device=self.device)
+        return states[-1], posterior[-1], goals
+
+    def _losses(self, module, starts, noise) -> Dict[str, torch.Tensor]:
+        given, rewards = self._imagined(module, starts, noise)
+        discount = self._dynamics.config.discount
+        values = torch.stack([_fixed(critic, given) for critic in module.critics])
+        # The lower edge of what they think: what is not known is not worth having.
+        values = values.mean(0) - values.std(0)
+        returns = lambda_returns(rewards, values, discount, self.training.mixing)
+        weights = discount ** torch.arange(len(rewards), device=self.device)[:, None]
+        imagined = (weights * returns).mean() / weights.mean()
+        critics = (module.values(given[:-1].detach()) - returns.detach()).square().mean()
+        return {'loss': critics - imagined, 'critics': critics, 'imagined': imagined,
+                'reward': rewards.mean()}
+
+    def _imagined(self, module, starts, noise):
+        """Return what heads are given [H + 1, B, I] along futures, and their rewards [H, B]."""
+        dynamics, (x, z, goals) = self._dynamics, starts
+        given, rewards = [_heads(dynamics, x, z, goals)], []
+        for _ in range(self.training.steps):
+            action = module.act(given[-1])
+            action = (action + noise * torch.randn_like(action)).clamp(-1, 1) * dynamics.active
+            x, z, doubt = dynamics.step(x, z, action)
+            rewards.append(dynamics.reward(x, z, goals)
+                           - self.training.disagreement * doubt / _UNIT)
+            given.append(_heads(dynamics, x, z, goals))
+        return torch.stack(given), torch.stack(rewards)
+
+
+def _heads(dynamics, x, z, goals):
+    return torch.cat([dynamics.features.intent(x, goals), z], -1)
+
+
+def _fixed(critic, given):
+    """Return what ``critic`` thinks; gradients lead to what it is given, not to its weights."""
+    weights = {name: weight.detach() for name, weight in critic.named_parameters()}
+    return functional_call(critic, weights, (given,))[..., 0]
+
+
+def lambda_returns(rewards, values, discount: float, mixing: float):
+    """
+    Return the lambda-returns [H, B] of ``rewards`` [H, B] (Sutton and Barto 2018, chapter 12).
+
+    ``values`` [H + 1, B] are those of the states before each step, and of the last one.
+    """
+    found = [values[-1]]
+    for reward, value in zip(rewards.flip(0), values[1:].flip(0)):
+        found.append(reward + discount * ((1.0 - mixing) * value + mixing * found[-1]))
+    return torch.stack(found[:0:-1])
