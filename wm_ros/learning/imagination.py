@@ -1,7 +1,7 @@
 """Training of an actor in the imagination of an agent's model, from states that were recorded."""
 
 from dataclasses import dataclass
-from typing import Dict
+from typing import Dict, Mapping
 
 import numpy as np
 import torch
@@ -9,12 +9,13 @@ from torch.func import functional_call
 from wm_ros.data import Bank
 from wm_ros.learning import losses, parallel
 from wm_ros.learning.loop import Job
+from wm_ros.planning.objective import Objective
 from wm_ros.world_model.agent.actor import Actor
 from wm_ros.world_model.agent.model import WorldModel
+from wm_ros.world_model.agent.rollout import Dream
 
 #: Columns of recordings that it needs.
 COLUMNS = ('states', 'actions', 'goal')
-_UNIT = 0.1                     # [m], disagreement counts in units of it, as for the planner
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,6 @@ class ActorTraining:
     steps: int = 12             # imagined
     mixing: float = 0.95        # lambda of the returns
     noise: float = 0.1          # of the imagined actions
-    disagreement: float = 3.0   # its price, in units of reward
     held_out: int = 256         # states that it is validated on
 
 
@@ -36,14 +36,15 @@ class ImaginationJob(Job):
     Returns of imagined futures, uphill through the dynamics; critics learn what they are.
 
     As in Dreamer (Hafner et al. 2020) the gradient leads through the dreamed steps; the agent's
-    model stays as it is.  What its ensemble disagrees on costs, as for the planner: an actor
-    finds a model's errors as well as a search does.
+    model stays as it is.  A step is worth what it is to the planners, by ``weights``: what the
+    ensemble disagrees on costs, since an actor finds a model's errors as well as a search does.
     """
 
-    def __init__(self, training: ActorTraining, model: WorldModel, train: Bank, held_out: Bank,
-                 seed: int = 0):
+    def __init__(self, training: ActorTraining, model: WorldModel, weights: Mapping[str, float],
+                 train: Bank, held_out: Bank, seed: int = 0):
         torch.manual_seed(seed)
         self.training, self._model = training, model
+        self._objective, self._weights = Objective(model, model.task), dict(weights)
         self._dynamics, self.device = model.dynamics, model.device
         self.module = Actor.like(self._dynamics).to(self.device)
         self._train = train
@@ -66,7 +67,7 @@ class ImaginationJob(Job):
     def meta(self):
         """Return kind and configuration, and whose imagination it learned in."""
         return {'kind': 'actor', 'config': self.module.config.to_dict(),
-                'agent': self._model.checkpoint}
+                'agent': self._model.checkpoint, 'objective': self._weights}
 
     @torch.no_grad()
     def _starts(self, columns):
@@ -95,15 +96,17 @@ class ImaginationJob(Job):
     def _imagined(self, module, starts, noise):
         """Return what heads are given [H + 1, B, I] along futures, and their rewards [H, B]."""
         dynamics, (x, z, goals) = self._dynamics, starts
-        given, rewards = [_heads(dynamics, x, z, goals)], []
+        actions, states, latents, doubts = [], [x], [z], []
+        given = [_heads(dynamics, x, z, goals)]
         for _ in range(self.training.steps):
             action = module.act(given[-1])
             action = (action + noise * torch.randn_like(action)).clamp(-1, 1) * dynamics.active
             x, z, doubt = dynamics.step(x, z, action)
-            rewards.append(dynamics.reward(x, z, goals)
-                           - self.training.disagreement * doubt / _UNIT)
+            for row, value in zip((actions, states, latents, doubts), (action, x, z, doubt)):
+                row.append(value)
             given.append(_heads(dynamics, x, z, goals))
-        return torch.stack(given), torch.stack(rewards)
+        dream = Dream(*(torch.stack(part, 1) for part in (actions, states, latents, doubts)))
+        return torch.stack(given), self._objective.rewards(dream, goals, self._weights).T
 
 
 def _heads(dynamics, x, z, goals):

@@ -8,12 +8,14 @@ from typing import Callable, Dict, NamedTuple, Sequence, Tuple
 import numpy as np
 from wm_ros.data import Bank
 from wm_ros.data.windows import columns_for
+from wm_ros.evaluation.run import parameters, Request
 from wm_ros.learning import eyes as seeing
 from wm_ros.learning import imagination
 from wm_ros.learning import sequence as sequences
 from wm_ros.learning import tokenizer as tokenizers
 from wm_ros.learning import watch as watching
 from wm_ros.learning.loop import Job, LoopConfig
+from wm_ros.param_table import MPC
 from wm_ros.robot.motion import MotionRule
 from wm_ros.robot.robot import load_robot
 from wm_ros.tasks import get_task
@@ -112,8 +114,12 @@ def actor(order: Order) -> Tuple[Job, LoopConfig]:
                                 {'seed': order.seed, **usual})
     model = load_checkpoint(training.model, load_robot(order.robot), get_task(order.task),
                             order.device, backend='eager')
+    planner = parameters(Request(order.task, 1, robot=order.robot))[MPC]
+    weights = {name.split('.')[1]: value for name, value in planner.items()
+               if name.startswith('objective.')}
     train, held_out = _banks(order, imagination.COLUMNS)
-    return imagination.ImaginationJob(training, model, train, held_out, order.seed), loop
+    return imagination.ImaginationJob(training, model, weights, train, held_out,
+                                      order.seed), loop
 
 
 def _banks(order, columns):

@@ -49,6 +49,18 @@ class Objective:
                                         else term * discount ** horizon)
         return parts
 
+    def rewards(self, dream: Dream, goals, weights: Mapping[str, float]):
+        """
+        Return what each step [K, H] is worth: all terms but the value of the end.
+
+        ``goals`` [K, 3], one of each future.
+        """
+        found = torch.zeros_like(dream.disagreement)
+        for name, weight in weights.items():
+            if weight > 0 and name != 'value':
+                found = found + weight * self._terms[name](dream, goals[:, None])
+        return found
+
     def score(self, dream: Dream, goal, weights: Mapping[str, float]):
         """Return the score [K] of each candidate."""
         parts = self.shares(dream, goal, weights)
