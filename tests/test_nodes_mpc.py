@@ -89,7 +89,8 @@ def test_plans_are_timed_from_the_joint_state(peer, arm):
     assert distance[1] < distance[0]
     found = goals.wait(Code.OK, text='pursued')
     assert {'plan_rate_hz', 'plan_ms_p50', 'plan_ms_p99', 'missed_deadlines', 'horizon',
-            'predicted_return', 'disagreement', 'dropped'} <= set(found.figures)
+            'predicted_return', 'disagreement', 'dropped', 'iterations',
+            'return_goal'} <= set(found.figures)
 
 
 def test_the_chain_brings_the_arm_to_the_goal(peer, arm):
@@ -223,6 +224,12 @@ def test_parameters_change_between_plans(peer, arm):
     result = peer.set('mpc_node', planner__horizon=8, planner__num_samples=4)
     assert not result.successful and 'planner.num_' in result.reason
     assert len(plans.next().points) == 7
+    for name in ('cem', 'gradient', 'tree', 'prior', 'mppi'):
+        assert peer.set('mpc_node', planner__type=name).successful
+        plans.next()
+    result = peer.set('mpc_node', planner__type='actor')
+    assert not result.successful and 'wm_ros train --model actor' in result.reason
+    plans.next()
     result = peer.set('mpc_node', planner__dt=0.1)
     assert not result.successful and 'fixed' in result.reason
 

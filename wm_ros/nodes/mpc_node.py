@@ -2,6 +2,7 @@
 
 import sys
 from time import monotonic
+from typing import Optional
 
 import torch
 from wm_ros.nodes import convert, markers, runtime
@@ -28,10 +29,14 @@ class MpcNode(ManagedNode):
     """
 
     executable = 'mpc_node'
+    _mpc: Optional[Mpc] = None
 
     def check(self, values):
         """Refuse settings that do not go together."""
-        PlannerSettings.from_params(values)
+        if self._mpc is None:
+            PlannerSettings.from_params(values)
+        else:
+            self._mpc.check(values)
 
     def configure(self):
         """Load the checkpoint and make the planner; a bad checkpoint ends it."""
@@ -98,7 +103,8 @@ class MpcNode(ManagedNode):
         plan = self._plan
         if plan is not None:
             figures.update(predicted_return=plan.predicted_return, dropped=plan.dropped,
-                           disagreement=plan.disagreement)
+                           disagreement=plan.disagreement, iterations=plan.iterations)
+            figures.update({f'return_{name}': share for name, share in plan.shares.items()})
         return figures
 
     def _on_goal(self, msg):

@@ -50,9 +50,13 @@ class Mpc:
 
     def reconfigure(self, params) -> None:
         """Use other parameters from the next plan on; raises ParameterError, changing nothing."""
+        self.settings = self.check(params)
+
+    def check(self, params) -> PlannerSettings:
+        """Return what parameters mean; raises ParameterError for what cannot be planned with."""
         settings = PlannerSettings.from_params(params)
         self._check(settings)
-        self.settings = settings
+        return settings
 
     def _check(self, settings):
         if abs(settings.dt - self.rule.dt) > 1e-9:
