@@ -56,6 +56,15 @@ def test_yaw_of_a_quaternion(yaw):
     assert quaternion_yaw(-quaternion) == pytest.approx(yaw)
 
 
+def test_yaw_does_not_leap_where_something_is_tipped_over():
+    tipped = []
+    for tilt in np.linspace(0.0, 0.6 * np.pi, 40):      # about a level axis, then turned by 0.7
+        tip = np.array([np.sin(tilt / 2), 0.0, 0.0, np.cos(tilt / 2)])
+        (x, _, _, w), sine, cosine = tip, np.sin(0.35), np.cos(0.35)
+        tipped.append([cosine * x, sine * x, sine * w, cosine * w])
+    np.testing.assert_allclose(quaternion_yaw(tipped), 0.7, atol=1e-9)
+
+
 def test_the_arm_is_known_exactly(estimator):
     rng = np.random.default_rng(0)
     q, commanded = ROBOT.home + 0.1 * rng.normal(size=(2, 7))

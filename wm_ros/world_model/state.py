@@ -87,9 +87,14 @@ def reached_before(states, speed, width: int) -> np.ndarray:
 
 
 def quaternion_yaw(quaternions) -> np.ndarray:
-    """Return the rotation about z [...] rad of quaternions xyzw [..., 4]."""
-    x, y, z, w = np.moveaxis(np.asarray(quaternions), -1, 0)
-    return np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
+    """
+    Return the twist about z [...] rad of quaternions xyzw [..., 4], from -pi to pi.
+
+    Of what stands upright it is the yaw; and, unlike the heading of an axis of the body, it does
+    not leap where an object is tipped over and that axis points up.
+    """
+    _, _, z, w = np.moveaxis(np.asarray(quaternions), -1, 0)
+    return (2 * np.arctan2(z, w) + np.pi) % (2 * np.pi) - np.pi
 
 
 class Sight(NamedTuple):
