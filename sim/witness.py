@@ -95,6 +95,11 @@ class Witness:
         self._camera.close()
 
 
+def columns_of(rows) -> Dict[str, np.ndarray]:
+    """Return {stream: [T, ...]} of rows {stream: [...]}; nothing of none."""
+    return {name: np.array([row[name] for row in rows]) for name in (rows[0] if rows else ())}
+
+
 def _box(mask):
     """Return first row, first column, last row, last column (exclusive) of a mask [S, S]."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))

@@ -7,7 +7,8 @@ import torch
 from wm_ros import paths
 from wm_ros.cli import main
 from wm_ros.data import Bank
-from wm_ros.learning.imagination import ActorTraining, COLUMNS, ImaginationJob, lambda_returns
+from wm_ros.learning.imagination import ActorTraining, COLUMNS, ImaginationJob
+from wm_ros.learning.losses import lambda_returns
 from wm_ros.tasks import get_task
 from wm_ros.types import CheckpointError
 from wm_ros.world_model import load_checkpoint, save_checkpoint

@@ -1,9 +1,9 @@
 """Episodes of the whole product in lockstep as recordings: what was believed, felt and done."""
 
-from typing import Dict, List, Optional
+from typing import List, Optional
 
 import numpy as np
-from sim.witness import Witness, Witnessing
+from sim.witness import columns_of, Witness, Witnessing
 from wm_ros.evaluation.closed_loop import ClosedLoop
 from wm_ros.robot.motion import MotionRule
 from wm_ros.types import ACTION_NAMES, Episode
@@ -48,14 +48,10 @@ class Recorder:
             task=self._loop.task.name, states=np.array(states), goal=scene.goal,
             actions=reached_actions(states[1:], self._speed, len(ACTION_NAMES)),
             rewards=np.array(rewards[1:], np.float32), success=scene.success, source='agent',
-            seed=seed, streams=_columns(rows))
+            seed=seed, streams=columns_of(rows))
 
     def close(self):
         """End the physics."""
         self._loop.close()
         if self._witness is not None:
             self._witness.close()
-
-
-def _columns(rows: List[Dict[str, np.ndarray]]) -> Dict[str, np.ndarray]:
-    return {name: np.array([row[name] for row in rows]) for name in (rows[0] if rows else ())}

@@ -21,11 +21,9 @@ class Sensors:
         sensing, robot = params[SENSOR], params[ROBOT]
         self._faults = Faults(robot)
         self._size, self._timeout = sensing['image_size'], sensing['object_timeout']
-        self._sampling = {}
-        if sensing['use_object_poses']:
-            self._sampling['object_poses'] = Schedule(robot['object_rate'])
-        if sensing['use_wrench']:
-            self._sampling['wrench'] = Schedule(robot['wrench_rate'])
+        self._sampling = {name: (Schedule(robot[rate]), read) for name, rate, read in (
+            ('object_poses', 'object_rate', self._poses),
+            ('wrench', 'wrench_rate', lambda: scene.arm.wrench)) if sensing[f'use_{name}']}
         self._newest: Dict[str, Tuple[float, np.ndarray]] = {}
         self._camera, self._looking = None, Schedule(0.0)
         if sensing['use_camera'] and self._size:
@@ -37,15 +35,15 @@ class Sensors:
         """Begin the episode of ``seed``."""
         self._faults.restart(seed)
         self._newest.clear()
-        for schedule in (self._looking, *self._sampling.values()):
+        self._looking.restart(0)
+        for schedule, _ in self._sampling.values():
             schedule.restart(0)
 
     def sample(self):
         """Take the samples whose time it is; to be called at each substep."""
-        for name, schedule in self._sampling.items():
-            if schedule.due(self.scene.substeps) and not (
-                    name == 'object_poses' and self._faults.lost('pose', self.scene.time)):
-                value = self.scene.arm.wrench if name == 'wrench' else self.scene.object_poses
+        for name, (schedule, read) in self._sampling.items():
+            value = read() if schedule.due(self.scene.substeps) else None
+            if value is not None:
                 self._newest[name] = self.scene.time, value
 
     def observe(self, commands: StampedBuffer) -> Observation:
@@ -69,6 +67,10 @@ class Sensors:
         """End the camera."""
         if self._camera is not None:
             self._camera.close()
+
+    def _poses(self):
+        lost = self._faults.lost('pose', self.scene.time)
+        return None if lost else self.scene.object_poses
 
     def _look(self):
         """Return an image if one is due, at the size that observations carry."""

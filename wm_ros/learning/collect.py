@@ -5,7 +5,7 @@ from typing import Callable, List, Optional
 import numpy as np
 from sim.engines import make_scene
 from sim.stepper import Stepper
-from sim.witness import Witness, Witnessing
+from sim.witness import columns_of, Witness, Witnessing
 from wm_ros import seeds
 from wm_ros.robot.robot import Robot
 from wm_ros.tasks import get_task
@@ -96,8 +96,7 @@ class Collector:
             task=self.task.name, states=np.array(states), goal=self.scene.goal,
             actions=np.array(actions), rewards=np.array(rewards, np.float32),
             success=self.scene.success, source=source, seed=seed,
-            streams={name: np.array([row[name] for row in rows])
-                     for name in rows[0]},
+            streams=columns_of(rows),
             expert=np.array(experts, np.float32) * self.mask.astype(np.float32)
             if label else None)
 

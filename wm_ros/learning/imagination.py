@@ -86,7 +86,7 @@ class ImaginationJob(Job):
         values = torch.stack([_fixed(critic, given) for critic in module.critics])
         # The lower edge of what they think: what is not known is not worth having.
         values = values.mean(0) - values.std(0)
-        returns = lambda_returns(rewards, values, discount, self.training.mixing)
+        returns = losses.lambda_returns(rewards, values, discount, self.training.mixing)
         weights = discount ** torch.arange(len(rewards), device=self.device)[:, None]
         imagined = (weights * returns).mean() / weights.mean()
         critics = (module.values(given[:-1].detach()) - returns.detach()).square().mean()
@@ -97,35 +97,19 @@ class ImaginationJob(Job):
         """Return what heads are given [H + 1, B, I] along futures, and their rewards [H, B]."""
         dynamics, (x, z, goals) = self._dynamics, starts
         actions, states, latents, doubts = [], [x], [z], []
-        given = [_heads(dynamics, x, z, goals)]
+        given = [dynamics.given(x, z, goals)]
         for _ in range(self.training.steps):
             action = module.act(given[-1])
             action = (action + noise * torch.randn_like(action)).clamp(-1, 1) * dynamics.active
             x, z, doubt = dynamics.step(x, z, action)
             for row, value in zip((actions, states, latents, doubts), (action, x, z, doubt)):
                 row.append(value)
-            given.append(_heads(dynamics, x, z, goals))
+            given.append(dynamics.given(x, z, goals))
         dream = Dream(*(torch.stack(part, 1) for part in (actions, states, latents, doubts)))
         return torch.stack(given), self._objective.rewards(dream, goals, self._weights).T
-
-
-def _heads(dynamics, x, z, goals):
-    return torch.cat([dynamics.features.intent(x, goals), z], -1)
 
 
 def _fixed(critic, given):
     """Return what ``critic`` thinks; gradients lead to what it is given, not to its weights."""
     weights = {name: weight.detach() for name, weight in critic.named_parameters()}
     return functional_call(critic, weights, (given,))[..., 0]
-
-
-def lambda_returns(rewards, values, discount: float, mixing: float):
-    """
-    Return the lambda-returns [H, B] of ``rewards`` [H, B] (Sutton and Barto 2018, chapter 12).
-
-    ``values`` [H + 1, B] are those of the states before each step, and of the last one.
-    """
-    found = [values[-1]]
-    for reward, value in zip(rewards.flip(0), values[1:].flip(0)):
-        found.append(reward + discount * ((1.0 - mixing) * value + mixing * found[-1]))
-    return torch.stack(found[:0:-1])

@@ -114,3 +114,15 @@ def value_loss(dynamics: Dynamics, target: Dynamics, states, latents, goals, rew
         targets = torch.stack(targets[::-1])
     estimates = dynamics.values(states[:-1], latents[:-1], goals.expand(length, *goals.shape))
     return functional.mse_loss(estimates, targets.expand_as(estimates)) * 0.1
+
+
+def lambda_returns(rewards, values, discount: float, mixing: float):
+    """
+    Return the lambda-returns [H, B] of ``rewards`` [H, B] (Sutton and Barto 2018, chapter 12).
+
+    ``values`` [H + 1, B] are those of the states before each step, and of the last one.
+    """
+    found = [values[-1]]
+    for reward, value in zip(rewards.flip(0), values[1:].flip(0)):
+        found.append(reward + discount * ((1.0 - mixing) * value + mixing * found[-1]))
+    return torch.stack(found[:0:-1])

@@ -10,6 +10,7 @@ from wm_ros.data import Bank
 from wm_ros.data.windows import window_batch
 from wm_ros.learning import parallel
 from wm_ros.learning.loop import Job
+from wm_ros.learning.losses import lambda_returns
 from wm_ros.world_model.latent import at, TokenTransformer
 from wm_ros.world_model.sequence import SequenceConfig, SequenceModel
 from wm_ros.world_model.state import reached_before
@@ -173,7 +174,6 @@ def head_losses(model: SequenceModel, features, batch, training) -> Dict[str, to
 
 def _returns(batch, values, discount):
     """Return discounted sums of rewards [T, B] up to the end, where ``values`` [T, B] go on."""
-    found = [values[-1] * (1.0 - batch['ended'][-1])]
-    for t in range(len(values) - 2, -1, -1):
-        found.append(batch['rewards'][t + 1] + discount * found[-1])
-    return torch.stack(found[::-1])
+    last = values[-1:] * (1.0 - batch['ended'][-1])
+    found = lambda_returns(batch['rewards'][1:], torch.cat([values[:-1], last]), discount, 1.0)
+    return torch.cat([found, last])

@@ -1,7 +1,7 @@
 """Candidates of a search: their noise, their dreams, and the best of them."""
 
 from functools import lru_cache
-from typing import Optional, Tuple
+from typing import Tuple
 
 import torch
 from wm_ros.planning.problem import Problem
@@ -9,14 +9,12 @@ from wm_ros.types import NoValidPlan
 from wm_ros.world_model.agent.rollout import Dream
 
 
-def dream_of(problem: Problem, offered, fresh: Optional[int] = None) -> Dream:
+def dream_of(problem: Problem, offered, guided: int) -> Dream:
     """
     Return the dream of candidates ``offered`` [K, H, A].
 
-    Around the prior they are offsets from it; elsewhere they are actions, but for the first
-    ``fresh``, which are offsets all the same.
+    The first ``guided`` are offsets from what the prior does, the others are actions.
     """
-    guided = len(offered) if problem.settings.around_prior else fresh or 0
     return problem.model.imagine(problem.state, problem.latent, offered, problem.goal, guided)
 
 

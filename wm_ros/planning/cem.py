@@ -30,7 +30,7 @@ def cem(problem: Problem) -> Solution:
         offered = _offered(problem, min(count, settings.num_samples), mean, width)
         kept = kept.reshape(-1, *mean.shape)
         offered[-len(kept) - 1:-1] = kept
-        dream = dream_of(problem, offered)
+        dream = dream_of(problem, offered, len(offered) if settings.around_prior else 0)
         scores, shares = scored(problem, dream)
         elites, lost = finite_elites(scores, dream, settings.num_elites)
         best = (offered if settings.around_prior else dream.actions)[elites]

@@ -30,7 +30,7 @@ def gradient(problem: Problem) -> Solution:
         widest = _WIDEST if settings.around_prior else 1.0
         point = (point + step * active).clamp(-widest, widest)
     offered = torch.cat([starts, point])
-    dream = dream_of(problem, offered)
+    dream = dream_of(problem, offered, len(offered) if settings.around_prior else 0)
     scores, shares = scored(problem, dream)
     best, dropped = finite_elites(scores, dream, 1)
     return solution_of(dream, shares, best, torch.ones_like(scores[:1]), iterations, dropped,

@@ -36,7 +36,8 @@ def mppi(problem: Problem) -> Solution:
     iterations = dropped = 0
     while iterations < settings.iterations and clock.another():
         offered = _offered(problem, sampling)
-        dream = dream_of(problem, offered, sampling.fresh)
+        dream = dream_of(problem, offered,
+                         len(offered) if settings.around_prior else sampling.fresh)
         scores, shares = scored(problem, dream)
         elites, lost = finite_elites(scores, dream, settings.num_elites)
         weights = torch.softmax((scores[elites] - scores[elites[0]]) / settings.temperature, 0)

@@ -8,7 +8,6 @@ simulations, below it children are visited in the proportions of the improved po
 et al. 2022).  The visits of a round, one to each root action that is left, are dreamed together.
 """
 
-from dataclasses import replace
 import math
 from typing import List
 
@@ -63,7 +62,8 @@ class _Tree:
     def visit(self, nodes: List[_Node]):
         """Dream one more future of each of these root actions."""
         ways = [self._way(node) for node in nodes]
-        dream = dream_of(self._problem, self.offered([way[-1].offsets for way in ways]))
+        offered = self.offered([way[-1].offsets for way in ways])
+        dream = dream_of(self._problem, offered, len(offered))
         scores, _ = scored(self._problem, dream)
         good = all_finite(scores, dream)
         for way, score in zip([way for way, kept in zip(ways, good) if kept],
@@ -104,9 +104,7 @@ class _Tree:
 
 def tree(problem: Problem) -> Solution:
     """Return the best future that begins with the root action that is left in the end."""
-    settings = replace(problem.settings, around_prior=True)
-    problem = replace(problem, settings=settings)
-    clock, grown = Clock(problem.deadline), _Tree(problem)
+    settings, clock, grown = problem.settings, Clock(problem.deadline), _Tree(problem)
     halvings = max(1, math.ceil(math.log2(len(grown.root))))
     nodes = grown.root
     while len(nodes) > 1:
@@ -119,7 +117,7 @@ def tree(problem: Problem) -> Solution:
         nodes = sorted(nodes, key=lambda node: -node.value)[:max(1, len(nodes) // 2)]
     known = [node for node in grown.root if node.visits]
     offered = grown.offered([node.best for node in known])
-    dream, winner = dream_of(problem, offered), known.index(nodes[0])
+    dream, winner = dream_of(problem, offered, len(offered)), known.index(nodes[0])
     scores, shares = scored(problem, dream)
     if not all_finite(scores, dream)[winner]:
         raise no_valid_plan(1)

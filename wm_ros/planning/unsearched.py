@@ -1,7 +1,5 @@
 """Planners that need no search: what the policy prior does, with noise or without, and chance."""
 
-from dataclasses import replace
-
 import numpy as np
 import torch
 from wm_ros.planning.candidates import dream_of, finite_elites, scored
@@ -55,8 +53,7 @@ def _followed(problem, offset):
     """Return the plan that follows the prior with ``offset`` [A] at every step."""
     active = problem.model.dynamics.active
     offsets = (offset.to(active.device) * active).expand(1, problem.settings.horizon, -1)
-    around = replace(problem, settings=replace(problem.settings, around_prior=True))
-    return _only(problem, dream_of(around, offsets))
+    return _only(problem, dream_of(problem, offsets, guided=1))
 
 
 def _only(problem, dream):

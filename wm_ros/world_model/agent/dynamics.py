@@ -214,5 +214,9 @@ class Dynamics(nn.Module):
         """Return the policy prior's action [..., A]; idle components are 0."""
         return torch.tanh(self._head(self.policy_head, state, latent, goal)) * self.active
 
+    def given(self, state, latent, goal):
+        """Return what heads are given [..., I]."""
+        return torch.cat([self.features.intent(state, goal), latent], -1)
+
     def _head(self, head, state, latent, goal):
-        return head(torch.cat([self.features.intent(state, goal), latent], -1))
+        return head(self.given(state, latent, goal))

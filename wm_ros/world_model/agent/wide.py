@@ -1,7 +1,5 @@
 """The agent's dreams by large matrix products: for networks of some width, and many candidates."""
 
-from functools import lru_cache
-
 import numpy as np
 import torch
 from torch import nn
@@ -22,13 +20,14 @@ class WideDynamics(FusedDynamics):
     def __init__(self, dynamics, precision: str = 'float32'):
         super().__init__(dynamics)
         self._precision = precision
-        self._room = lru_cache(maxsize=4)(self._furnish)
-        self._room(4)
+        self._room = self._furnished(4)
 
     def rollout(self, state, latent, actions, goal, guided: int):
         """Return the four tensors of a Dream; see ``Rollout.forward``."""
         count, horizon = actions.shape[:2]
-        weights, room = self._weights(), self._room(count)
+        if count > self._room.rows:     # one for all counts: each holds the weights, packed
+            self._room = self._furnished(count)
+        weights, room = self._weights(), self._room
         states = np.zeros((horizon + 1, count, len(state)), np.float32)
         latents = np.zeros((horizon + 1, count, len(latent)), np.float32)
         taken = actions.numpy().transpose(1, 0, 2).copy()
@@ -45,16 +44,17 @@ class WideDynamics(FusedDynamics):
         return tuple(torch.from_numpy(array).transpose(0, 1)
                      for array in (taken, states, latents, spread))
 
-    def _furnish(self, rows):
-        return _Room(self.dynamics, rows, self._precision)
+    def _furnished(self, rows):
+        with torch.inference_mode(False):   # memory that may be written to in any mode
+            return _Room(self.dynamics, rows, self._precision)
 
 
 class _Room:
-    """The networks of a dynamics for K rows, and memory for what goes into them."""
+    """The networks of a dynamics for up to ``rows`` rows, memory for what goes into them."""
 
     def __init__(self, dynamics, rows, precision):
         config, features = dynamics.config, dynamics.features
-        self._objects, kind = dynamics.layout.objects, PRECISIONS[precision]
+        self.rows, kind = rows, PRECISIONS[precision]
         self._active = dynamics.active.numpy()
         self._members = [Chain(_member(dynamics.ensemble, i), rows, precision)
                          for i in range(config.members)]
@@ -82,19 +82,21 @@ class _Room:
 
     def step(self, x, z, actions, w, after, latents, spread):
         """Put what follows into after [K, X], latents [K, D] and spread [K] m."""
-        maps.move_setpoint(x, actions, w.speed, w.change, w.walls, w.dt, self._setpoints)
-        maps.follow(x, self._setpoints, w.lag, self._following)
-        maps.contact(x, self._following, w.objects, w.robot_scale, w.object_scale,
-                     w.object_shift, self._moved)
-        first = self._seen - z.shape[1]
-        self._moved[:, first:self._seen] = z
-        self._moved[:, self._seen:] = actions
-        given = self._given['moved']
-        given.copy_(torch.from_numpy(self._moved))
-        for member, residual in zip(self._members, self._residuals):
+        count, first = len(x), self._seen - z.shape[1]
+        setpoints, following, moved = (memory[:count] for memory in (
+            self._setpoints, self._following, self._moved))
+        maps.move_setpoint(x, actions, w.speed, w.change, w.walls, w.dt, setpoints)
+        maps.follow(x, setpoints, w.lag, following)
+        maps.contact(x, following, w.objects, w.robot_scale, w.object_scale, w.object_shift,
+                     moved)
+        moved[:, first:self._seen] = z
+        moved[:, self._seen:] = actions
+        given = self._given['moved'][:count]
+        given.copy_(torch.from_numpy(moved))
+        residuals = self._residuals[:, :count]
+        for member, residual in zip(self._members, residuals):
             torch.from_numpy(residual).copy_(member(given[:, :self._seen]))
-        maps.apply_residual(x, self._following, self._residuals, w.objects, w.scale, after,
-                            spread)
+        maps.apply_residual(x, following, residuals, w.objects, w.scale, after, spread)
         torch.from_numpy(latents).copy_(self._transition(given))
 
 
