@@ -2,71 +2,14 @@
 
 from dataclasses import replace
 
-from model_testing import KINEMATICS, make_dynamics, make_model, observe_at, ROBOT
+from model_testing import KINEMATICS, make_model, observe_at, ROBOT
+from mpc_testing import belief_at, DELAY, DT, GOAL, goal_at, HOME, Loop, make_mpc, PARAMS, REACH
 import numpy as np
 import pytest
 from wm_ros.planning import Mpc, PlannerSettings
-from wm_ros.planning.mpc import shift
 from wm_ros.planning.registry import PLANNERS
 from wm_ros.robot.trajectory import sample
-from wm_ros.tasks import get_task
 from wm_ros.types import NoValidPlan, ParameterError
-from wm_ros.world_model.agent.actor import Actor
-
-DELAY, DT = 0.03, ROBOT.dt
-HOME = KINEMATICS.forward(ROBOT.home)[0]
-REACH = get_task('reach')
-PARAMS = {'planner.num_samples': 32, 'planner.num_policy_samples': 8, 'planner.num_elites': 4,
-          'planner.horizon': 8, 'planner.noise_std': 0.6}
-
-
-def make_mpc(task='reach', **params):
-    settings = PlannerSettings.from_params({**PARAMS, **{
-        name.replace('__', '.'): value for name, value in params.items()}})
-    return Mpc(make_model(task, actor=Actor.like(make_dynamics(task, seed=9))), ROBOT,
-               get_task(task), settings)
-
-
-def goal_at(*position):
-    return np.array([*position, 0.0, 0.0, 0.0, 1.0])
-
-
-GOAL = goal_at(0.55, 0.15, 0.2)
-
-
-class Loop:
-    """Plans as the graph does; the arm is exactly where the plans in force command it."""
-
-    def __init__(self, mpc, period=0.025, delay=DELAY, start=10.0):
-        self.mpc, self.period, self.delay, self.now = mpc, period, delay, start
-        self.belief = self.plan = None
-        self.plans = []
-        self.held = None        # positions at which a gate holds
-
-    def command(self):
-        """Return commanded positions, velocities and gripper at this moment."""
-        if self.held is not None:
-            return self.held, np.zeros(7), 0.0
-        due = [plan for plan in self.plans if plan.stamp <= self.now + 1e-9]
-        return sample(due[-1], self.now) if due else (ROBOT.home, np.zeros(7), 0.0)
-
-    def step(self, goal=GOAL):
-        q, dq, _ = self.command()
-        self.belief = self.mpc.model.observe(
-            self.belief, observe_at(self.now, q=q, dq=dq))
-        self.plan = self.mpc.plan(self.belief, goal, self.plan, self.now + self.delay)
-        self.plans.append(self.plan)
-        self.now += self.period
-        return self.plan
-
-    def run(self, steps, goal=GOAL):
-        for _ in range(steps):
-            self.step(goal)
-        return self
-
-
-def belief_at(mpc, stamp=10.0, q=None, dq=None, **kwargs):
-    return mpc.model.observe(None, observe_at(stamp, q=q, dq=dq, **kwargs))
 
 
 @pytest.mark.parametrize('name', sorted(PLANNERS))
@@ -178,18 +121,6 @@ def test_after_a_jump_back_of_the_clock_the_plan_begins_at_the_command():
     np.testing.assert_array_equal(plan.positions[0], ROBOT.home + 0.05)
 
 
-@pytest.mark.parametrize('later', [-5.0, 3.0])
-def test_an_old_plan_is_no_warm_start(later):
-    loop = Loop(make_mpc(planner__around_prior=False, planner__warm_start=True)).run(1)
-    old, mpc = loop.plan, loop.mpc
-    # The arm stands exactly where that plan would have it.
-    stands = old.positions[0 if later < 0 else -1]
-    belief = belief_at(mpc, old.stamp + later, q=stands)
-    mpc.plan(belief, GOAL, old, belief.stamp + DELAY)
-    warm = shift(old.actions, (belief.stamp + DELAY - old.stamp) / DT, 8)
-    assert np.abs(mpc.dream.actions.numpy() - warm).max((1, 2)).min() > 1e-3
-
-
 def test_commands_that_nobody_planned_are_taken_on():
     mpc = make_mpc()
     dq = np.full(7, 0.2)
@@ -243,31 +174,6 @@ def test_the_dither_goes_with_the_moment_of_acting():
         noise.append((dither - prior)[0, :3])
     np.testing.assert_allclose(noise[0], noise[1], atol=1e-6)
     assert np.abs(noise[0] - noise[2]).max() > 0.05
-
-
-def test_the_last_plan_is_a_candidate_of_the_next():
-    loop = Loop(make_mpc(planner__around_prior=False, planner__warm_start=True)).run(10)
-    last, plan = loop.plan, loop.step()
-    candidates = loop.mpc.dream.actions.numpy()
-    warm = shift(last.actions, (plan.stamp - last.stamp) / DT, 8)
-    assert np.abs(candidates - warm).max((1, 2)).min() < 1e-6
-
-
-@pytest.mark.parametrize('name', ['mppi', 'cem', 'gradient'])
-def test_the_next_search_goes_on_from_the_last_offsets(name):
-    loop = Loop(make_mpc(planner__type=name, planner__warm_start=True)).run(6)
-    last, offered = loop.plan, []
-    imagine = loop.mpc.model.imagine
-
-    def watched(state, latent, actions, goal, guided):
-        offered.append((actions.numpy().copy(), guided))
-        return imagine(state, latent, actions, goal, guided)
-    loop.mpc.model.imagine = watched
-    plan = loop.step()
-    warm = shift(last.offsets, (plan.stamp - last.stamp) / DT, 8)
-    assert np.abs(warm).max() > 1e-3
-    assert all(guided == len(actions) for actions, guided in offered)
-    assert np.abs(offered[0][0] - warm).max((1, 2)).min() < 1e-6
 
 
 def test_an_actor_acts_alone_or_is_what_searches_look_around():

@@ -227,11 +227,10 @@ def test_parameters_change_between_plans(peer, arm):
     for name in ('cem', 'gradient', 'tree', 'prior', 'mppi'):
         assert peer.set('mpc_node', planner__type=name).successful
         plans.next()
-    result = peer.set('mpc_node', planner__type='actor')
-    assert not result.successful and 'wm_ros train --model actor' in result.reason
-    plans.next()
-    result = peer.set('mpc_node', planner__dt=0.1)
-    assert not result.successful and 'fixed' in result.reason
+    for name, value, word in (('type', 'actor', 'train --model actor'), ('dt', 0.1, 'fixed')):
+        result = peer.set('mpc_node', **{f'planner__{name}': value})
+        assert not result.successful and word in result.reason
+        plans.next()
 
 
 def test_imagined_trajectories_are_made_for_those_who_look(peer, arm):

@@ -1,67 +1,16 @@
 """MPPI and the planners without a search; futures that are not finite are dropped."""
 
 from dataclasses import replace
-import time
 
-from model_testing import BLOCK, GOAL, make_model, observe_at, ROBOT
+from model_testing import make_model
 import numpy as np
+from planning_testing import ABSOLUTE, ACTIVE, broken_model, problem, SETTINGS
 import pytest
 import torch
-from wm_ros.planning import PlannerSettings, unsearched
-from wm_ros.planning.candidates import coloured_noise, correlated_noise
+from wm_ros.planning import unsearched
 from wm_ros.planning.mppi import mppi
-from wm_ros.planning.objective import Objective
-from wm_ros.planning.problem import Problem
 from wm_ros.planning.registry import PLANNERS
-from wm_ros.planning.tree import tree
-from wm_ros.planning.unsearched import CorrelatedNoise
 from wm_ros.types import NoValidPlan
-from wm_ros.world_model import WorldModel
-
-SETTINGS = PlannerSettings.from_params({
-    'planner.horizon': 5, 'planner.num_samples': 16, 'planner.num_elites': 4,
-    'planner.num_policy_samples': 8, 'planner.noise_std': 0.4, 'planner.temperature': 0.5})
-ABSOLUTE = replace(SETTINGS, around_prior=False)
-ACTIVE = np.array([1, 1, 1, 0, 0])
-
-
-class BrokenModel(WorldModel):
-    """A world model some of whose futures break."""
-
-    broken, kind = (), 'state'
-
-    def imagine(self, *args, **kwargs):
-        dream = super().imagine(*args, **kwargs)
-        rows = [row for row in self.broken if row < len(dream.actions)]
-        with torch.inference_mode():
-            if self.kind == 'state':
-                dream.states[rows, 2, 1] = torch.nan
-            elif self.kind == 'overflow':
-                dream.states[rows, -1, 0] = torch.inf
-            elif self.kind == 'action':
-                dream.actions[rows, 0, 0] = torch.nan
-            else:
-                dream.disagreement[rows, 1] = torch.nan
-        return dream
-
-
-def broken_model(task='push', rows=(), kind='state'):
-    made = make_model(task)
-    model = BrokenModel(made.dynamics, ROBOT, made.task)
-    model.broken, model.kind = rows, kind
-    return model
-
-
-def problem(model=None, settings=SETTINGS, warm=None, seed=0, belief=None):
-    model = make_model('push') if model is None else model
-    if belief is None:
-        poses = BLOCK[None] if model.layout.objects else None
-        belief = model.observe(None, observe_at(poses=poses))
-    return Problem(
-        model=model, objective=Objective(model, model.task), state=torch.tensor(belief.state),
-        latent=torch.tensor(belief.latent), goal=torch.tensor(GOAL[:3], dtype=torch.float32),
-        warm=warm, settings=settings, rng=torch.Generator().manual_seed(seed),
-        noise=CorrelatedNoise(5, seed))
 
 
 def weighted_mean(given, dream, rows, settings=SETTINGS):
@@ -108,19 +57,6 @@ def test_low_temperature_takes_the_best():
     assert solution.score == pytest.approx(float(scores.max()), rel=1e-5)
 
 
-def test_searching_longer_finds_better():
-    found = []
-    for iterations in (1, 6):
-        settings = replace(SETTINGS, iterations=iterations, num_samples=64)
-        given = problem(make_model('reach'), settings)
-        actions = torch.tensor(mppi(given).actions[None])
-        dream = given.model.imagine(given.state, given.latent, actions)
-        found.append(float(given.objective.score(dream, given.goal, settings.weights)))
-    assert found[1] > found[0]
-    still = given.model.imagine(given.state, given.latent, torch.zeros(1, 5, 5))
-    assert found[0] > float(given.objective.score(still, given.goal, settings.weights))
-
-
 def test_prior_and_warm_start_are_candidates():
     warm = np.random.default_rng(0).uniform(-0.5, 0.5, (5, 5)).astype(np.float32) * ACTIVE
     dream = mppi(problem(warm=warm, settings=ABSOLUTE)).dream
@@ -141,65 +77,6 @@ def test_any_share_of_guided_candidates(guided):
     np.testing.assert_allclose(actions[guided:], np.tile(warm, (16 - guided, 1, 1)), atol=1e-6)
 
 
-@pytest.mark.parametrize('name', ['mppi', 'cem', 'gradient'])
-def test_what_is_searched_for_is_added_to_the_prior_of_each_future(name):
-    """So that a future which goes astray is led back, as it would be."""
-    warm = np.full((5, 5), 0.25, np.float32) * ACTIVE
-    given = problem(warm=warm, settings=replace(SETTINGS, noise_std=0.0, step_size=1e-9))
-    solution = PLANNERS[name](given)
-    dream, prior = solution.dream, given.model.dynamics.policy
-    rows = [(prior(dream.states[k, :-1], dream.latents[k, :-1], given.goal.expand(5, 3)).numpy()
-             + warm).clip(-1, 1) for k in range(len(dream.actions))]
-    assert min(np.abs(row - actions.numpy()).max()
-               for row, actions in zip(rows, dream.actions)) < 1e-5
-    assert solution.offsets.shape == (5, 5)
-
-
-def test_coloured_noise_is_of_unit_width_and_the_redder_the_smoother():
-    rng, along = torch.Generator().manual_seed(0), []
-    for exponent in (0.0, 1.0, 2.0, 4.0):
-        noise = coloured_noise(4000, 10, 5, exponent, rng).numpy()
-        np.testing.assert_allclose(noise.std((0, 2)), 1.0, atol=0.03)
-        along.append(np.mean(noise[:, 1:] * noise[:, :-1]))
-    assert abs(along[0]) < 0.02 and (np.diff(along) > 0.1).all() and along[-1] > 0.9
-
-
-@pytest.mark.parametrize('name', ['mppi', 'cem', 'gradient'])
-@pytest.mark.parametrize('settings', [SETTINGS, ABSOLUTE])
-def test_more_iterations_find_better(name, settings):
-    found = []
-    for iterations in (1, 8):
-        given = problem(make_model('reach'), replace(settings, iterations=iterations,
-                                                     num_samples=64))
-        found.append(PLANNERS[name](given).score)
-    assert found[1] > found[0]
-
-
-def test_a_tree_that_is_searched_longer_finds_better():
-    found = [np.mean([tree(problem(make_model('reach'), replace(
-        SETTINGS, horizon=6, simulations=count), seed=seed)).score for seed in range(4)])
-        for count in (16, 512)]
-    assert found[1] > found[0]
-
-
-def test_a_tree_chooses_for_as_many_steps_as_its_depth_says():
-    for depth, hold in ((1, 6), (2, 3), (3, 2), (6, 1)):
-        settings = replace(SETTINGS, horizon=6, depth=depth, simulations=400)
-        offsets = tree(problem(settings=settings)).offsets
-        changes = np.flatnonzero(np.abs(np.diff(offsets, axis=0)).max(1))
-        assert set((changes + 1) % hold) <= {0} and np.abs(offsets[:hold]).max() <= 2.0
-
-
-@pytest.mark.parametrize('name', ['mppi', 'cem', 'gradient', 'tree'])
-def test_a_search_ends_before_its_deadline_with_what_it_has(name):
-    settings = replace(SETTINGS, iterations=100, simulations=640)
-    solution = PLANNERS[name](replace(problem(settings=settings), deadline=time.perf_counter()))
-    assert solution.iterations == 1 and np.isfinite(solution.actions).all()
-    # Of 16 root actions half are left after each quarter of the simulations.
-    assert PLANNERS[name](problem(settings=settings)).iterations == (
-        100 if name != 'tree' else 10 + 20 + 40 + 80)
-
-
 def test_the_shares_of_the_score_are_told():
     settings = replace(SETTINGS, weights={'goal': 1.0, 'effort': 0.5, 'disagreement': 0.0})
     for name in PLANNERS:
@@ -207,14 +84,6 @@ def test_the_shares_of_the_score_are_told():
         assert set(solution.shares) == {'goal', 'effort'}
         assert solution.score == pytest.approx(sum(solution.shares.values()), rel=1e-5)
         assert all(share <= 0.0 for share in solution.shares.values())
-
-
-def test_noise_is_of_the_width_and_correlation_asked_for():
-    settings = replace(SETTINGS, noise_correlation=0.8, horizon=20)
-    noise = correlated_noise(4000, 20, 5, settings, torch.Generator().manual_seed(0)).numpy()
-    np.testing.assert_allclose(noise.std((0, 2)), 1.0, atol=0.03)
-    assert np.mean(noise[:, 1:] * noise[:, :-1]) == pytest.approx(0.8, abs=0.02)
-    assert np.mean(noise[:, 3:] * noise[:, :-3]) == pytest.approx(0.8 ** 3, abs=0.02)
 
 
 @pytest.mark.parametrize('kind', ['state', 'overflow', 'action', 'disagreement'])
@@ -297,36 +166,3 @@ def test_the_dither_is_the_prior_with_one_noise_for_all_steps():
 def test_the_dither_foretells_what_it_does():
     solution = unsearched.dither(replace(problem(), act_at=1.0))
     np.testing.assert_array_equal(solution.dream.actions[0], solution.actions)
-
-
-def series(period, seconds=400.0, correlation=0.7):
-    noise = CorrelatedNoise(3, 0)
-    return np.array([noise.at(k * period, 0.5, correlation, 0.05)
-                     for k in range(int(seconds / period))])
-
-
-@pytest.mark.parametrize('period', [0.0125, 0.025, 0.05])
-def test_dither_is_correlated_in_real_time_whatever_the_rate(period):
-    values = series(period)
-    steps = round(0.05 / period)
-    assert values.std() == pytest.approx(0.5, rel=0.05)
-    share = np.mean(values[steps:] * values[:-steps]) / np.mean(values ** 2)
-    assert share == pytest.approx(0.7, abs=0.03)
-
-
-def test_dither_at_one_moment_is_one_value():
-    noise = CorrelatedNoise(3, 0)
-    first = noise.at(5.0, 0.5, 0.7, 0.05)
-    np.testing.assert_array_equal(noise.at(5.0, 0.5, 0.7, 0.05), first)
-    np.testing.assert_allclose(noise.at(5.0, 1.0, 0.7, 0.05), 2 * first)
-
-
-@pytest.mark.parametrize('jump', [-1.0, 1.5, 900.0])
-def test_dither_begins_anew_after_a_jump_of_the_clock(jump):
-    pairs = []
-    for seed in range(400):
-        noise = CorrelatedNoise(5, seed)
-        pairs.append((noise.at(50.0, 1.0, 0.999, 0.05), noise.at(50.0 + jump, 1.0, 0.999, 0.05)))
-    before, after = np.array(pairs).transpose(1, 0, 2)
-    assert np.abs(np.mean(before * after)) < 0.1
-    assert after.std() == pytest.approx(1.0, rel=0.1)
