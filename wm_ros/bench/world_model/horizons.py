@@ -13,9 +13,9 @@ from wm_ros.tasks import get_task
 from wm_ros.world_model.load import load_part
 
 STEPS = (1, 5, 10, 25, 50)
-_LAST, _WINDOWS = STEPS[-1], 600
+_LAST, _WINDOWS = STEPS[-1], 450
 _TOKENS = 'transformer'
-_DRAWS = 8                  # of what is stochastic; their mean is what is foreseen
+_DRAWS = 4                  # of what is stochastic; their mean is what is foreseen
 _DETERMINISTIC = ('simnorm',)
 _COMMAND = 'wm_ros bench world_model --only horizons'
 

@@ -68,7 +68,7 @@ def _tokens(name):
 
 
 #: Updates, and the rest, of tokenizers that are compared with each other.
-_COMPARED = ('updates=3000', 'precision=bfloat16', 'window_bits=11')
+_COMPARED = ('updates=2000', 'precision=bfloat16', 'window_bits=11')
 #: A flat tokenizer gets as many parameters (3.1 million), more bits, and thrice the work.
 _AS_LARGE = ('width=160', 'bits=12')
 #: Shares of 80 tokens: of the whole frame, of the coarse grid, of windows.
