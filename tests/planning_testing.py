@@ -6,8 +6,10 @@ from model_testing import BLOCK, GOAL, make_model, observe_at, ROBOT
 import numpy as np
 import torch
 from wm_ros.planning import PlannerSettings
+from wm_ros.planning.arm import Arm
 from wm_ros.planning.objective import Objective
-from wm_ros.planning.problem import Problem
+from wm_ros.planning.problem import Problem, Start
+from wm_ros.planning.surroundings import Surroundings
 from wm_ros.planning.unsearched import CorrelatedNoise
 from wm_ros.world_model import WorldModel
 
@@ -18,6 +20,7 @@ SETTINGS = PlannerSettings.from_params({
 ABSOLUTE = replace(SETTINGS, around_prior=False)
 
 ACTIVE = np.array([1, 1, 1, 0, 0])
+ARM = Arm(ROBOT)
 
 
 class BrokenModel(WorldModel):
@@ -47,13 +50,16 @@ def broken_model(task='push', rows=(), kind='state'):
     return model
 
 
-def problem(model=None, settings=SETTINGS, warm=None, seed=0, belief=None):
+def problem(model=None, settings=SETTINGS, warm=None, seed=0, belief=None, goal=GOAL):
     model = make_model('push') if model is None else model
+    around = Surroundings(ARM, model.task)
     if belief is None:
         poses = BLOCK[None] if model.layout.objects else None
         belief = model.observe(None, observe_at(poses=poses))
     return Problem(
         model=model, objective=Objective(model, model.task), state=torch.tensor(belief.state),
-        latent=torch.tensor(belief.latent), goal=torch.tensor(GOAL[:3], dtype=torch.float32),
+        latent=torch.tensor(belief.latent), goal=torch.tensor(goal[:3], dtype=torch.float32),
         warm=warm, settings=settings, rng=torch.Generator().manual_seed(seed),
-        noise=CorrelatedNoise(5, seed))
+        noise=CorrelatedNoise(5, seed), start=Start(
+            ARM, ROBOT.home, np.zeros(7), around.boxes(settings.keep_out),
+            around.detour(settings.keep_out, goal[:3])))

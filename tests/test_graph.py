@@ -111,8 +111,11 @@ def test_shipped_file_says_what_the_table_says():
                   if name not in general or name in TABLE.of_node(node)}
         assert TABLE.resolve(node, values) == TABLE.defaults(node), (
             'config/params.yaml and wm_ros/param_table.py differ')
-        missing = set(TABLE.of_node(node)) - set(values)
-        assert not missing, f'{node}: not in config/params.yaml: {missing}'
+        missing = {name for name, value in TABLE.defaults(node).items() if name not in values}
+        # ROS has no empty lists in parameter files: these stand there as comments.
+        said = {name for name in missing if TABLE.defaults(node)[name] == []
+                and f'# {name.split(".")[-1]}: ' in path.read_text(encoding='utf-8')}
+        assert missing == said, f'{node}: not in config/params.yaml: {missing - said}'
 
 
 def test_joint_limits_pass(tmp_path):

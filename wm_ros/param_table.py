@@ -70,7 +70,8 @@ _SENSOR_NODE = (
 
 _PLANNER = (
     ParamSpec('planner.type', 'string', 'mppi', 'Planner.', (MPC,),
-              choices=('mppi', 'cem', 'gradient', 'tree', 'actor', 'prior', 'dither', 'random'),
+              choices=('mppi', 'cem', 'gradient', 'nlp', 'tree', 'actor', 'prior', 'dither',
+                       'random'),
               dynamic=True),
     ParamSpec('planner.rate', 'double', 40.0, 'Highest replanning rate.', (MPC,), 'Hz', 1, 250,
               dynamic=True),
@@ -115,6 +116,9 @@ _PLANNER = (
               100, dynamic=True),
     ParamSpec('planner.num_children', 'int', 4, 'Samples to choose from, below the first choice '
               '(tree).', (MPC,), '', 2, 1024, dynamic=True),
+    ParamSpec('planner.keep_out', 'double_array', [], 'Boxes that the arm keeps out of: centre x, '
+              'y, z and lengths x, y, z of each, in the base frame. A hard constraint to nlp, '
+              'objective.keep_out to the others.', (MPC,), 'm', dynamic=True),
     ParamSpec('planner.action_delay', 'double', 0.02, 'Time from the newest joint state to '
               'the moment at which the plan acts; the belief is propagated by it.', (MPC,),
               's', 0, 1, dynamic=True),
@@ -141,6 +145,11 @@ _OBJECTIVE = tuple(
         ('disagreement', 3.0, 'Weight of the ensemble disagreement.'),
         ('smoothness', 0.0, 'Weight of the change of action from step to step.'),
         ('effort', 0.0, 'Weight of the squared action.'),
+        ('joint_limits', 0.0, 'Weight of joints that come near to their limits.'),
+        ('detour', 1.0, 'Weight of how much longer the way of the end effector to its goal is by '
+         'the boxes of planner.keep_out.'),
+        ('keep_out', 3.0, 'Weight of each centimetre by which the arm is too near to a box of '
+         'planner.keep_out.'),
     ))
 
 _SAFETY = (

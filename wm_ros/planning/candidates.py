@@ -20,7 +20,8 @@ def dream_of(problem: Problem, offered, guided: int) -> Dream:
 
 def scored(problem: Problem, dream: Dream):
     """Return the scores [K] of a dream's futures, and their shares by term, {name: [K]}."""
-    shares = problem.objective.shares(dream, problem.goal, problem.settings.weights)
+    shares = problem.objective.shares(dream, problem.goal, problem.settings.weights,
+                                      problem.posture)
     nothing = torch.zeros(len(dream.actions), device=problem.goal.device)
     return sum(shares.values(), nothing), shares
 

@@ -1,17 +1,20 @@
 """Model predictive control: belief and goal in, a timed joint-space plan out."""
 
+from dataclasses import replace
 import math
 import time
 
 import numpy as np
 import torch
+from wm_ros.planning.arm import Arm
+from wm_ros.planning.candidates import dream_of
 from wm_ros.planning.objective import Objective
-from wm_ros.planning.problem import Problem
+from wm_ros.planning.posture import Posture
+from wm_ros.planning.problem import Problem, Start
 from wm_ros.planning.registry import PLANNERS
 from wm_ros.planning.settings import PlannerSettings
+from wm_ros.planning.surroundings import Surroundings
 from wm_ros.planning.unsearched import CorrelatedNoise
-from wm_ros.robot.feasible import Follower
-from wm_ros.robot.kinematics import Kinematics
 from wm_ros.robot.motion import GRIPPER_STEP, hermite, MotionRule
 from wm_ros.robot.robot import Robot
 from wm_ros.robot.trajectory import sample
@@ -40,8 +43,8 @@ class Mpc:
         self.rule = MotionRule.of(robot)
         self.dream = None           # tensors of the last plan's candidates
         self._after = 0.0           # [s] that a plan takes once its search has ended
-        self._kinematics = Kinematics(robot)
-        self._follower = Follower(self._kinematics)
+        self._arm = Arm(robot)
+        self._around = Surroundings(self._arm, task, model.device)
         self._objective = Objective(model, task)
         self._check(settings)
         self.settings = settings
@@ -62,6 +65,7 @@ class Mpc:
         if abs(settings.dt - self.rule.dt) > 1e-9:
             raise ParameterError(f'parameter planner.dt: got {settings.dt}, expected '
                                  f'{self.rule.dt}, the step that the model was trained with')
+        self._around.prepare(settings.keep_out)
         if self._dreamer(settings) is None:
             raise ParameterError('parameter planner.type, planner.prior: got actor, and there is '
                                  'none beside the checkpoint nor in actor; train one: '
@@ -94,7 +98,10 @@ class Mpc:
             goal=torch.as_tensor(np.asarray(goal[:3]), dtype=torch.float32,
                                  device=self.model.device),
             warm=_warm(previous, act_at, settings), settings=settings, rng=self._rng,
-            noise=self._noise, act_at=act_at, deadline=self._deadline(began))
+            noise=self._noise, act_at=act_at, deadline=self._deadline(began),
+            start=Start(self._arm, q, dq, self._around.boxes(settings.keep_out),
+                        self._around.detour(settings.keep_out, goal[:3])))
+        problem = replace(problem, posture=_posture(problem))
         solution = PLANNERS[settings.type](problem)
         self.dream, found = solution.dream, time.perf_counter()
         plan = self._to_plan(belief, solution, act_at, (q, dq, gripper), start, began)
@@ -141,7 +148,7 @@ class Mpc:
         return at
 
     def _setpoint(self, q, dq):
-        return Setpoint(*self._kinematics.setpoint(q, dq))
+        return Setpoint(*self._arm.kinematics.setpoint(q, dq))
 
     def _to_plan(self, belief, solution, act_at, command, start, began):
         q, dq, width = command
@@ -152,7 +159,8 @@ class Mpc:
             places.append(place)
             velocities.append(velocity)
         places, velocities = np.array(places), np.array(velocities)
-        path, rates = self._follower.follow(q, dq, places[1:], velocities[1:])
+        path, rates = solution.path or self._arm.follower.follow(
+            q, dq, places[1:], velocities[1:])
         gripper = width + GRIPPER_STEP * np.cumsum(np.append(0.0, actions[:, 4]))
         return Plan(
             stamp=act_at, observed=belief.stamp, dt=self.rule.dt,
@@ -163,6 +171,17 @@ class Mpc:
             disagreement=solution.disagreement, solve_time=time.perf_counter() - began,
             planner=self.settings.type, iterations=solution.iterations,
             dropped=solution.dropped, offsets=solution.offsets, shares=solution.shares)
+
+
+def _posture(problem):
+    """Return the arm's posture along the prior's dream, None where no term is about it."""
+    weights, start = problem.settings.weights, problem.start
+    if not (weights['joint_limits'] or problem.settings.keep_out):
+        return None
+    nothing = torch.zeros(1, problem.settings.horizon, len(problem.model.dynamics.active),
+                          device=problem.goal.device)
+    states = dream_of(problem, nothing, guided=1).states[0]
+    return Posture.along(start.arm, start.q, start.dq, states, start.boxes, start.detour)
 
 
 def _warm(previous, act_at, settings):

@@ -1,9 +1,10 @@
 """What a dream is worth: small terms, added up by weight."""
 
 import math
-from typing import Callable, Dict, Mapping
+from typing import Callable, Dict, Mapping, Optional
 
 import torch
+from wm_ros.planning.posture import Posture, TERMS
 from wm_ros.tasks import TaskSpec
 from wm_ros.world_model.agent.model import WorldModel
 from wm_ros.world_model.agent.rollout import Dream
@@ -32,9 +33,12 @@ class Objective:
             'approach': self._approach, 'disagreement': self._disagreement,
             'smoothness': self._smoothness, 'effort': self._effort}
 
-    def shares(self, dream: Dream, goal, weights: Mapping[str, float]):
+    def shares(self, dream: Dream, goal, weights: Mapping[str, float],
+               posture: Optional[Posture] = None):
         """
         Return each weighted term's part of the score, {name: [K]}; ``goal`` [3] tensor.
+
+        Terms about the arm behind the setpoint count where its ``posture`` is known.
 
         Gradients lead through it where the dream has them.
         """
@@ -43,8 +47,9 @@ class Objective:
         scale = discount ** torch.arange(horizon, device=goal.device)
         parts = {}
         for name, weight in weights.items():
-            if weight > 0:
-                term = self._terms[name](dream, goal)
+            if weight > 0 and (posture is not None or name not in TERMS):
+                term = (TERMS[name](dream, posture) if name in TERMS
+                        else self._terms[name](dream, goal))
                 parts[name] = weight * ((term * scale).sum(1) if term.dim() == 2
                                         else term * discount ** horizon)
         return parts
@@ -57,7 +62,7 @@ class Objective:
         """
         found = torch.zeros_like(dream.disagreement)
         for name, weight in weights.items():
-            if weight > 0 and name != 'value':
+            if weight > 0 and name != 'value' and name not in TERMS:
                 found = found + weight * self._terms[name](dream, goals[:, None])
         return found
 

@@ -3,11 +3,15 @@
 from dataclasses import dataclass
 import math
 import time
-from typing import Dict, NamedTuple, Optional, Protocol
+from typing import Dict, NamedTuple, Optional, Protocol, Tuple
 
 import numpy as np
 import torch
+from wm_ros.planning.arm import Arm
+from wm_ros.planning.detour import Detour
+from wm_ros.planning.keep_out import Boxes
 from wm_ros.planning.objective import Objective
+from wm_ros.planning.posture import Posture
 from wm_ros.planning.settings import PlannerSettings
 from wm_ros.world_model.agent.model import WorldModel
 from wm_ros.world_model.agent.rollout import Dream
@@ -41,6 +45,16 @@ class Noise(Protocol):
         """Return the noise [A] at ``time`` [s]."""
 
 
+class Start(NamedTuple):
+    """The arm, its joints where a plan begins [N] rad, rad/s, and what it keeps out of."""
+
+    arm: Arm
+    q: np.ndarray
+    dq: np.ndarray
+    boxes: Boxes
+    detour: Optional[Detour] = None
+
+
 @dataclass(frozen=True)
 class Problem:
     """What one plan is made from; tensors on the model's device."""
@@ -56,6 +70,8 @@ class Problem:
     noise: Noise                    # of the executed action, for the dither
     act_at: float = 0.0             # [s] at which the first action begins
     deadline: float = math.inf      # [s] of time.perf_counter
+    start: Optional[Start] = None   # of the joints; planners that need none do without
+    posture: Optional[Posture] = None   # of the arm behind the setpoint, where it matters
 
 
 class Solution(NamedTuple):
@@ -69,6 +85,7 @@ class Solution(NamedTuple):
     dream: Optional[Dream]          # the candidates of the last iteration
     shares: Dict[str, float]        # of the score, by term of the objective
     offsets: Optional[np.ndarray] = None    # [H, A] from the policy prior, where it was followed
+    path: Optional[Tuple[np.ndarray, np.ndarray]] = None    # [H, N] joints and rates, if planned
 
 
 class Planner(Protocol):

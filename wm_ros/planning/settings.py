@@ -1,9 +1,10 @@
 """Settings of the planner, from parameters named as ROS users see them."""
 
 from dataclasses import dataclass, fields
-from typing import Any, Dict, Mapping
+from typing import Any, Dict, Mapping, Tuple
 
 from wm_ros.param_table import MPC, TABLE
+from wm_ros.planning.keep_out import Boxes
 from wm_ros.types import ParameterError
 
 
@@ -32,6 +33,7 @@ class PlannerSettings:
     prior: str              # policy or actor
     warm_start: bool
     deadline_ms: float      # 0: none
+    keep_out: Tuple[float, ...]     # [m], boxes: centre and lengths of each
     action_delay: float     # [s]
     seed: int
     weights: Mapping[str, float]
@@ -51,6 +53,8 @@ class PlannerSettings:
             if item.name != 'weights'}
         weights = {name.split('.', 1)[1]: value for name, value in values.items()
                    if name.startswith('objective.')}
+        planner['keep_out'] = tuple(planner['keep_out'])
+        Boxes.from_numbers(planner['keep_out'])     # complains now
         settings = cls(weights=weights, **planner)
         if settings.num_elites > settings.num_samples:
             raise ParameterError(

@@ -2,9 +2,8 @@
 
 import casadi as ca
 import numpy as np
-from wm_ros.robot import urdf
+from wm_ros.robot.chain import chain_of
 from wm_ros.robot.robot import Robot
-from wm_ros.types import WmRosError
 
 _DAMPING = 0.02         # [m], damped least squares: keeps joint speeds bounded near singularities
 _CAUTION = 1.0          # more damping far from the target, or the elbow flips where reach ends
@@ -46,11 +45,11 @@ class Kinematics:
 
     def __init__(self, robot: Robot):
         self.robot = robot
-        q = ca.SX.sym('q', len(robot.joint_names))
-        transform = self._forward_symbolic(q)
+        chain = chain_of(robot)
+        q, transform = chain.q, chain.links[robot.ee_frame].pose
         position, rotation = transform[:3, 3], transform[:3, :3]
         yaw = ca.atan2(rotation[1, 0], rotation[0, 0])
-        jacobian = self._jacobian_symbolic(position)
+        jacobian = chain.jacobian(position, robot.ee_frame)
         forward = ca.Function(
             'forward', [q], [position, yaw, ca.densify(rotation)])
         self._forward = BufferedFunction(forward)
@@ -99,45 +98,6 @@ class Kinematics:
         targets[4:7], targets[7] = velocities.T, yaw_rates
         q_path, dq_path = self._paths[count](q, targets)
         return q_path.T.copy(), dq_path.T.copy()
-
-    def _forward_symbolic(self, q):
-        joints = self._chain()
-        transform, index = ca.SX.eye(4), 0
-        self._frames = []
-        for joint in joints:
-            transform = ca.mtimes(transform, urdf.origin_transform(joint))
-            if joint.kind == 'fixed':
-                continue
-            axis = np.array(joint.axis) / np.linalg.norm(joint.axis)
-            self._frames.append((ca.mtimes(transform[:3, :3], axis), transform[:3, 3]))
-            rotation = ca.SX.eye(4)
-            k = ca.skew(ca.DM(axis))
-            rotation[:3, :3] = (ca.DM.eye(3) + ca.sin(q[index]) * k
-                                + (1 - ca.cos(q[index])) * ca.mtimes(k, k))
-            transform = ca.mtimes(transform, rotation)
-            index += 1
-        return transform
-
-    def _chain(self):
-        robot = self.robot
-        joints = urdf.chain(urdf.read_joints(robot.urdf), robot.base_frame, robot.ee_frame)
-        moving = [joint for joint in joints if joint.kind != 'fixed']
-        names = [joint.name for joint in moving]
-        if names != list(robot.joint_names):
-            raise WmRosError(f'robot {robot.name}: the chain moves {names}, but joint_names are '
-                             f'{list(robot.joint_names)}')
-        for joint in moving:
-            if joint.kind not in ('revolute', 'continuous'):
-                raise WmRosError(f'robot {robot.name}: joint {joint.name} is {joint.kind}, '
-                                 'expected revolute or continuous')
-            if not np.any(joint.axis):
-                raise WmRosError(f'robot {robot.name}: joint {joint.name} has no axis')
-        return joints
-
-    def _jacobian_symbolic(self, position):
-        columns = [ca.vertcat(ca.cross(axis, position - origin), axis)
-                   for axis, origin in self._frames]
-        return ca.horzcat(*columns)
 
     @staticmethod
     def _inverse_symbolic(jacobian, damping):

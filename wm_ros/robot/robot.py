@@ -33,6 +33,8 @@ class Robot:
     max_yaw_acceleration: float     # [rad/s^2]
     workspace_low: np.ndarray       # [3] m
     workspace_high: np.ndarray      # [3] m
+    #: What the links are covered with: link, and spheres [S, 4], centre in its frame and radius m.
+    spheres: Tuple[Tuple[str, np.ndarray], ...] = ()
 
     def __post_init__(self):
         for name, count in (('home', len(self.joint_names)), ('workspace_low', 3),
@@ -47,6 +49,12 @@ class Robot:
             if not 0 < getattr(self, name) < np.inf:
                 raise ValueError(f'{name}: expected a finite number above 0, '
                                  f'got {getattr(self, name)}')
+        for link, balls in self.spheres:
+            if balls.ndim != 2 or balls.shape[1] != 4 or not np.isfinite(balls).all() \
+                    or (balls[:, 3] <= 0).any():
+                raise ValueError(f'spheres: {link}: expected rows of x, y, z and a radius above '
+                                 f'0, got {balls.tolist()}')
+            balls.flags.writeable = False
         if not 0 <= self.gripper_min <= self.gripper_max < np.inf:
             raise ValueError('gripper_range: expected [least, greatest] width, '
                              f'got {[self.gripper_min, self.gripper_max]}')
@@ -105,4 +113,6 @@ def _build(data, folder):
         max_linear_acceleration=float(action['max_linear_acceleration']),
         max_yaw_rate=float(action['max_yaw_rate']),
         max_yaw_acceleration=float(action['max_yaw_acceleration']),
-        workspace_low=action['workspace_low'], workspace_high=action['workspace_high'])
+        workspace_low=action['workspace_low'], workspace_high=action['workspace_high'],
+        spheres=tuple((str(link), np.array(balls, dtype=float))
+                      for link, balls in data.get('spheres', {}).items()))

@@ -165,11 +165,29 @@ class Dynamics(nn.Module):
 
     def step(self, state, latent, action):
         """Return next state, next latent, disagreement [...] m, all after ``action``."""
-        following = self.follow(state, self.move_setpoint(state, action))
+        return self._moved(state, latent, self.move_setpoint(state, action), action)
+
+    def led(self, state, latent, setpoint):
+        """
+        Return next state, next latent, disagreement [...] m, where the setpoint is led.
+
+        ``setpoint`` [..., 8] is position, yaw and their rates a whole step later.
+        """
+        pose, twist = setpoint[..., :4], setpoint[..., 4:]
+        return self._moved(state, latent, self.with_setpoint(state, pose, twist),
+                           self._action_of(twist))
+
+    def _moved(self, state, latent, moved, action):
+        """Return what comes of a setpoint that has ``moved`` [..., X] as ``action`` asked."""
+        following = self.follow(state, moved)
         contact, members = self.residuals(state, latent, following)
         after = self.apply_residual(state, following, members.mean(0))
         latent = self.transition(torch.cat([contact, latent, action], -1))
         return after, latent, self._spread(members)
+
+    def _action_of(self, twist):
+        """Return the action [..., A] that is the setpoint's velocity [..., 4]."""
+        return functional.pad((twist / self.rule_speed).clamp(-1, 1), (0, len(ACTION_NAMES) - 4))
 
     def _spread(self, members):
         """Return by how much the members [E, B, O] differ [B] m, in places of objects."""
@@ -191,15 +209,10 @@ class Dynamics(nn.Module):
         velocity = state[..., self.layout.setpoint_twist]
         faster = (velocity + (twist - velocity) / share).clamp(
             velocity - self.rule_change, velocity + self.rule_change)
-        following = self.follow(state, self.with_setpoint(state, pose, faster))
-        contact, members = self.residuals(state, latent, following)
-        whole = self.apply_residual(state, following, members.mean(0))
-        action = functional.pad((faster / self.rule_speed).clamp(-1, 1),
-                                (0, len(ACTION_NAMES) - 4))
-        reached = self.transition(torch.cat([contact, latent, action], -1))
+        whole, reached, spread = self._moved(
+            state, latent, self.with_setpoint(state, pose, faster), self._action_of(faster))
         after = self.with_setpoint(torch.lerp(state, whole, share), pose, twist)
-        spread = share[..., 0] * self._spread(members)
-        return after, torch.lerp(latent, reached, share), spread
+        return after, torch.lerp(latent, reached, share), share[..., 0] * spread
 
     def reward(self, state, latent, goal):
         """Return the reward [...] of being in ``state``."""

@@ -1,0 +1,25 @@
+"""What a planner asks of a robot's joints and body."""
+
+from typing import Optional
+
+from wm_ros.robot.body import Body
+from wm_ros.robot.feasible import Follower
+from wm_ros.robot.kinematics import Kinematics
+from wm_ros.robot.robot import Robot
+
+
+class Arm:
+    """Kinematics, feasible motion and body of ``robot``; holds buffers: one for each thread."""
+
+    def __init__(self, robot: Robot):
+        self.robot = robot
+        self.kinematics = Kinematics(robot)
+        self.follower = Follower(self.kinematics)
+        self._body: Optional[Body] = None
+
+    @property
+    def body(self) -> Body:
+        """Return the body; raises WmRosError where the robot has none."""
+        if self._body is None:
+            self._body = Body(self.robot)
+        return self._body

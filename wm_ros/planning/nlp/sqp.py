@@ -1,0 +1,38 @@
+"""
+Sequential quadratic programming on the learned dynamics.
+
+Direct multiple shooting (Bock and Plitt 1984): the stages of the dream are unknowns beside the
+joint rates, the learned steps between them constraints.  Each quadratic program is condensed to
+the rates; its Hessian is the objective's where it bends downwards (generalised Gauss-Newton).
+"""
+
+import numpy as np
+from wm_ros.planning.nlp.limits import Limits
+from wm_ros.planning.nlp.linear import Motion
+from wm_ros.planning.nlp.quadratic import solve
+from wm_ros.planning.nlp.trajectory import Trajectory
+from wm_ros.planning.nlp.worth import Judge
+from wm_ros.planning.problem import Problem
+
+_STIFF = 0.5            # price of a change of the action, squared
+_LAZY = 1e-3            # price of a change of a joint's rate [rad/s], squared
+_WATCHED = 4            # spheres at each knot that boxes are constraints to, the nearest
+
+
+def improved(problem: Problem, motion: Motion, limits: Limits, judge: Judge, at: Trajectory
+             ) -> Trajectory:
+    """Return the trajectory of the next quadratic program; raises NoValidPlan without one."""
+    linear = motion(at)
+    worth = judge(linear.states.values, linear.latents.values, linear.actions.values,
+                  linear.spread.values)
+    slope = sum(np.tensordot(by, part.slopes, by.ndim) for by, part in (
+        (worth.by_states, linear.states), (worth.by_latents, linear.latents),
+        (worth.by_actions, linear.actions), (worth.by_spread, linear.spread)))
+    curved = np.concatenate([linear.states.slopes, linear.actions.slopes], 1)[:, judge.curved]
+    curved = curved.reshape(-1, motion.width)
+    actions = linear.actions.slopes.reshape(-1, motion.width)
+    hessian = (_STIFF * actions.T @ actions - curved.T @ worth.curvature @ curved
+               + _LAZY * np.eye(motion.width))
+    x = solve(hessian, -slope, limits(at, linear.setpoints, problem.start.boxes, _WATCHED))
+    return at.moved(at.rates + x.reshape(at.rates.shape),
+                    linear.stages.values + linear.stages.slopes @ x)
