@@ -116,6 +116,9 @@ _PLANNER = (
               100, dynamic=True),
     ParamSpec('planner.num_children', 'int', 4, 'Samples to choose from, below the first choice '
               '(tree).', (MPC,), '', 2, 1024, dynamic=True),
+    ParamSpec('planner.solver', 'string', 'sqp', 'Of nlp: quadratic programs, as many as '
+              'iterations; or IPOPT after them, for comparison: it takes a second.', (MPC,),
+              choices=('sqp', 'ipopt'), dynamic=True),
     ParamSpec('planner.keep_out', 'double_array', [], 'Boxes that the arm keeps out of: centre x, '
               'y, z and lengths x, y, z of each, in the base frame. A hard constraint to nlp, '
               'objective.keep_out to the others.', (MPC,), 'm', dynamic=True),

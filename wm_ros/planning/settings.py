@@ -33,6 +33,7 @@ class PlannerSettings:
     prior: str              # policy or actor
     warm_start: bool
     deadline_ms: float      # 0: none
+    solver: str             # of nlp: sqp or ipopt
     keep_out: Tuple[float, ...]     # [m], boxes: centre and lengths of each
     action_delay: float     # [s]
     seed: int

@@ -20,11 +20,11 @@ class Change(NamedTuple):
 
 class Linear(NamedTuple):
     """
-    What is dreamed along a trajectory, once the gaps between its stages are closed.
+    What is dreamed along a trajectory: once the gaps between its stages are closed, or as it is.
 
-    ``stages`` [H, S]: by how much each has to move for that, and how the rates move it.  The
-    others are setpoints [H, 10], states [H, X], latents [H, D], actions [H, A] and disagreement
-    [H] m.
+    ``stages`` [H, S]: by how much each has to move for that, and how the rates move it; as it
+    is, the gaps.  The others are setpoints [H, 10], states [H, X], latents [H, D], actions
+    [H, A] and disagreement [H] m.
     """
 
     stages: Change
@@ -58,26 +58,15 @@ class Motion:
     def actions(self, setpoints: Change) -> Change:
         """Return the actions [H, A] that setpoints [H, 10] amount to."""
         values = np.zeros((self.horizon, len(ACTION_NAMES)))
-        slopes = np.zeros((*values.shape, self.width))
+        slopes = np.zeros((*values.shape, setpoints.slopes.shape[-1]))
         values[:, :4] = setpoints.values[:, TWIST] * self._share
         slopes[:, :4] = setpoints.slopes[:, TWIST] * self._share[:, None]
         return Change(values, slopes)
 
-    def __call__(self, at: Trajectory) -> Linear:
-        """Return what is linear about the trajectory."""
+    def closed(self, at: Trajectory) -> Linear:
+        """Return what the W joint rates change, the stages being what comes of them."""
         setpoints = self.setpoints(at)
-        stages, spread = self._closed(at, setpoints)
-        whole = Change(at.inside[1:] + stages.values, stages.slopes)
-        (states, latents), (states_by, latents_by) = (self.transition.give(
-            *parts) for parts in ((whole.values, setpoints.values[:, :8], at.gripper),
-                                  (whole.slopes, setpoints.slopes[:, :8], 0.0)))
-        return Linear(stages, setpoints, Change(states, states_by), Change(latents, latents_by),
-                      self.actions(setpoints), spread)
-
-    def _closed(self, at, setpoints):
-        """Return by what the stages move [H, S] if the gaps close, and the disagreement [H]."""
-        known = np.vstack([at.setpoint, setpoints.values[:, :8]])
-        after, by = self.transition(at.inside[:-1], known, at.gripper)
+        after, by = self._after(at, setpoints)
         size = self.transition.inside
         gap, moved = np.zeros(size), np.zeros((size, self.width))
         before, found = np.zeros((8, self.width)), []
@@ -88,4 +77,36 @@ class Motion:
             gap, moved, before = values[:size] - at.inside[k + 1], slopes[:size], now
             found.append((gap, moved, values[size], slopes[size]))
         gaps, moved, spread, spread_by = map(np.array, zip(*found))
-        return Change(gaps, moved), Change(spread, spread_by)
+        stages = Change(gaps, moved)
+        return self._linear(at, setpoints, Change(at.inside[1:] + gaps, moved), stages,
+                            Change(spread, spread_by))
+
+    def open(self, at: Trajectory) -> Linear:  # noqa: A003 (as opposed to closed)
+        """Return what W + H S unknowns change: the joint rates, and each stage by itself."""
+        setpoints, size = self.setpoints(at), self.transition.inside
+        more = self.horizon * size
+        wider = np.pad(setpoints.slopes, ((0, 0), (0, 0), (0, more)))
+        setpoints = setpoints._replace(slopes=wider)
+        own = np.zeros((self.horizon, size, self.width + more))
+        own[..., self.width:] = np.eye(more).reshape(self.horizon, size, more)
+        after, by = self._after(at, setpoints)
+        nothing = np.zeros_like(own[:1])
+        slopes = by @ np.concatenate([
+            np.concatenate([nothing, own[:-1]]),
+            np.concatenate([nothing[:, :8], setpoints.slopes[:-1, :8]]),
+            setpoints.slopes[:, :8]], 1)
+        gaps = Change(after[:, :size] - at.inside[1:], slopes[:, :size] - own)
+        return self._linear(at, setpoints, Change(at.inside[1:], own), gaps,
+                            Change(after[:, size], slopes[:, size]))
+
+    def _after(self, at, setpoints):
+        """Return what comes of each stage, and its derivatives; see ``Transition``."""
+        known = np.vstack([at.setpoint, setpoints.values[:, :8]])
+        return self.transition(at.inside[:-1], known, at.gripper)
+
+    def _linear(self, at, setpoints, inside, stages, spread):
+        (states, latents), (states_by, latents_by) = (self.transition.give(
+            *parts) for parts in ((inside.values, setpoints.values[:, :8], at.gripper),
+                                  (inside.slopes, setpoints.slopes[:, :8], 0.0)))
+        return Linear(stages, setpoints, Change(states, states_by), Change(latents, latents_by),
+                      self.actions(setpoints), spread)

@@ -7,6 +7,7 @@ from typing import List
 import numpy as np
 import torch
 from wm_ros.planning.candidates import dream_of, finite_elites, scored
+from wm_ros.planning.nlp.ipopt import optimum
 from wm_ros.planning.nlp.limits import Limits
 from wm_ros.planning.nlp.linear import Motion
 from wm_ros.planning.nlp.sqp import improved
@@ -17,6 +18,8 @@ from wm_ros.planning.problem import Clock, Problem, Solution
 from wm_ros.planning.solution import solution_of
 from wm_ros.types import NoValidPlan
 
+_MOST = 100             # iterations of IPOPT
+
 
 def nlp(problem: Problem) -> Solution:
     """Return the best trajectory found that keeps out of the boxes; raises NoValidPlan."""
@@ -26,6 +29,8 @@ def nlp(problem: Problem) -> Solution:
     with suppress(NoValidPlan):     # what was found before is there still
         while len(found) <= settings.iterations and clock.another():
             found.append(improved(problem, motion, limits, judge, found[-1]))
+        if settings.solver == 'ipopt':
+            found.append(optimum(problem, motion, limits, judge, found[-1], _MOST))
     return _best(problem, motion, limits, found)
 
 

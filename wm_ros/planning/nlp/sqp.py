@@ -22,17 +22,13 @@ _WATCHED = 4            # spheres at each knot that boxes are constraints to, th
 def improved(problem: Problem, motion: Motion, limits: Limits, judge: Judge, at: Trajectory
              ) -> Trajectory:
     """Return the trajectory of the next quadratic program; raises NoValidPlan without one."""
-    linear = motion(at)
-    worth = judge(linear.states.values, linear.latents.values, linear.actions.values,
-                  linear.spread.values)
-    slope = sum(np.tensordot(by, part.slopes, by.ndim) for by, part in (
-        (worth.by_states, linear.states), (worth.by_latents, linear.latents),
-        (worth.by_actions, linear.actions), (worth.by_spread, linear.spread)))
+    linear = motion.closed(at)
+    worth = judge(linear)
     curved = np.concatenate([linear.states.slopes, linear.actions.slopes], 1)[:, judge.curved]
     curved = curved.reshape(-1, motion.width)
     actions = linear.actions.slopes.reshape(-1, motion.width)
-    hessian = (_STIFF * actions.T @ actions - curved.T @ worth.curvature @ curved
+    hessian = (_STIFF * actions.T @ actions - curved.T @ judge.curvature(linear) @ curved
                + _LAZY * np.eye(motion.width))
-    x = solve(hessian, -slope, limits(at, linear.setpoints, problem.start.boxes, _WATCHED))
+    x = solve(hessian, -worth.slope, limits(at, linear.setpoints, problem.start.boxes, _WATCHED))
     return at.moved(at.rates + x.reshape(at.rates.shape),
                     linear.stages.values + linear.stages.slopes @ x)
