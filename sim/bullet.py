@@ -110,6 +110,22 @@ class BulletScene(Scene):
         return np.array([pybullet.getBaseVelocity(body, physicsClientId=self.client)[0]
                          for body in self.objects]).reshape(-1, 3)
 
+    def arm_distance(self, centre, lengths, within: float = 0.3) -> float:
+        """
+        Return how far [m] the arm's geometry is from a box that is not there, at most ``within``.
+
+        Below 0 inside of it.  ``centre``, ``lengths`` [3] m.
+        """
+        shape = pybullet.createCollisionShape(
+            pybullet.GEOM_BOX, halfExtents=[edge / 2 for edge in lengths],
+            physicsClientId=self.client)
+        box = pybullet.createMultiBody(0, shape, -1, list(centre), physicsClientId=self.client)
+        pybullet.setCollisionFilterGroupMask(box, -1, 0, 0, physicsClientId=self.client)
+        points = pybullet.getClosestPoints(self.arm.body, box, within,
+                                           physicsClientId=self.client)
+        pybullet.removeBody(box, physicsClientId=self.client)
+        return min((point[8] for point in points), default=within)
+
     def close(self):
         """Disconnect from PyBullet."""
         if self.client >= 0:

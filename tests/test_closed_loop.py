@@ -212,3 +212,20 @@ def test_the_gate_runs_at_its_rate(loops, rate):
 def test_rates_beyond_the_physics_are_refused(loops):
     with pytest.raises(WmRosError, match='at most 240 Hz'):
         loops('reach', PRIOR, 'safety_node:safety.rate:=500.0')
+
+
+def test_a_box_in_the_way_is_gone_around(loops):
+    """Straight on the hand would go through it; every substep it is measured to stay out."""
+    loop = loops('reach', 'mpc_node:planner.type:=nlp')
+    loop.scene.reset(4)
+    start, goal = loop.scene.situation().end_effector, loop.scene.goal[:3]
+    centre, usual = 0.5 * (start + goal), loop.settings
+    least = {}
+    for name, box in (('free', ()), ('kept', (*centre, 0.08, 0.08, 0.08))):
+        loop.settings, distances = replace(usual, keep_out=box), []
+        result = loop.run(4, each=lambda scene, d=distances: d.append(
+            scene.arm_distance(centre, (0.08, 0.08, 0.08))))
+        assert result.success
+        least[name] = min(distances)
+    loop.settings = usual
+    assert least['free'] < 0.0 < least['kept']

@@ -21,8 +21,8 @@ from wm_ros.world_model import load_checkpoint, save_checkpoint
 
 #: What a reader of the figures may count on.
 PROMISED = {
-    'task', 'episodes', 'success_rate', 'success_ci95', 'return_mean', 'planner', 'horizon',
-    'plan_ms_p50', 'plan_ms_p99', 'checkpoint', 'seed', 'engine'}
+    'task', 'episodes', 'success_rate', 'success_ci95', 'return_mean', 'jerk_rms', 'planner',
+    'horizon', 'plan_ms_p50', 'plan_ms_p99', 'checkpoint', 'seed', 'engine'}
 QUICK = ['evaluate', '--task', 'reach', '--jobs', '1', '--planner', 'prior']
 
 
@@ -81,12 +81,13 @@ def test_numbers_that_are_too_small_are_refused(numbers):
 
 def result(seed, success, time, plan_ms, **kwargs):
     return Result(seed, success, time, kwargs.get('total', -1.0), plan_ms, round(120 * time),
-                  kwargs.get('limited', 0), kwargs.get('held', 0), kwargs.get('surprises', []))
+                  kwargs.get('limited', 0), kwargs.get('held', 0), kwargs.get('surprises', []),
+                  kwargs.get('jerk', 0.0))
 
 
 def test_report_of_known_results():
     results = [result(7, True, 1.0, [1.0, 2.0, 3.0], total=-2.0, held=12, limited=60),
-               result(8, False, 5.0, [4.0], total=-6.0),
+               result(8, False, 5.0, [4.0], total=-6.0, jerk=3.0),
                result(9, True, 2.0, [])]
     figures = Evaluation(Request('reach', 3, seed=7, settings=('planner.horizon:=4',))).report(
         results)
@@ -94,6 +95,7 @@ def test_report_of_known_results():
     assert figures['success_rate'] == pytest.approx(2 / 3)
     assert figures['success_ci95'] == list(wilson(2, 3))
     assert figures['return_mean'] == pytest.approx(-3.0)
+    assert figures['jerk_rms'] == pytest.approx(3.0 / 3 ** 0.5)
     assert figures['time_to_goal_mean'] == pytest.approx(8 / 3)
     assert figures['times'] == [1.0, 5.0, 2.0] and figures['failed_seeds'] == [8]
     assert (figures['plan_ms_p50'], figures['planner'], figures['horizon']) == (2.5, 'mppi', 4)

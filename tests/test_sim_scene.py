@@ -252,6 +252,21 @@ def test_the_wrench_is_the_mean_of_the_last_50_ms(steppers):
     assert np.ptp(np.array(felt)[:, 2]) > 1.0
 
 
+def test_distance_to_a_box_that_is_not_there(steppers):
+    """It is measured from the meshes, and changes nothing of the episode."""
+    scene, alone = steppers['reach'].scene, []
+    for measured in (False, True):
+        steppers['reach'].reset(3)
+        place = scene.situation().end_effector
+        if measured:        # the fingers end 1.1 cm below the end effector's frame
+            below = place - [0.0, 0.0, 0.1]
+            assert scene.arm_distance(below, (0.1, 0.1, 0.1)) == pytest.approx(0.043, abs=0.01)
+            assert scene.arm_distance(place, (0.1, 0.1, 0.1)) < 0.0
+            assert scene.arm_distance(place + [0.0, 0.0, 5.0], (0.1,) * 3, within=0.2) == 0.2
+        alone.append(record(steppers['reach'], 3, 5))
+    np.testing.assert_array_equal(*alone)
+
+
 def test_mock_hardware_has_the_same_episodes(steppers):
     mock, scene = MockScene(ROBOT, 'push'), steppers['push'].scene
     for seed in (0, 7):

@@ -41,6 +41,7 @@ class Result:
     limited: int                # of them, that reshaped the command
     held: int                   # of them, that held
     surprises: List[float]      # of all observations but the first
+    jerk: float                 # [rad/s^3] of the commands, root mean square over the joints
 
 
 @dataclass
@@ -54,6 +55,7 @@ class _Episode:
     commands: StampedBuffer = field(default_factory=partial(StampedBuffer, 'command'))
     plan_ms: List[float] = field(default_factory=list)
     surprises: List[float] = field(default_factory=list)
+    rates: List[np.ndarray] = field(default_factory=list)   # commanded [rad/s]
     cycles: int = 0
     limited: int = 0
     held: int = 0
@@ -94,12 +96,12 @@ class ClosedLoop:
         self._unseen_timeout = params[MPC]['unseen_timeout']
         self._sensors = Sensors(self.scene, params)
 
-    def run(self, seed: int, watch=None, sense=None) -> Result:
+    def run(self, seed: int, watch=None, sense=None, each=None) -> Result:
         """
         Return the result of the episode ``seed``.
 
         ``watch(scene, belief, plan)`` sees each plan, ``sense(scene, belief, observation)`` each
-        belief.
+        belief, ``each(scene)`` each substep.
         """
         scene, episode = self.scene, _Episode()
         scene.reset(seed)
@@ -121,9 +123,16 @@ class ClosedLoop:
             if self._gating.due(now):
                 self._gate(gate, episode)
             scene.substep()
+            if each is not None:
+                each(scene)
         elapsed = scene.time if scene.success else self.task.time_limit
         return Result(seed, scene.success, elapsed, scene.total_reward, episode.plan_ms,
-                      episode.cycles, episode.limited, episode.held, episode.surprises)
+                      episode.cycles, episode.limited, episode.held, episode.surprises,
+                      self._jerk(episode))
+
+    def _jerk(self, episode) -> float:
+        bends = np.diff(np.array(episode.rates), 2, axis=0) / self._gate_settings.period ** 2
+        return float(np.sqrt(np.square(bends).mean())) if len(bends) else 0.0
 
     def _observe(self, episode, sense):
         observation = self._sensors.observe(episode.commands)
@@ -161,6 +170,7 @@ class ClosedLoop:
         episode.limited += status.code.name == 'LIMITED'
         episode.held += command.hold
         episode.commands.push(command.stamp, command)
+        episode.rates.append(command.velocities)
         arm.set_target(command.positions, command.velocities, command.gripper)
 
     def close(self):

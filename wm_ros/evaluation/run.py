@@ -114,6 +114,7 @@ class Evaluation:
             'success_rate': successes / len(results),
             'success_ci95': list(wilson(successes, len(results))),
             'time_to_goal_mean': float(times.mean()),
+            'jerk_rms': float(np.sqrt(np.mean([result.jerk ** 2 for result in results]))),
             'return_mean': float(np.mean([result.total_reward for result in results])),
             'planner': planner['planner.type'], 'horizon': planner['planner.horizon'],
             'plan_ms_p50': float(np.nanquantile(plan_ms, 0.5)),

@@ -1,0 +1,1 @@
+"""Figures of planners: how good, and how fast, each part on its own."""
