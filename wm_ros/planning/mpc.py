@@ -11,7 +11,7 @@ from wm_ros.planning.candidates import dream_of
 from wm_ros.planning.objective import Objective
 from wm_ros.planning.posture import Posture
 from wm_ros.planning.problem import Problem, Start
-from wm_ros.planning.registry import PLANNERS
+from wm_ros.planning.registry import PLANNERS, prepare
 from wm_ros.planning.settings import PlannerSettings
 from wm_ros.planning.surroundings import Surroundings
 from wm_ros.planning.unsearched import CorrelatedNoise
@@ -70,6 +70,7 @@ class Mpc:
             raise ParameterError('parameter planner.type, planner.prior: got actor, and there is '
                                  'none beside the checkpoint nor in actor; train one: '
                                  'wm_ros train --model actor')
+        prepare(settings, self._arm, self._dreamer(settings).dynamics)
 
     def _dreamer(self, settings):
         """Return the model whose prior is followed; None for an actor that is not there."""

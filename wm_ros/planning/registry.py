@@ -4,14 +4,23 @@ from types import MappingProxyType
 from typing import Mapping
 
 from wm_ros.planning import unsearched
+from wm_ros.planning.arm import Arm
 from wm_ros.planning.cem import cem
 from wm_ros.planning.gradient import gradient
 from wm_ros.planning.mppi import mppi
-from wm_ros.planning.nlp.planner import nlp
+from wm_ros.planning.nlp.planner import nlp, tools
 from wm_ros.planning.problem import Planner
+from wm_ros.planning.settings import PlannerSettings
 from wm_ros.planning.tree import tree
+from wm_ros.world_model.agent.dynamics import Dynamics
 
 PLANNERS: Mapping[str, Planner] = MappingProxyType({
     'mppi': mppi, 'cem': cem, 'gradient': gradient, 'nlp': nlp, 'tree': tree,
     'actor': unsearched.prior, 'prior': unsearched.prior, 'dither': unsearched.dither,
     'random': unsearched.random})
+
+
+def prepare(settings: PlannerSettings, arm: Arm, dynamics: Dynamics):
+    """Make, beside the running planner, what another one needs, so that no cycle waits for it."""
+    if settings.type == 'nlp':
+        tools(arm, dynamics, settings.horizon)

@@ -6,6 +6,7 @@ from typing import List
 
 import numpy as np
 import torch
+from wm_ros.planning.arm import Arm
 from wm_ros.planning.candidates import dream_of, finite_elites, scored
 from wm_ros.planning.nlp.ipopt import optimum
 from wm_ros.planning.nlp.limits import Limits
@@ -17,6 +18,7 @@ from wm_ros.planning.posture import MARGIN
 from wm_ros.planning.problem import Clock, Problem, Solution
 from wm_ros.planning.solution import solution_of
 from wm_ros.types import NoValidPlan
+from wm_ros.world_model.agent.dynamics import Dynamics
 
 _MOST = 100             # iterations of IPOPT
 
@@ -24,7 +26,7 @@ _MOST = 100             # iterations of IPOPT
 def nlp(problem: Problem) -> Solution:
     """Return the best trajectory found that keeps out of the boxes; raises NoValidPlan."""
     settings, clock = problem.settings, Clock(problem.deadline)
-    motion, limits = _tools(problem.start.arm, problem.model.dynamics, settings.horizon)
+    motion, limits = tools(problem.start.arm, problem.model.dynamics, settings.horizon)
     judge, found = Judge(problem), [_first(problem, motion, limits)]
     with suppress(NoValidPlan):     # what was found before is there still
         while len(found) <= settings.iterations and clock.another():
@@ -35,8 +37,8 @@ def nlp(problem: Problem) -> Solution:
 
 
 @lru_cache(maxsize=4)
-def _tools(arm, dynamics, horizon):
-    """Return what is the same for all problems of an arm, and so of a thread."""
+def tools(arm: Arm, dynamics: Dynamics, horizon: int):
+    """Return motion and limits, the same for all problems of an arm, and so of a thread."""
     motion = Motion(arm.robot, dynamics, horizon)
     return motion, Limits(arm, motion, dynamics.rule, bool(dynamics.active[3]))
 
