@@ -26,10 +26,15 @@ class PlannerProbe:
                  alive: Callable[[], Any] = lambda: None):
         self._ros = ClientNode('planner_probe', namespace, context, alive)
         self._lengths: List[int] = []
-        self._ros.listen(convert.JointTrajectory, f'{MPC}/plan',
-                         lambda msg: self._lengths.append(len(msg.points)))
+        self._times: List[float] = []       # [s] at which plans came
+        self._ros.listen(convert.JointTrajectory, f'{MPC}/plan', self._on_plan)
+        self._goal = self._ros.node.create_publisher(convert.PoseStamped, f'{MPC}/goal', 1)
         # Read when they are asked for; until then the graph needs the time.
         self._states = self._ros.gather(convert.JointState, 'joint_states', raw=True)
+
+    def _on_plan(self, msg):
+        self._lengths.append(len(msg.points))
+        self._times.append(time.monotonic())
 
     def close(self):
         """Leave the graph."""
@@ -43,6 +48,21 @@ class PlannerProbe:
         result = self._ros.call(SetParameters, f'{MPC}/set_parameters',
                                 parameters=[message]).results[0]
         return result.successful, result.reason, len(self._lengths)
+
+    def send(self, position: Sequence[float], frame: str):
+        """Give the planner a goal, at ``position`` [3] m in ``frame``."""
+        self._ros.wait(self._goal.get_subscription_count, ANSWER, f'a subscriber of {MPC}/goal')
+        self._goal.publish(convert.goal_to_msg(position, frame))
+
+    def plan_times(self, since: int = 0) -> np.ndarray:
+        """Return when [s, steady clock] the plans after the ``since``-th came."""
+        return np.array(self._times[since:])
+
+    def motion(self) -> Tuple[np.ndarray, np.ndarray]:
+        """Return stamps [T] s and velocities [T, N] rad/s of all joint states so far."""
+        states = [deserialize_message(data, convert.JointState) for data in [*self._states]]
+        return (np.array([convert.seconds(state.header.stamp) for state in states]),
+                np.array([state.velocity for state in states], dtype=float))
 
     def plans_until(self, steps: int, since: int, timeout: float = ANSWER) -> int:
         """Return how many plans after the ``since``-th it took until one had ``steps`` steps."""

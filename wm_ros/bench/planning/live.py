@@ -1,0 +1,137 @@
+"""Figures of the running graph: 50 Hz with a camera, planners that change while the arm moves."""
+
+from contextlib import closing, contextmanager
+from itertools import cycle
+import os
+import time
+
+import numpy as np
+from wm_ros.bench.main_job.live import played
+from wm_ros.bench.planning.quality import PLANNERS
+from wm_ros.bench.record import at_least, at_most, load_note, shown, true
+from wm_ros.evaluation.run import Request
+from wm_ros.graph import GraphOptions
+from wm_ros.robot.robot import load_robot
+
+_SECONDS, _RATE, _CAMERA = 300.0, 50.0, 30.0        # of the run; Hz of plans and of frames
+_GOALS = ((0.5, 0.18, 0.2), (0.45, -0.18, 0.25))    # [m], to and fro
+_LEG, _AROUND = 1.5, 0.5            # [s] between changes; after one, in which cycles count
+_CHANGES = (('planner.horizon', (12, 8, 10)), ('planner.num_samples', (64, 16, 32)))
+_TIMEOUT = 0.15                     # [s], safety.plan_timeout: later the gate holds
+
+
+def real_time():
+    """Return how many deadlines are missed at 50 Hz in five minutes, with a camera streaming."""
+    from wm_ros.nodes.clients.live import LiveGraph
+    request = Request('push', 1, settings=(
+        f'mpc_node:planner.rate:={_RATE}', f'sensor_node:observation_rate:={_RATE}',
+        'sensor_node:use_camera:=true', 'sensor_node:image_size:=64',
+        f'robot_node:camera.rate:={_CAMERA}'))
+    episodes, began = [], time.monotonic()
+    with open(os.devnull, 'w', encoding='utf-8') as silence:
+        with LiveGraph(request.options(), log=silence) as client:
+            while time.monotonic() - began < _SECONDS:
+                episodes.append(client.run(len(episodes)))
+    planned = sum(episode.planned for episode in episodes)
+    figures = episodes[-1].figures['mpc_node']
+    missed = figures['missed_deadlines'] / max(1, planned)
+    rates = [episode.plan_rate for episode in episodes]
+    command, note = 'wm_ros bench planning --only real_time', load_note()
+    return [
+        at_most('real_time_missed', missed, 0.01, 'share', command,
+                f'of {planned} plans in {_SECONDS:g} s: not on the wire within '
+                f'{1e3 / _RATE:g} ms of the belief; camera at {_CAMERA:g} Hz; {note}'),
+        at_least('real_time_rate', float(np.median(rates)), 0.97 * _RATE, 'Hz', command),
+        at_least('real_time_horizon', figures['horizon'], 10, 'steps', command),
+        shown('real_time_plan_ms_p50', figures['plan_ms_p50'], 'ms', command),
+        shown('real_time_plan_ms_p99', figures['plan_ms_p99'], 'ms', command),
+        shown('real_time_successes', sum(episode.success for episode in episodes),
+              f'of {len(episodes)}', command)]
+
+
+def nlp_live():
+    """Return the rate of plans by nlp in the running graph."""
+    request = Request('push', 10, planner='nlp', settings=('mpc_node:planner.rate:=20.0',))
+    figures, command = played(request, 'nlp, live'), 'wm_ros bench planning --only nlp_live'
+    return [at_least('nlp_live_rate', figures['plan_rate_hz'], 10, 'Hz', command,
+                     f'planner.rate 20 Hz; {load_note()}'),
+            at_least('nlp_live_success', figures['success_rate'], 0.8, 'share', command),
+            shown('nlp_live_plan_ms_p50', figures['plan_ms_p50'], 'ms', command),
+            shown('nlp_live_plan_ms_p99', figures['plan_ms_p99'], 'ms', command)]
+
+
+@contextmanager
+def _roaming():
+    """Give a probe of a running graph and a function that sends the arm on to the next goal."""
+    from wm_ros.nodes.clients.live import LiveGraph
+    from wm_ros.nodes.clients.probe import PlannerProbe
+    goals, frame = cycle(_GOALS), load_robot('panda').base_frame
+    with open(os.devnull, 'w', encoding='utf-8') as silence:
+        graph = LiveGraph(GraphOptions(task='reach'), log=silence)
+        with graph, closing(PlannerProbe(graph.context)) as probe:
+            probe.send(next(goals), frame)
+            probe.plans_until(10, 0, 60.0)
+            yield probe, lambda: probe.send(next(goals), frame)
+
+
+def swap():
+    """Change among all planners while the arm moves: plans go on, and no joint jumps."""
+    rows, command = [], 'wm_ros bench planning --only swap'
+    with _roaming() as (probe, onward):
+        for _ in PLANNERS:
+            onward()
+            probe.watch(_LEG)
+        usual, before = _acceleration(*probe.motion()), len(probe.motion()[0])
+        first = len(probe.plan_times())
+        for planner in (*PLANNERS, *PLANNERS[::-1]):
+            accepted, reason, seen = probe.change('planner.type', planner)
+            rows.append(true(f'swap_accepted/{planner}', accepted, command, reason))
+            onward()
+            plans, way = probe.watch(_LEG)
+            rows.append(shown(f'swap_plans_per_second/{planner}', plans / _LEG, 'Hz', command,
+                              f'the joint that went farthest: {way:.2f} rad'))
+        gap = float(np.diff(probe.plan_times(first)).max())
+        stamps, velocities = probe.motion()
+        swapped = _acceleration(stamps[before:], velocities[before:])
+    rows = list({row.figure: row for row in rows}.values())
+    return [
+        at_most('swap_longest_gap', gap, _TIMEOUT, 's', command,
+                'between plans, over all changes; later than that the gate would hold'),
+        at_most('swap_acceleration', swapped / usual, 1.25, 'of the usual', command,
+                f'greatest of any joint from one joint state to the next: {swapped:.1f} rad/s^2; '
+                f'{usual:.1f} without a change'), *rows]
+
+
+def _acceleration(stamps, velocities):
+    """Return the greatest acceleration [rad/s^2] from one joint state to the next."""
+    apart = np.diff(stamps)
+    there = apart > 1e-3
+    return float((np.abs(np.diff(velocities, axis=0))[there] / apart[there, None]).max())
+
+
+def changes():
+    """Change horizon and samples while the arm moves: count cycles that are left out."""
+    command = 'wm_ros bench planning --only changes'
+    with _roaming() as (probe, onward):
+        usual = []
+        for _ in range(6):
+            onward()
+            usual.append(_skipped(probe, len(probe.plan_times())))
+        rows = [shown('change_missed_cycles/none', sum(usual), 'cycles', command,
+                      f'{len(usual)} times {_AROUND:g} s without a change')]
+        for name, values in _CHANGES:
+            skipped = []
+            for value in values:
+                onward()
+                _, _, seen = probe.change(name, value)
+                skipped.append(_skipped(probe, seen))
+            rows.append(at_most(f'change_missed_cycles/{name}', sum(skipped), 0, 'cycles',
+                                command, f'after {values}, within {_AROUND:g} s each'))
+    return rows
+
+
+def _skipped(probe, since):
+    """Return how many cycles of 25 ms were left out within half a second."""
+    probe.watch(_AROUND)
+    gaps = np.diff(probe.plan_times(max(0, since - 1)))
+    return int(np.maximum(np.round(gaps * 40.0) - 1, 0).sum())
