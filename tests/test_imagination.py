@@ -57,26 +57,37 @@ def test_an_actor_begins_as_the_prior_and_shares_the_rest():
             assert torch.equal(ours, theirs)
 
 
-def test_it_learns_to_reach_for_what_planners_reach_for(recordings):
-    """Its end effector goes where the setpoint goes; what counts is the distance to the goal."""
-    model = make_model()
+def taught(recordings, model, anchor):
+    """Return what validation says before and after 80 updates, and the job."""
     bank = Bank(recordings, 'reach', pytest.fail, COLUMNS)
-    job = ImaginationJob(ActorTraining(batch=64, steps=8), model, {'goal': 1.0, 'value': 1.0},
-                         bank, bank)
+    job = ImaginationJob(ActorTraining(batch=64, steps=8, anchor=anchor), model,
+                         {'goal': 1.0, 'value': 1.0}, bank, bank)
     optimiser = torch.optim.Adam(job.module.parameters(), 3e-3)
     with torch.no_grad():
-        before = job.validate(job.module)['reward']
-    weights = {name: weight.clone() for name, weight in model.dynamics.state_dict().items()}
+        before = job.validate(job.module)
     for i in range(80):
         loss = job.losses(np.random.default_rng(i))['loss']
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
     with torch.no_grad():
-        after = job.validate(job.module)
-    assert after['reward'] > 0.75 * before and after['score'] == -after['imagined']
+        return before, job.validate(job.module)
+
+
+def test_it_learns_to_reach_for_what_planners_reach_for(recordings):
+    """Its end effector goes where the setpoint goes; what counts is the distance to the goal."""
+    model = make_model()
+    weights = {name: weight.clone() for name, weight in model.dynamics.state_dict().items()}
+    before, after = taught(recordings, model, anchor=0.1)
+    assert after['reward'] > 0.75 * before['reward'] and after['strayed'] > 0.1
+    assert after['score'] == pytest.approx(0.1 * after['strayed'] - after['imagined'])
     for name, weight in model.dynamics.state_dict().items():
         assert torch.equal(weight, weights[name]), 'the agent stays as it is'
+
+
+def test_it_can_be_held_near_the_prior(recordings):
+    _, after = taught(recordings, make_model(), anchor=1000.0)
+    assert after['strayed'] < 0.02
 
 
 def train_actor(recordings, agent, name):

@@ -28,6 +28,7 @@ class ActorTraining:
     steps: int = 12             # imagined
     mixing: float = 0.95        # lambda of the returns
     noise: float = 0.1          # of the imagined actions
+    anchor: float = 10.0        # weight of how far it leaves the policy prior, squared
     held_out: int = 256         # states that it is validated on
 
 
@@ -37,7 +38,9 @@ class ImaginationJob(Job):
 
     As in Dreamer (Hafner et al. 2020) the gradient leads through the dreamed steps; the agent's
     model stays as it is.  A step is worth what it is to the planners, by ``weights``: what the
-    ensemble disagrees on costs, since an actor finds a model's errors as well as a search does.
+    ensemble disagrees on costs, since an actor finds a model's errors as well as a search does;
+    and it is held near the policy prior, whose actions the data are of (as TD3+BC, Fujimoto and
+    Gu 2021).
     """
 
     def __init__(self, training: ActorTraining, model: WorldModel, weights: Mapping[str, float],
@@ -62,7 +65,7 @@ class ImaginationJob(Job):
         """Return the losses of futures from held-out states, without noise; most return wins."""
         found = {name: float(value) for name, value in self._losses(
             module, self._held_out, 0.0).items()}
-        return {'score': -found['imagined'], **found}
+        return {'score': self.training.anchor * found['strayed'] - found['imagined'], **found}
 
     def meta(self):
         """Return kind and configuration, and whose imagination it learned in."""
@@ -81,7 +84,7 @@ class ImaginationJob(Job):
         return states[-1], posterior[-1], goals
 
     def _losses(self, module, starts, noise) -> Dict[str, torch.Tensor]:
-        given, rewards = self._imagined(module, starts, noise)
+        given, rewards, strayed = self._imagined(module, starts, noise)
         discount = self._dynamics.config.discount
         values = torch.stack([_fixed(critic, given) for critic in module.critics])
         # The lower edge of what they think: what is not known is not worth having.
@@ -90,23 +93,26 @@ class ImaginationJob(Job):
         weights = discount ** torch.arange(len(rewards), device=self.device)[:, None]
         imagined = (weights * returns).mean() / weights.mean()
         critics = (module.values(given[:-1].detach()) - returns.detach()).square().mean()
-        return {'loss': critics - imagined, 'critics': critics, 'imagined': imagined,
-                'reward': rewards.mean()}
+        return {'loss': critics - imagined + self.training.anchor * strayed, 'critics': critics,
+                'imagined': imagined, 'strayed': strayed, 'reward': rewards.mean()}
 
     def _imagined(self, module, starts, noise):
-        """Return what heads are given [H + 1, B, I] along futures, and their rewards [H, B]."""
+        """Return what heads are given [H + 1, B, I], rewards [H, B], and how far it strayed."""
         dynamics, (x, z, goals) = self._dynamics, starts
         actions, states, latents, doubts = [], [x], [z], []
-        given = [dynamics.given(x, z, goals)]
+        given, strayed = [dynamics.given(x, z, goals)], 0.0
         for _ in range(self.training.steps):
             action = module.act(given[-1])
+            usual = torch.tanh(dynamics.policy_head(given[-1].detach()))
+            strayed = strayed + ((action - usual) * dynamics.active).square().sum(-1).mean()
             action = (action + noise * torch.randn_like(action)).clamp(-1, 1) * dynamics.active
             x, z, doubt = dynamics.step(x, z, action)
             for row, value in zip((actions, states, latents, doubts), (action, x, z, doubt)):
                 row.append(value)
             given.append(dynamics.given(x, z, goals))
         dream = Dream(*(torch.stack(part, 1) for part in (actions, states, latents, doubts)))
-        return torch.stack(given), self._objective.rewards(dream, goals, self._weights).T
+        rewards = self._objective.rewards(dream, goals, self._weights).T
+        return torch.stack(given), rewards, strayed / self.training.steps
 
 
 def _fixed(critic, given):
