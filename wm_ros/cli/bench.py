@@ -62,7 +62,7 @@ def run(arguments) -> int:
     if arguments.update:
         _update(Path(arguments.update), rows)
     if arguments.plots:
-        from wm_ros.bench.world_model.drawing import draw
+        from wm_ros.bench.drawing import draw
         for path in draw(rows, Path(arguments.plots)):
             print(path)
     return 0 if rows and all(row.holds for row in rows) else 1

@@ -11,7 +11,8 @@ def draw(rows: Iterable[Figure], folder: Path) -> List[Path]:
     rows, written = list(rows), []
     folder.mkdir(parents=True, exist_ok=True)
     for name, plot in (('horizons', _horizons), ('rare_events', _rare),
-                       ('reliability', _reliability), ('efficiency', _efficiency)):
+                       ('reliability', _reliability), ('efficiency', _efficiency),
+                       ('planning_horizon', _planning_horizon)):
         figure = plot(rows)
         if figure is not None:
             written.append(folder / f'{name}.png')
@@ -108,4 +109,20 @@ def _efficiency(rows):
     ax.axhline(0.8, ls=':', color='0.5')
     ax.set(xlabel='thousand environment steps', ylabel='success of push', ylim=(0, 1.02))
     ax.legend(frameon=False)
+    return canvas
+
+
+def _planning_horizon(rows):
+    series = _series(rows, 'horizon_time')
+    if not series:
+        return None
+    canvas, axes = _axes(2)
+    for ax, part, label in zip(axes, ('horizon_time', 'horizon_plan_ms'), (
+            'time to the goal [s], a failure counts 10', 'plan time, median [ms]')):
+        for name, points in _series(rows, part).items():
+            x, y = zip(*points)
+            ax.plot(x, y, marker='o', ms=3, label=name)
+        ax.set(xlabel='horizon [steps of 0.05 s]', ylabel=label)
+        ax.set_ylim(bottom=0)
+    axes[0].legend(frameon=False)
     return canvas
