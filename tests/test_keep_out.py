@@ -8,11 +8,13 @@ from planning_testing import ARM, problem, SETTINGS
 import pytest
 import torch
 from wm_ros.planning import PlannerSettings
+from wm_ros.planning.arm import Arm
 from wm_ros.planning.candidates import dream_of
 from wm_ros.planning.detour import Detour, Terrain
 from wm_ros.planning.keep_out import Boxes
 from wm_ros.planning.objective import Objective
 from wm_ros.planning.posture import joint_limits, keep_out, Posture
+from wm_ros.planning.surroundings import Surroundings
 from wm_ros.types import ParameterError
 from wm_ros.world_model.agent.rollout import Dream
 
@@ -102,6 +104,24 @@ def test_joints_behind_the_setpoint_are_where_the_arm_will_be():
     near = found[0]._replace(limits=torch.stack([found[0].joints[0] - 0.05,
                                                  found[0].joints[0] + 1.0]))
     assert float(joint_limits(still, near)[0, 0]) == pytest.approx(-7 * (2 / 3) ** 2, abs=1e-3)
+
+
+def test_joints_cost_near_their_limits_without_a_body():
+    """A robot whose file has no spheres yet can still be kept from its joints' limits."""
+    model = make_model('reach')
+    still, _ = dream_to(model, 0.0, 0.0, 0.0)
+    posture = Posture.along(Arm(replace(ROBOT, spheres=())), ROBOT.home, np.zeros(7),
+                            still.states[0], Boxes.from_numbers(()))
+    shares = Objective(model, model.task).shares(
+        still, torch.tensor([0.5, 0.0, 0.2]), {'joint_limits': 1.0, 'keep_out': 3.0}, posture)
+    assert float(shares['joint_limits']) == float(shares['keep_out']) == 0.0
+
+
+def test_boxes_need_a_body():
+    around = Surroundings(Arm(replace(ROBOT, spheres=())), make_model('reach').task)
+    around.prepare(())
+    with pytest.raises(ParameterError, match='planner.keep_out: robot panda: spheres: got none'):
+        around.prepare(BOX)
 
 
 def test_terms_about_the_body_count_where_the_body_is_known():

@@ -45,17 +45,25 @@ class Posture(NamedTuple):
                                       seen[:, layout.setpoint_twist])
         by_pose = np.stack([np.linalg.pinv(arm.kinematics.jacobian(row)) for row in path])
         by_pose = by_pose[..., _PLANAR]
-        centres, by_joints = arm.body.places(path)
+        centres, by_joints, radii = _spheres(arm, path, boxes)
         limits = arm.robot.limits
         arrays = (seen[:, layout.setpoint_pose].copy(), path, by_pose,
                   np.stack([limits.lower, limits.upper]), centres,
-                  np.einsum('hscn,hnp->hscp', by_joints, by_pose), arm.body.radii)
+                  np.einsum('hscn,hnp->hscp', by_joints, by_pose), radii)
         return cls(*(torch.as_tensor(array, dtype=torch.float32, device=states.device)
                      for array in arrays), boxes, detour)
 
     def off(self, dream: Dream):
         """Return by how much a dream's setpoints leave the nominal path [K, H, 4]."""
         return dream.states[:, 1:, StateLayout.setpoint_pose] - self.poses
+
+
+def _spheres(arm, path, boxes):
+    """Return centres, derivatives and radii; without boxes none, and no body is needed."""
+    if len(boxes.centres):
+        return *arm.body.places(path), arm.body.radii
+    count, joints = path.shape
+    return np.zeros((count, 0, 3)), np.zeros((count, 0, 3, joints)), np.zeros(0)
 
 
 def keep_out(dream: Dream, posture: Posture):
