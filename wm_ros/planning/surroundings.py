@@ -16,7 +16,8 @@ class Surroundings:
 
     def __init__(self, arm: Arm, task: TaskSpec, device: str = 'cpu'):
         self.arm, self._task = arm, task
-        self._terrain = lru_cache(maxsize=1)(lambda: Terrain(arm))
+        # An arm of its own: it is made where parameters are checked, while the planner plans.
+        self._terrain = lru_cache(maxsize=1)(lambda: Terrain(Arm(arm.robot)))
         self._boxes = lru_cache(maxsize=4)(lambda numbers: Boxes.from_numbers(numbers, device))
         self._detour = lru_cache(maxsize=4)(lambda numbers, goal: Detour(
             self._terrain(), self._boxes(numbers), np.array(goal)))
