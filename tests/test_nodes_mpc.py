@@ -224,7 +224,7 @@ def test_parameters_change_between_plans(peer, arm):
     result = peer.set('mpc_node', planner__horizon=8, planner__num_samples=4)
     assert not result.successful and 'planner.num_' in result.reason
     assert len(plans.next().points) == 7
-    for name in ('cem', 'gradient', 'tree', 'prior', 'mppi'):
+    for name in ('cem', 'gradient', 'nlp', 'tree', 'prior', 'mppi'):
         assert peer.set('mpc_node', planner__type=name).successful
         plans.next()
     for name, value, word in (('type', 'actor', 'train --model actor'), ('dt', 0.1, 'fixed')):
@@ -251,6 +251,12 @@ def test_imagined_trajectories_are_made_for_those_who_look(peer, arm):
     imagined = [marker for marker in found if marker.ns.startswith('imagined')]
     assert imagined[0].color.g > imagined[0].color.r       # the best is green
     assert imagined[-1].color.r > imagined[-1].color.g
+    assert peer.set('mpc_node', planner__keep_out=[0.5, 0.0, 0.9, 0.1, 0.2, 0.3]).successful
+    boxes = recorder.next(lambda msg: {marker.ns for marker in msg.markers} >= {'keep_out'})
+    (box,) = [marker for marker in boxes.markers if marker.ns == 'keep_out']
+    assert (box.pose.position.z, box.scale.x, box.scale.z) == (0.9, 0.1, 0.3)
+    result = peer.set('mpc_node', planner__keep_out=[0.5, 0.0, 0.9])
+    assert not result.successful and 'got 3 numbers' in result.reason
 
 
 def test_deactivated_nodes_are_silent(peer, arm):

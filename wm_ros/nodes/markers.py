@@ -10,7 +10,7 @@ from wm_ros.types import Plan
 _SHOWN = 24             # candidates, spread evenly over their ranks
 _LIFETIME = 0.5         # [s]
 _GOOD, _BAD = np.array([0.1, 0.8, 0.2]), np.array([0.9, 0.15, 0.1])
-_PLAN, _GOAL = (0.1, 0.4, 1.0, 1.0), (1.0, 0.8, 0.1, 0.8)
+_PLAN, _GOAL, _BOX = (0.1, 0.4, 1.0, 1.0), (1.0, 0.8, 0.1, 0.8), (0.9, 0.1, 0.1, 0.4)
 
 
 def imagined_trajectories(mpc: Mpc, goal, plan: Plan, frame: str) -> convert.MarkerArray:
@@ -18,7 +18,7 @@ def imagined_trajectories(mpc: Mpc, goal, plan: Plan, frame: str) -> convert.Mar
     Return the imagined paths of the end effector and of the object that the goal is about.
 
     From green (the best return) to red, the plan itself in blue, the goal [7] as a sphere
-    of the task's tolerance.
+    of the task's tolerance, boxes to keep out of in red.
     """
     found = []
     dream = mpc.dream
@@ -41,4 +41,7 @@ def imagined_trajectories(mpc: Mpc, goal, plan: Plan, frame: str) -> convert.Mar
     found.append(convert.line(frame, 'plan', 0, plan.path, _PLAN, 0.006, _LIFETIME))
     found.append(convert.sphere(frame, 'goal', goal[:3], 2 * mpc.task.tolerance, _GOAL,
                                 _LIFETIME))
+    boxes = np.reshape(mpc.settings.keep_out, (-1, 6))
+    found += [convert.box(frame, 'keep_out', i, box[:3], box[3:], _BOX, _LIFETIME)
+              for i, box in enumerate(boxes)]
     return convert.MarkerArray(markers=found)

@@ -30,7 +30,9 @@ def descriptor(spec: ParamSpec) -> ParameterDescriptor:
         notes.append(f'One of {", ".join(spec.choices)}.')
     found = ParameterDescriptor(
         name=spec.name, type=_TYPES[spec.kind].value, description=spec.doc + unit,
-        additional_constraints=' '.join(notes))
+        additional_constraints=' '.join(notes),
+        # To rclpy an empty list is one of bytes: what the type may be is checked here alone.
+        dynamic_typing=spec.default == [])
     if spec.low is None and spec.high is None:
         return found
     if spec.kind == 'int':

@@ -19,7 +19,8 @@ from wm_ros.nodes.convert.motion import (
 from wm_ros.nodes.convert.poses import goal_from_msg, goal_to_msg, transform_pose
 from wm_ros.nodes.convert.records import (
     belief_from_msg, belief_to_msg, observation_from_msg, observation_to_msg)
-from wm_ros.nodes.convert.reports import diagnostics, line, sphere, status_from_msg, status_to_msg
+from wm_ros.nodes.convert.reports import (
+    box, diagnostics, line, sphere, status_from_msg, status_to_msg)
 from wm_ros.nodes.convert.sensors import (
     depth_from_msg, image_from_compressed, image_from_msg, joint_state_from_msg, JointSample,
     poses_from_msg, wrench_from_msg)
@@ -28,7 +29,7 @@ __all__ = [
     'CompressedImage', 'ConvertError', 'DiagnosticArray', 'DiagnosticStatus', 'Float32',
     'Float64MultiArray', 'Image', 'JointSample', 'JointState', 'JointTrajectory', 'MarkerArray',
     'PointCloud2', 'PoseArray', 'PoseStamped', 'WrenchStamped', 'belief_from_msg',
-    'belief_to_msg', 'command_from_msg', 'command_to_array', 'command_to_msg',
+    'belief_to_msg', 'box', 'command_from_msg', 'command_to_array', 'command_to_msg',
     'command_to_trajectory', 'depth_from_msg', 'diagnostics', 'goal_from_msg', 'goal_to_msg',
     'gripper_to_array', 'gripper_to_trajectory', 'image_from_compressed', 'image_from_msg',
     'joint_state_from_msg', 'line', 'observation_from_msg', 'observation_to_msg', 'plan_from_msg',

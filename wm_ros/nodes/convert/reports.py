@@ -63,9 +63,19 @@ def line(frame: str, namespace: str, number: int, positions: np.ndarray,
 def sphere(frame: str, namespace: str, position: Sequence[float], diameter: float,
            colour: Sequence[float], lifetime: float) -> Marker:
     """Return a sphere at ``position`` [3] m; colour RGBA, diameter [m], lifetime [s]."""
-    msg = _marker(frame, namespace, 0, Marker.SPHERE, colour, lifetime)
+    return _solid(frame, namespace, 0, Marker.SPHERE, position, (diameter,) * 3, colour, lifetime)
+
+
+def box(frame: str, namespace: str, number: int, centre: Sequence[float],
+        lengths: Sequence[float], colour: Sequence[float], lifetime: float) -> Marker:
+    """Return a box along the frame's axes, ``centre`` and ``lengths`` [3] m; as ``sphere``."""
+    return _solid(frame, namespace, number, Marker.CUBE, centre, lengths, colour, lifetime)
+
+
+def _solid(frame, namespace, number, kind, position, lengths, colour, lifetime):
+    msg = _marker(frame, namespace, number, kind, colour, lifetime)
     msg.pose.position = Point(x=float(position[0]), y=float(position[1]), z=float(position[2]))
-    msg.scale.x = msg.scale.y = msg.scale.z = float(diameter)
+    msg.scale.x, msg.scale.y, msg.scale.z = (float(length) for length in lengths)
     return msg
 
 
