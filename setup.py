@@ -66,9 +66,15 @@ setup(
         'train': [
             'tensorboard',
         ],
+        # What `wm_ros tune` searches with.
+        'tune': [
+            'optuna>=5.0',
+        ],
         # What benches compare with.
         'bench': [
+            'pytorch-mppi',
             'stable-baselines3',
+            'stable-worldmodel',
             'tensorboard',
         ],
         # flake8's plugins are those that ament_flake8 runs with.
@@ -85,6 +91,7 @@ setup(
             'flake8-docstrings',
             'flake8-import-order',
             'flake8-quotes',
+            'optuna>=5.0',
             'pydocstyle>=6',
             'setuptools',
             'tensorboard',

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from wm_ros.world_model.compiled import chain as chains
 from wm_ros.world_model.compiled.chain import Chain
 from wm_ros.world_model.networks import mlp, SimNorm
 
@@ -50,6 +51,46 @@ def test_weights_are_those_of_now():
     module[1].bias.add_(0.1)
     assert (chain(x) - before).abs().max() > 0.01
     torch.testing.assert_close(chain(x), module(x), atol=2e-5, rtol=0.0)
+
+
+@pytest.mark.parametrize('precision', OFF)
+@torch.no_grad()
+def test_the_same_numbers_where_torch_has_no_onednn(precision, monkeypatch):
+    module, x = made('tdmpc2'), torch.randn(40, 39).to(KINDS[precision])
+    packed = Chain(module, 40, precision)(x).float()
+    monkeypatch.setattr(chains, '_packs', lambda kind: False)
+    plain = Chain(module, 40, precision)
+    assert isinstance(plain.steps[0].product, chains._Product)
+    torch.testing.assert_close(plain(x).float(), packed, atol=OFF[precision], rtol=0.0)
+
+
+@torch.no_grad()
+def test_inputs_that_a_module_does_not_take_have_no_weight():
+    module, x = made('ours'), torch.randn(20, 48)
+    found = Chain(module, 20, inputs=48)(x)
+    torch.testing.assert_close(found, module(x[:, :39]), atol=2e-5, rtol=0.0)
+
+
+@pytest.mark.parametrize('width', [2, 8, 16, 24])
+@torch.no_grad()
+def test_simplices_of_any_width(width):
+    module, x = nn.Sequential(nn.Linear(4, 48), SimNorm(width)), 20 * torch.randn(9, 4)
+    torch.testing.assert_close(Chain(module, 9)(x), module(x), atol=1e-5, rtol=0.0)
+
+
+@pytest.mark.parametrize('width', [16, 48, 512])
+@pytest.mark.parametrize('shape', ['far off', 'first far off', 'all the same'])
+@torch.no_grad()
+def test_layer_norm_of_awkward_rows(width, shape):
+    module = nn.Sequential(nn.Linear(1, width), nn.LayerNorm(width))
+    torch.manual_seed(0)
+    bias = {'far off': 1000.0 + torch.randn(width), 'all the same': torch.full((width,), 3.0),
+            'first far off': torch.cat([torch.tensor([1e4]), torch.randn(width - 1)])}[shape]
+    module[0].bias.copy_(bias)
+    module[0].weight.zero_()
+    wanted = nn.functional.layer_norm(bias.double(), (width,)).float()
+    found = Chain(module, 3)(torch.zeros(3, 1))
+    torch.testing.assert_close(found, wanted.expand(3, -1), atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize('large', [-200.0, -30.0, 0.0, 30.0, 200.0])

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import imageio.v2 as imageio
 import pytest
+from wm_ros.bench.drawing import draw
 from wm_ros.bench.record import shown
 from wm_ros.bench.world_model import workshop
-from wm_ros.bench.drawing import draw
 from wm_ros.cli import parser_for
 from wm_ros.learning.eyes import EyesTraining
 from wm_ros.learning.loop import LoopConfig

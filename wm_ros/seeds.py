@@ -1,6 +1,8 @@
 """Which seeds are whose: nothing is trained on the episodes that it is judged by."""
 
-#: Seeds of evaluations begin at 0 and end before these.
+#: Seeds of evaluations begin at 0; those from here on are what settings are chosen by.
+TUNING = 500_000
+#: Both end before these.
 CALIBRATION = 999_000           # episodes that the expected surprise is measured on
 TRAINING = 1_000_000            # each run of training has as many of its own
 RUNS = 800                      # runs of training

@@ -59,7 +59,24 @@ _WORLD_MODEL = _of(
     ('efficiency', 'efficiency', 'efficiency', 'success over steps, beside SAC'),
 )
 
-BENCHES: Dict[str, tuple] = {'main_job': _MAIN_JOB, 'world_model': _WORLD_MODEL}
+_PLANNING = _of(
+    'planning',
+    ('peers', 'peers', 'peers', "plan time and return beside others' planners"),
+    ('limit', 'limit', 'limit', 'dreams beside what a core can multiply'),
+    ('full_size', 'full_size', 'full_size', 'a TD-MPC2 plan of the published sizes'),
+    ('load', 'load', 'load', 'plan time while the other cores are busy'),
+    ('deadline', 'deadline', 'deadline', 'plans that have to end in time'),
+    ('quality', 'quality', 'quality', 'all planners, 100 episodes of reach and of push'),
+    ('horizon', 'quality', 'horizon', 'success and time over the horizon'),
+    ('keep_out', 'boxes', 'keep_out', 'a box across the way: a constraint, and a price'),
+    ('real_time', 'live', 'real_time', 'five minutes at 50 Hz with a camera'),
+    ('nlp_live', 'live', 'nlp_live', 'nlp in the running graph'),
+    ('swap', 'live', 'swap', 'planners that change while the arm moves'),
+    ('changes', 'live', 'changes', 'horizon and samples that change while the arm moves'),
+)
+
+BENCHES: Dict[str, tuple] = {
+    'main_job': _MAIN_JOB, 'world_model': _WORLD_MODEL, 'planning': _PLANNING}
 
 
 def get_bench(name: str) -> tuple:

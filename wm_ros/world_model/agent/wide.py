@@ -56,8 +56,6 @@ class _Room:
         config, features = dynamics.config, dynamics.features
         self.rows, kind = rows, PRECISIONS[precision]
         self._active = dynamics.active.numpy()
-        self._members = [Chain(_member(dynamics.ensemble, i), rows, precision)
-                         for i in range(config.members)]
         self._transition = Chain(dynamics.transition, rows, precision)
         self._policy = Chain(dynamics.policy_head, rows, precision)
         seen = features.contact_width + config.latent
@@ -65,8 +63,10 @@ class _Room:
         self._following = np.zeros((rows, 15), np.float32)
         self._moved = np.zeros((rows, seen + len(self._active)), np.float32)
         self._aims = np.zeros((rows, features.intent_width + config.latent), np.float32)
-        outputs = self._members[0].width
-        self._residuals = np.zeros((config.members, rows, outputs), np.float32)
+        # What members do not see comes last, and has no weight.
+        self._members = [Chain(_member(dynamics.ensemble, i), rows, precision,
+                               self._moved.shape[1]) for i in range(config.members)]
+        self._residuals = np.zeros((config.members, rows, self._members[0].width), np.float32)
         self._given = {name: torch.zeros(array.shape, dtype=kind) for name, array in (
             ('moved', self._moved), ('aims', self._aims))}
         self._seen = seen
@@ -95,7 +95,7 @@ class _Room:
         given.copy_(torch.from_numpy(moved))
         residuals = self._residuals[:, :count]
         for member, residual in zip(self._members, residuals):
-            torch.from_numpy(residual).copy_(member(given[:, :self._seen]))
+            torch.from_numpy(residual).copy_(member(given))
         maps.apply_residual(x, following, residuals, w.objects, w.scale, after, spread)
         torch.from_numpy(latents).copy_(self._transition(given))
 

@@ -1,0 +1,69 @@
+"""The latent model as planners use it: imagine, with gradients or without."""
+
+import torch
+from wm_ros.types import WmRosError
+from wm_ros.world_model.compiled.chain import PRECISIONS
+from wm_ros.world_model.tdmpc2.network import Network
+from wm_ros.world_model.tdmpc2.rollout import LatentDream, Rollout
+
+#: What dreams run on: compiled in one of two precisions, on a CPU, or torch as it is.
+BACKENDS = (*PRECISIONS, 'eager')
+
+
+class LatentModel:
+    """
+    Rolls latents forward; what planners ask of a model, for any encoder's latents.
+
+    ``backend`` is one of BACKENDS; away from a CPU only eager.  ``threads`` share the candidates
+    of a compiled dream; eager torch has its own.  The value heads that each dream asks are drawn
+    from ``seed``.  Holds memory: one instance per thread.  Raises WmRosError for others.
+    """
+
+    def __init__(self, network: Network, backend: str = 'float32', device: str = 'cpu',
+                 threads: int = 1, seed: int = 0):
+        if backend not in BACKENDS:
+            raise WmRosError(f'backend: got {backend!r}, expected one of {", ".join(BACKENDS)}')
+        if backend != 'eager' and torch.device(device).type != 'cpu':
+            raise WmRosError(f'backend: got {backend} on {device}, expected eager there')
+        if threads < 1:
+            raise WmRosError(f'threads: got {threads}, expected at least 1')
+        self.dynamics = network.to(device).eval().requires_grad_(False)
+        self.device = device
+        self._eager = Rollout(self.dynamics)
+        self._rollout = self._eager
+        if backend != 'eager':
+            # Late: eager torch works without numba.
+            from wm_ros.world_model.tdmpc2.compiled import CompiledRollout
+            self._rollout = CompiledRollout(self.dynamics, backend, threads)
+        self._rng = torch.Generator().manual_seed(seed)
+
+    @torch.inference_mode()
+    def imagine(self, state, latent, actions, goal=None, guided: int = 0) -> LatentDream:
+        """
+        Roll ``actions`` [K, H, A] from one latent [D]; ``state`` and ``goal`` do not count.
+
+        In the first ``guided`` futures they are added to the policy's.  Clipped to [-1, 1].
+        """
+        self._check(latent, actions)
+        return self._rollout(latent, actions, guided, self._heads())
+
+    def imagine_with_gradients(self, state, latent, actions, goal=None,
+                               guided: int = 0) -> LatentDream:
+        """Do as ``imagine``; gradients lead from what is dreamed back to ``actions``."""
+        self._check(latent, actions)
+        return self._eager(latent, actions, guided, self._heads())
+
+    def _check(self, latent, actions):
+        sizes = self.dynamics.sizes
+        if latent.shape != (sizes.latent,):
+            raise WmRosError(f'latent: got shape {list(latent.shape)}, expected [{sizes.latent}]')
+        if actions.dim() != 3 or actions.shape[2] != sizes.actions:
+            raise WmRosError(f'actions: got shape {list(actions.shape)}, expected [candidates, '
+                             f'horizon, {sizes.actions}]')
+
+    def _heads(self):
+        """Return the value heads that are asked this time."""
+        sizes = self.dynamics.sizes
+        if sizes.averaged == sizes.values:
+            return list(range(sizes.values))
+        return torch.randperm(sizes.values, generator=self._rng)[:sizes.averaged].tolist()
