@@ -3,17 +3,15 @@
 from dataclasses import dataclass
 import math
 import time
-from typing import Dict, NamedTuple, Optional, Protocol, Tuple
+from typing import Any, Dict, Mapping, NamedTuple, Optional, Protocol, Tuple
 
 import numpy as np
 import torch
 from wm_ros.planning.arm import Arm
 from wm_ros.planning.detour import Detour
 from wm_ros.planning.keep_out import Boxes
-from wm_ros.planning.objective import Objective
 from wm_ros.planning.posture import Posture
 from wm_ros.planning.settings import PlannerSettings
-from wm_ros.world_model.agent.model import WorldModel
 from wm_ros.world_model.agent.rollout import Dream
 
 
@@ -38,6 +36,26 @@ class Clock:
         return True
 
 
+class Imagining(Protocol):
+    """What searches ask of a model; ``nlp`` asks for the agent's own."""
+
+    dynamics: Any           # whose ``active`` [A] says which components of actions count
+
+    def imagine(self, state, latent, actions, goal=None, guided: int = 0) -> Dream:
+        """Return the dream of actions [K, H, A]; in the first ``guided`` added to the prior's."""
+
+    def imagine_with_gradients(self, state, latent, actions, goal, guided: int = 0) -> Dream:
+        """Do as ``imagine``, with gradients back to the actions."""
+
+
+class Scoring(Protocol):
+    """What planners ask of an objective."""
+
+    def shares(self, dream: Dream, goal, weights: Mapping[str, float],
+               posture: Optional[Posture] = None) -> Dict[str, torch.Tensor]:
+        """Return each term's part of the score, {name: [K]}."""
+
+
 class Noise(Protocol):
     """Noise in real time."""
 
@@ -59,8 +77,8 @@ class Start(NamedTuple):
 class Problem:
     """What one plan is made from; tensors on the model's device."""
 
-    model: WorldModel
-    objective: Objective
+    model: Imagining
+    objective: Scoring
     state: torch.Tensor             # [X]
     latent: torch.Tensor            # [D]
     goal: torch.Tensor              # [3] m
