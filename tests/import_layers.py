@@ -11,7 +11,7 @@ LAYERS = (
     ('robot', 'safety', 'sensing'),
     ('world_model',),
     ('planning',),
-    ('data', 'evaluation'),
+    ('data', 'evaluation', 'tuning'),
     ('learning',),
     ('nodes', 'cli', 'bench', 'demo', 'console', '__main__'),
 )

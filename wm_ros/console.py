@@ -63,13 +63,18 @@ def _note(figures):
 
 def prepare_json(path: Optional[str]):
     """Complain now, not after an hour, when ``path`` cannot be written."""
+    prepare_file('--json', path)
+
+
+def prepare_file(flag: str, path: Optional[str]):
+    """Complain when the file that the argument ``flag`` names cannot be written."""
     if not path:
         return
     target = Path(path).resolve()
     if not target.parent.is_dir():
-        raise WmRosError(f'--json {path}: no such folder {target.parent}')
+        raise WmRosError(f'{flag} {path}: no such folder {target.parent}')
     if target.is_dir() or not os.access(target.parent, os.W_OK):
-        raise WmRosError(f'--json {path}: cannot be written there')
+        raise WmRosError(f'{flag} {path}: cannot be written there')
 
 
 def write_json(path: Optional[str], figures):
