@@ -52,7 +52,7 @@ def broken_model(task='push', rows=(), kind='state'):
 
 def problem(model=None, settings=SETTINGS, warm=None, seed=0, belief=None, goal=GOAL):
     model = make_model('push') if model is None else model
-    around = Surroundings(ARM, model.task)
+    around = Surroundings(ROBOT, model.task)
     if belief is None:
         poses = BLOCK[None] if model.layout.objects else None
         belief = model.observe(None, observe_at(poses=poses))

@@ -200,7 +200,7 @@ def test_iterations_are_told_by_dreams(monkeypatch):
 
 def test_deadlines_end_plans_of_the_shipped_agent():
     agent = Agent(2)
-    assert len(agent.moments) == 2 and agent.moments[0].previous.stamp < agent.moments[0].act_at
+    assert len(agent.moments) == 2 and agent.moments[1].previous.stamp < agent.moments[1].act_at
     agent.set(type='cem', iterations=20)
     (plan,) = deadline.timed(agent, 1)
     assert agent.mpc.settings.deadline_ms == plan.deadline

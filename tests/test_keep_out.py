@@ -118,7 +118,7 @@ def test_joints_cost_near_their_limits_without_a_body():
 
 
 def test_boxes_need_a_body():
-    around = Surroundings(Arm(replace(ROBOT, spheres=())), make_model('reach').task)
+    around = Surroundings(replace(ROBOT, spheres=()), make_model('reach').task)
     around.prepare(())
     with pytest.raises(ParameterError, match='planner.keep_out: robot panda: spheres: got none'):
         around.prepare(BOX)

@@ -115,6 +115,16 @@ def test_no_link_enters_a_box():
     assert room[0] < 0.0 <= room[1]
 
 
+def test_the_prior_is_dreamed_once_a_plan():
+    """For the arm's posture and for where the program begins: on the control path."""
+    settings = replace(FAST, horizon=10, keep_out=(*ASIDE, 0.04, 0.04, 0.04))
+    given, seen = problem(make_model('reach'), settings, goal=ASIDE), []
+    dream = given.model.imagine
+    given.model.imagine = lambda *args: seen.append(args) or dream(*args)
+    nlp(given)
+    assert sum(args[-1] == 1 and not args[2].any() for args in seen) == 1
+
+
 def test_an_arm_inside_a_box_makes_no_plan():
     given = problem(make_model('reach'), replace(FAST, keep_out=(*HERE, 0.3, 0.3, 0.3)))
     with pytest.raises(NoValidPlan, match='keeps out of the boxes: the arm would be .* cm inside'):

@@ -3,6 +3,7 @@
 import signal
 import time
 
+from mpc_node_testing import bring_up, GOAL, Goals
 import numpy as np
 import pytest
 from ros_testing import ACTIVATE, CONFIGURE, DEACTIVATE, UNCONFIGURED, wait_until
@@ -16,41 +17,6 @@ from wm_ros.robot.kinematics import Kinematics
 from wm_ros.types import Belief, Code, GoalRejected
 
 pytestmark = pytest.mark.slow
-GOAL = (0.5, 0.15, 0.25)
-
-
-def bring_up(peer, *classes, **parameters):
-    nodes = [peer.run(cls, parameters.get(cls.executable, {})).node for cls in classes]
-    for node in nodes:
-        assert peer.change(node.get_name(), CONFIGURE)
-    for node in nodes:
-        assert peer.change(node.get_name(), ACTIVATE)
-    return nodes
-
-
-def goal_msg(position=GOAL, frame='panda_link0'):
-    msg = convert.PoseStamped()
-    msg.header.frame_id = frame
-    for axis, value in zip('xyz', position):
-        setattr(msg.pose.position, axis, float(value))
-    return msg
-
-
-class Goals:
-    """Sends goals; waits for the planner to listen."""
-
-    def __init__(self, peer):
-        self._publisher = peer.publisher(convert.PoseStamped, 'mpc_node/goal', 1)
-        self.status = peer.record(convert.DiagnosticStatus, 'mpc_node/status').connected()
-        wait_until(self._publisher.get_subscription_count)
-
-    def send(self, *args, **kwargs):
-        self._publisher.publish(goal_msg(*args, **kwargs))
-
-    def wait(self, code, timeout=10.0, text=''):
-        """Return the next status of this code."""
-        return convert.status_from_msg(self.status.next(
-            lambda msg: msg.message.startswith(code.name) and text in msg.message, timeout))
 
 
 def test_beliefs_follow_observations(peer, arm):
@@ -211,52 +177,6 @@ def test_a_bad_checkpoint_leaves_the_nodes_unconfigured(peer, tmp_path):
             thread.close()
             wait_until(lambda name=name: f'/{name}' not in
                        peer.node.get_fully_qualified_node_names())
-
-
-def test_parameters_change_between_plans(peer, arm):
-    bring_up(peer, SensorNode, WorldModelNode, MpcNode)
-    goals = Goals(peer)
-    plans = peer.record(convert.JointTrajectory, 'mpc_node/plan')
-    goals.send()
-    assert len(plans.next().points) == 11
-    assert peer.set('mpc_node', planner__horizon=6).successful
-    plans.next(lambda msg: len(msg.points) == 7)
-    result = peer.set('mpc_node', planner__horizon=8, planner__num_samples=4)
-    assert not result.successful and 'planner.num_' in result.reason
-    assert len(plans.next().points) == 7
-    for name in ('cem', 'gradient', 'nlp', 'tree', 'prior', 'mppi'):
-        assert peer.set('mpc_node', planner__type=name).successful
-        plans.next()
-    for name, value, word in (('type', 'actor', 'train --model actor'), ('dt', 0.1, 'fixed')):
-        result = peer.set('mpc_node', **{f'planner__{name}': value})
-        assert not result.successful and word in result.reason
-        plans.next()
-
-
-def test_imagined_trajectories_are_made_for_those_who_look(peer, arm):
-    (_, _, node) = bring_up(peer, SensorNode, WorldModelNode, MpcNode)
-    goals = Goals(peer)
-    plans = peer.record(convert.JointTrajectory, 'mpc_node/plan')
-    goals.send()
-    for _ in range(5):
-        plans.next()
-    assert node._shown == 0.0
-    recorder = peer.record(convert.MarkerArray, 'mpc_node/imagined_trajectories')
-    found = recorder.next().markers
-    assert {marker.ns for marker in found} == {'imagined_end_effector', 'plan', 'goal'}
-    assert len(found) > 10
-    for marker in found:
-        assert marker.header.frame_id == 'panda_link0'
-        assert np.isfinite([[p.x, p.y, p.z] for p in marker.points]).all()
-    imagined = [marker for marker in found if marker.ns.startswith('imagined')]
-    assert imagined[0].color.g > imagined[0].color.r       # the best is green
-    assert imagined[-1].color.r > imagined[-1].color.g
-    assert peer.set('mpc_node', planner__keep_out=[0.5, 0.0, 0.9, 0.1, 0.2, 0.3]).successful
-    boxes = recorder.next(lambda msg: {marker.ns for marker in msg.markers} >= {'keep_out'})
-    (box,) = [marker for marker in boxes.markers if marker.ns == 'keep_out']
-    assert (box.pose.position.z, box.scale.x, box.scale.z) == (0.9, 0.1, 0.3)
-    result = peer.set('mpc_node', planner__keep_out=[0.5, 0.0, 0.9])
-    assert not result.successful and 'got 3 numbers' in result.reason
 
 
 def test_deactivated_nodes_are_silent(peer, arm):

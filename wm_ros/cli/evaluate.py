@@ -9,6 +9,8 @@ import argparse
 import os
 import sys
 
+from wm_ros.cli._request import add_product_arguments, product
+
 _EXAMPLES = """
 examples:
   wm_ros evaluate --task reach                          100 episodes with what is shipped
@@ -30,15 +32,8 @@ def add_parser(subparsers):
     parser.add_argument('--episodes', type=int, default=100, metavar='N')
     parser.add_argument('--seed', type=int, default=0, help='seed of the first episode')
     parser.add_argument('--planner', default='',
-                        help='mppi, prior, dither or random (default: as the parameters say)')
-    parser.add_argument('--checkpoint', default='', help='default: the one shipped for the task')
-    parser.add_argument('--robot', default='', help='a name in config/robots, or a robot file')
-    parser.add_argument('--sensors', default='',
-                        help='camera: objects are found in its image (default: object_poses)')
-    parser.add_argument('--params-file', action='append', default=[], metavar='FILE',
-                        help='ROS parameter file; a later one wins')
-    parser.add_argument('--set', action='append', default=[], metavar='[NODE:]NAME:=VALUE',
-                        help='one parameter, such as planner.horizon:=5')
+                        help='such as mppi, nlp or prior (default: as the parameters say)')
+    add_product_arguments(parser)
     parser.add_argument('--jobs', type=int, default=os.cpu_count() or 1,
                         help='processes (default: all cores)')
     parser.add_argument('--ros', action='store_true',
@@ -54,9 +49,7 @@ def run(arguments) -> int:
     prepare_json(arguments.json)
     request = Request(
         task=arguments.task, episodes=arguments.episodes, seed=arguments.seed,
-        planner=arguments.planner, checkpoint=arguments.checkpoint, robot=arguments.robot,
-        sensors=arguments.sensors, params_files=tuple(arguments.params_file),
-        settings=tuple(arguments.set), jobs=arguments.jobs)
+        planner=arguments.planner, jobs=arguments.jobs, **product(arguments))
     evaluation = Evaluation(request)        # complains before anything starts
     if arguments.ros:
         from wm_ros.evaluation.live import report

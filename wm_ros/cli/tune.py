@@ -10,6 +10,8 @@ import argparse
 import os
 from pathlib import Path
 
+from wm_ros.cli._request import add_product_arguments, product
+
 _EXAMPLES = """
 examples:
   wm_ros tune --task push                               whose plans fit into planner.rate
@@ -47,14 +49,7 @@ def add_parser(subparsers):
                         help='journal of the search, to go on with after an interruption')
     parser.add_argument('--seed', type=int, default=0,
                         help='of the search and its episodes; none of them is evaluated on')
-    parser.add_argument('--checkpoint', default='', help='default: the one shipped for the task')
-    parser.add_argument('--robot', default='', help='a name in config/robots, or a robot file')
-    parser.add_argument('--sensors', default='',
-                        help='camera: objects are found in its image (default: object_poses)')
-    parser.add_argument('--params-file', action='append', default=[], metavar='FILE',
-                        help='ROS parameter file to start from; a later one wins')
-    parser.add_argument('--set', action='append', default=[], metavar='[NODE:]NAME:=VALUE',
-                        help='one parameter of the start')
+    add_product_arguments(parser)
     parser.add_argument('--jobs', type=int, default=os.cpu_count() or 1,
                         help='processes that play episodes (default: all cores)')
     parser.add_argument('--json', metavar='FILE', help='write the figures there')
@@ -75,9 +70,8 @@ def run(arguments) -> int:
     tuning = Tuning(TuningRequest(
         task=arguments.task, trials=arguments.trials, episodes=arguments.episodes,
         seed=arguments.seed, period=arguments.period, planner=arguments.planner,
-        checkpoint=arguments.checkpoint, robot=arguments.robot, sensors=arguments.sensors,
-        params_files=tuple(arguments.params_file), settings=tuple(arguments.set),
-        search=tuple(arguments.search), study=arguments.study, jobs=arguments.jobs))
+        search=tuple(arguments.search), study=arguments.study, jobs=arguments.jobs,
+        **product(arguments)))
     with StageBars() as bars:
         tuning.run(bars.report)
     figures = report.figures(tuning)

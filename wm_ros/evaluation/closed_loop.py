@@ -19,6 +19,7 @@ from sim.world import Schedule
 from wm_ros.evaluation.sensors import Sensors
 from wm_ros.param_table import MPC, SAFETY, SENSOR
 from wm_ros.planning import Mpc, PlannerSettings
+from wm_ros.planning.surroundings import Surroundings
 from wm_ros.robot.limits import JointLimits
 from wm_ros.robot.robot import Robot
 from wm_ros.safety import GateSettings, Measured, SafetyGate
@@ -95,6 +96,7 @@ class ClosedLoop:
         self._lag = round(self.settings.action_delay / SUBSTEP)
         self._unseen_timeout = params[MPC]['unseen_timeout']
         self._sensors = Sensors(self.scene, params)
+        self._around = Surroundings(robot, self.task, model.device)
 
     def run(self, seed: int, watch=None, sense=None, each=None) -> Result:
         """
@@ -105,7 +107,7 @@ class ClosedLoop:
         """
         scene, episode = self.scene, _Episode()
         scene.reset(seed)
-        mpc = Mpc(self.model, self.robot, self.task, self._settings_of(seed))
+        mpc = Mpc(self.model, self.robot, self.task, self._settings_of(seed), self._around)
         gate = SafetyGate(self._limits, self._gate_settings,
                           (self.robot.gripper_min, self.robot.gripper_max))
         gate.reset(scene.arm.joint_positions, scene.arm.gripper_width)

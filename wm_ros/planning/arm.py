@@ -2,10 +2,12 @@
 
 from typing import Optional
 
+import numpy as np
 from wm_ros.robot.body import Body
 from wm_ros.robot.feasible import Follower
 from wm_ros.robot.kinematics import Kinematics
 from wm_ros.robot.robot import Robot
+from wm_ros.world_model.state import StateLayout
 
 
 class Arm:
@@ -16,6 +18,15 @@ class Arm:
         self.kinematics = Kinematics(robot)
         self.follower = Follower(self.kinematics)
         self._body: Optional[Body] = None
+
+    def led(self, q, dq, states: np.ndarray):
+        """
+        Return joint positions and rates [H, N] of an arm that follows a dreamed setpoint.
+
+        ``q``, ``dq`` [N] are where it begins, ``states`` [1 + H, X] the dream's.
+        """
+        return self.follower.follow(q, dq, states[1:, StateLayout.setpoint_pose],
+                                    states[1:, StateLayout.setpoint_twist])
 
     @property
     def body(self) -> Body:

@@ -40,8 +40,7 @@ class Terrain:
 
     @staticmethod
     def _postures(arm, places):
-        home, _ = arm.kinematics.forward(arm.robot.home)
-        yaw = arm.kinematics.forward(arm.robot.home)[1]
+        home, yaw = arm.kinematics.forward(arm.robot.home)
         way = np.vstack([np.linspace(home, places[0], 20), places])
         still = np.zeros_like(way)
         path, _ = arm.kinematics.follow(arm.robot.home, way, np.full(len(way), yaw), still,
@@ -60,12 +59,12 @@ class Detour:
 
     def __init__(self, terrain: Terrain, boxes: Boxes, goal: np.ndarray):
         self._low, blocked = terrain.low, terrain.blocked(boxes)
-        self._first = torch.as_tensor(self._low.copy(), dtype=torch.float32,
-                                      device=boxes.centres.device)
         self._way = _distances(blocked, self._cell(goal, blocked.shape))
         straight = _distances(np.zeros_like(blocked), self._cell(goal, blocked.shape))
-        self._more = torch.as_tensor(self._way - straight, dtype=torch.float32,
-                                     device=boxes.centres.device)
+        self._more, self._first, self._last, self._corners = (
+            torch.tensor(array, dtype=torch.float32, device=boxes.centres.device)
+            for array in (self._way - straight, self._low, np.array(blocked.shape) - 1 - 1e-4,
+                          list(product((0, 1), repeat=3))))
 
     def _cell(self, place, shape) -> Tuple[int, ...]:
         cell = np.round((np.asarray(place) - self._low) / _CELL).astype(int)
@@ -73,17 +72,13 @@ class Detour:
 
     def more(self, places):
         """Return by how much [...] m the way from ``places`` [..., 3] is longer; smooth."""
-        top = torch.tensor(self._more.shape, device=places.device) - 1
-        scaled = torch.minimum(((places - self._first) / _CELL).clamp(min=0), top - 1e-4)
-        base = scaled.detach().floor().long()
-        share, found = scaled - base, 0.0
-        for corner in product((0, 1), repeat=3):
-            weight = 1.0
-            for axis, up in enumerate(corner):
-                weight = weight * (share[..., axis] if up else 1 - share[..., axis])
-            x, y, z = (base + torch.tensor(corner, device=places.device)).unbind(-1)
-            found = found + weight * self._more[x, y, z]
-        return found
+        scaled = torch.minimum(((places - self._first) / _CELL).clamp(min=0), self._last)
+        base = scaled.detach().floor()
+        share = (scaled - base)[..., None, :]
+        weights = torch.where(self._corners > 0, share, 1 - share)      # [..., 8, 3]
+        x, y, z = (base[..., None, :] + self._corners).long().unbind(-1)
+        weight = weights[..., 0] * weights[..., 1] * weights[..., 2]
+        return (weight * self._more[x, y, z]).sum(-1)
 
     def way_from(self, place, count: int) -> np.ndarray:
         """Return the places [C, 3] m of at most ``count`` cells downhill, ``place`` first."""

@@ -1,15 +1,12 @@
 """Model predictive control: belief and goal in, a timed joint-space plan out."""
 
-from dataclasses import replace
 import math
 import time
+from typing import Optional
 
 import numpy as np
 import torch
-from wm_ros.planning.arm import Arm
-from wm_ros.planning.candidates import dream_of
 from wm_ros.planning.objective import Objective
-from wm_ros.planning.posture import Posture
 from wm_ros.planning.problem import Problem, Start
 from wm_ros.planning.registry import PLANNERS, prepare
 from wm_ros.planning.settings import PlannerSettings
@@ -34,17 +31,18 @@ class Mpc:
     Plans for one robot and task with one model; settings change between plans.
 
     The state that one plan needs of the last one is the Plan itself, given in by the
-    caller.  Holds buffers: one instance per thread.
+    caller.  ``around`` is what another instance of the same thread, robot and task has made
+    already.  Holds buffers: one instance per thread.
     """
 
     def __init__(self, model: WorldModel, robot: Robot, task: TaskSpec,
-                 settings: PlannerSettings):
+                 settings: PlannerSettings, around: Optional[Surroundings] = None):
         self.model, self.robot, self.task = model, robot, task
         self.rule = MotionRule.of(robot)
         self.dream = None           # tensors of the last plan's candidates
         self._after = 0.0           # [s] that a plan takes once its search has ended
-        self._arm = Arm(robot)
-        self._around = Surroundings(self._arm, task, model.device)
+        self._around = around or Surroundings(robot, task, model.device)
+        self._arm = self._around.arm
         self._objective = Objective(model, task)
         self._check(settings)
         self.settings = settings
@@ -102,7 +100,6 @@ class Mpc:
             noise=self._noise, act_at=act_at, deadline=self._deadline(began),
             start=Start(self._arm, q, dq, self._around.boxes(settings.keep_out),
                         self._around.detour(settings.keep_out, goal[:3])))
-        problem = replace(problem, posture=_posture(problem))
         solution = PLANNERS[settings.type](problem)
         self.dream, found = solution.dream, time.perf_counter()
         plan = self._to_plan(belief, solution, act_at, (q, dq, gripper), start, began)
@@ -172,17 +169,6 @@ class Mpc:
             disagreement=solution.disagreement, solve_time=time.perf_counter() - began,
             planner=self.settings.type, iterations=solution.iterations,
             dropped=solution.dropped, offsets=solution.offsets, shares=solution.shares)
-
-
-def _posture(problem):
-    """Return the arm's posture along the prior's dream, None where no term is about it."""
-    weights, start = problem.settings.weights, problem.start
-    if not (weights['joint_limits'] or problem.settings.keep_out):
-        return None
-    nothing = torch.zeros(1, problem.settings.horizon, len(problem.model.dynamics.active),
-                          device=problem.goal.device)
-    states = dream_of(problem, nothing, guided=1).states[0]
-    return Posture.along(start.arm, start.q, start.dq, states, start.boxes, start.detour)
 
 
 def _warm(previous, act_at, settings):

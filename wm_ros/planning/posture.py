@@ -40,14 +40,13 @@ class Posture(NamedTuple):
     def along(cls, arm: Arm, q, dq, states: torch.Tensor, boxes: Boxes,
               detour: Optional[Detour] = None) -> 'Posture':
         """Return that of an arm at ``q``, ``dq`` [N] that follows dreamed states [1 + H, X]."""
-        layout, seen = StateLayout, states[1:].cpu().numpy().astype(float)
-        path, _ = arm.follower.follow(q, dq, seen[:, layout.setpoint_pose],
-                                      seen[:, layout.setpoint_twist])
+        seen = states.cpu().numpy().astype(float)
+        path, _ = arm.led(q, dq, seen)
         by_pose = np.stack([np.linalg.pinv(arm.kinematics.jacobian(row)) for row in path])
         by_pose = by_pose[..., _PLANAR]
         centres, by_joints, radii = _spheres(arm, path, boxes)
         limits = arm.robot.limits
-        arrays = (seen[:, layout.setpoint_pose].copy(), path, by_pose,
+        arrays = (seen[1:, StateLayout.setpoint_pose].copy(), path, by_pose,
                   np.stack([limits.lower, limits.upper]), centres,
                   np.einsum('hscn,hnp->hscp', by_joints, by_pose), radii)
         return cls(*(torch.as_tensor(array, dtype=torch.float32, device=states.device)

@@ -1,6 +1,7 @@
 """The planner interface: a problem in, a solution out."""
 
 from dataclasses import dataclass
+from functools import cached_property
 import math
 import time
 from typing import Any, Dict, Mapping, NamedTuple, Optional, Protocol, Tuple
@@ -89,7 +90,22 @@ class Problem:
     act_at: float = 0.0             # [s] at which the first action begins
     deadline: float = math.inf      # [s] of time.perf_counter
     start: Optional[Start] = None   # of the joints; planners that need none do without
-    posture: Optional[Posture] = None   # of the arm behind the setpoint, where it matters
+
+    @cached_property
+    def prior(self) -> Dream:
+        """Return the one future of following the policy prior; dreamed once."""
+        active = self.model.dynamics.active
+        nothing = active.new_zeros(1, self.settings.horizon, len(active))
+        return self.model.imagine(self.state, self.latent, nothing, self.goal, 1)
+
+    @cached_property
+    def posture(self) -> Optional[Posture]:
+        """Return the arm's posture along the prior's future, None where no term is about it."""
+        start, settings = self.start, self.settings
+        if start is None or not (settings.weights.get('joint_limits') or settings.keep_out):
+            return None
+        return Posture.along(start.arm, start.q, start.dq, self.prior.states[0], start.boxes,
+                             start.detour)
 
 
 class Solution(NamedTuple):

@@ -8,7 +8,7 @@ from wm_ros.planning.arm import Arm
 from wm_ros.planning.cem import cem
 from wm_ros.planning.gradient import gradient
 from wm_ros.planning.mppi import mppi
-from wm_ros.planning.nlp.planner import nlp, tools
+from wm_ros.planning.nlp.planner import nlp, tools_of
 from wm_ros.planning.problem import Planner
 from wm_ros.planning.settings import PlannerSettings
 from wm_ros.planning.tree import tree
@@ -23,4 +23,4 @@ PLANNERS: Mapping[str, Planner] = MappingProxyType({
 def prepare(settings: PlannerSettings, arm: Arm, dynamics: Dynamics):
     """Make, beside the running planner, what another one needs, so that no cycle waits for it."""
     if settings.type == 'nlp':
-        tools(arm, dynamics, settings.horizon)
+        tools_of(arm, dynamics, settings.horizon)

@@ -7,17 +7,18 @@ import numpy as np
 from wm_ros.planning.arm import Arm
 from wm_ros.planning.detour import Detour, Terrain
 from wm_ros.planning.keep_out import Boxes
+from wm_ros.robot.robot import Robot
 from wm_ros.tasks import TaskSpec
 from wm_ros.types import ParameterError, WmRosError
 
 
 class Surroundings:
-    """Of one arm and task.  A new box takes a tenth of a second once, a new goal a part of it."""
+    """Of one robot and task; a new box takes half a second once, a new goal a tenth of that."""
 
-    def __init__(self, arm: Arm, task: TaskSpec, device: str = 'cpu'):
-        self.arm, self._task = arm, task
+    def __init__(self, robot: Robot, task: TaskSpec, device: str = 'cpu'):
+        self.arm, self._task = Arm(robot), task
         # An arm of its own: it is made where parameters are checked, while the planner plans.
-        self._terrain = lru_cache(maxsize=1)(lambda: Terrain(Arm(arm.robot)))
+        self._terrain = lru_cache(maxsize=1)(lambda: Terrain(Arm(robot)))
         self._boxes = lru_cache(maxsize=4)(lambda numbers: Boxes.from_numbers(numbers, device))
         self._detour = lru_cache(maxsize=4)(lambda numbers, goal: Detour(
             self._terrain(), self._boxes(numbers), np.array(goal)))

@@ -30,7 +30,7 @@ class CorrelatedNoise:
 
 def prior(problem: Problem) -> Solution:
     """Return what the policy prior alone would do."""
-    return _followed(problem, torch.zeros(len(problem.model.dynamics.active)))
+    return _only(problem, problem.prior)
 
 
 def dither(problem: Problem) -> Solution:

@@ -25,7 +25,8 @@ class Follower:
     def __init__(self, kinematics: Kinematics):
         robot, limits = kinematics.robot, kinematics.robot.limits
         self._kinematics = kinematics
-        self._rule = MotionRule(
+        #: What plans ask of the joints: less than their limits, the rest is the gate's.
+        self.rule = MotionRule(
             dt=robot.dt, speed=_SPEED * limits.velocity,
             acceleration=_ACCELERATION * limits.acceleration,
             low=limits.lower + _MARGIN, high=limits.upper - _MARGIN)
@@ -55,7 +56,7 @@ class Follower:
         return positions, velocities
 
     def _step(self, q, dq, place, rate):
-        rule = self._rule
+        rule = self.rule
         change = rule.acceleration * rule.dt
         behind = place - q - 0.5 * rule.dt * (dq + rate)
         if (np.abs(behind).max() < _NEAR and (np.abs(rate - dq) <= change).all()

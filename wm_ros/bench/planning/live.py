@@ -9,15 +9,15 @@ import numpy as np
 from wm_ros.bench.main_job.live import played
 from wm_ros.bench.planning.quality import PLANNERS
 from wm_ros.bench.record import at_least, at_most, load_note, shown, true
-from wm_ros.evaluation.run import Request
+from wm_ros.evaluation.run import parameters, Request
 from wm_ros.graph import GraphOptions
+from wm_ros.param_table import MPC, SAFETY
 from wm_ros.robot.robot import load_robot
 
 _SECONDS, _RATE, _CAMERA = 300.0, 50.0, 30.0        # of the run; Hz of plans and of frames
 _GOALS = ((0.5, 0.18, 0.2), (0.45, -0.18, 0.25))    # [m], to and fro
 _LEG, _AROUND = 1.5, 0.5            # [s] between changes; after one, in which cycles count
 _CHANGES = (('planner.horizon', (12, 8, 10)), ('planner.num_samples', (64, 16, 32)))
-_TIMEOUT = 0.15                     # [s], safety.plan_timeout: later the gate holds
 
 
 def real_time():
@@ -77,12 +77,14 @@ def _roaming():
 def swap():
     """Change among all planners while the arm moves: plans go on, and no joint jumps."""
     rows, command = [], 'wm_ros bench planning --only swap'
+    shipped = parameters(Request('reach', 1))
     with _roaming() as (probe, onward):
+        began = len(probe.motion()[0])      # before that the scene was drawn
         for _ in PLANNERS:
             onward()
             probe.watch(_LEG)
-        usual, before = _acceleration(*probe.motion()), len(probe.motion()[0])
-        first = len(probe.plan_times())
+        usual = _acceleration(*_since(probe, began))
+        before, first = len(probe.motion()[0]), len(probe.plan_times())
         for planner in (*PLANNERS, *PLANNERS[::-1]):
             accepted, reason, seen = probe.change('planner.type', planner)
             rows.append(true(f'swap_accepted/{planner}', accepted, command, reason))
@@ -91,15 +93,19 @@ def swap():
             rows.append(shown(f'swap_plans_per_second/{planner}', plans / _LEG, 'Hz', command,
                               f'the joint that went farthest: {way:.2f} rad'))
         gap = float(np.diff(probe.plan_times(first)).max())
-        stamps, velocities = probe.motion()
-        swapped = _acceleration(stamps[before:], velocities[before:])
+        swapped = _acceleration(*_since(probe, before))
     rows = list({row.figure: row for row in rows}.values())
     return [
-        at_most('swap_longest_gap', gap, _TIMEOUT, 's', command,
+        at_most('swap_longest_gap', gap, shipped[SAFETY]['safety.plan_timeout'], 's', command,
                 'between plans, over all changes; later than that the gate would hold'),
         at_most('swap_acceleration', swapped / usual, 1.25, 'of the usual', command,
                 f'greatest of any joint from one joint state to the next: {swapped:.1f} rad/s^2; '
                 f'{usual:.1f} without a change'), *rows]
+
+
+def _since(probe, first):
+    stamps, velocities = probe.motion()
+    return stamps[first:], velocities[first:]
 
 
 def _acceleration(stamps, velocities):
@@ -112,11 +118,12 @@ def _acceleration(stamps, velocities):
 def changes():
     """Change horizon and samples while the arm moves: count cycles that are left out."""
     command = 'wm_ros bench planning --only changes'
+    rate = parameters(Request('reach', 1))[MPC]['planner.rate']
     with _roaming() as (probe, onward):
         usual = []
         for _ in range(6):
             onward()
-            usual.append(_skipped(probe, len(probe.plan_times())))
+            usual.append(_skipped(probe, len(probe.plan_times()), rate))
         rows = [shown('change_missed_cycles/none', sum(usual), 'cycles', command,
                       f'{len(usual)} times {_AROUND:g} s without a change')]
         for name, values in _CHANGES:
@@ -124,14 +131,14 @@ def changes():
             for value in values:
                 onward()
                 _, _, seen = probe.change(name, value)
-                skipped.append(_skipped(probe, seen))
+                skipped.append(_skipped(probe, seen, rate))
             rows.append(at_most(f'change_missed_cycles/{name}', sum(skipped), 0, 'cycles',
                                 command, f'after {values}, within {_AROUND:g} s each'))
     return rows
 
 
-def _skipped(probe, since):
-    """Return how many cycles of 25 ms were left out within half a second."""
+def _skipped(probe, since, rate):
+    """Return how many cycles at ``rate`` [Hz] were left out within half a second."""
     probe.watch(_AROUND)
     gaps = np.diff(probe.plan_times(max(0, since - 1)))
-    return int(np.maximum(np.round(gaps * 40.0) - 1, 0).sum())
+    return int(np.maximum(np.round(gaps * rate) - 1, 0).sum())

@@ -11,8 +11,6 @@ from wm_ros.planning.nlp.setpoints import POSE, TILT, TWIST
 from wm_ros.planning.nlp.trajectory import Trajectory
 from wm_ros.planning.posture import MARGIN
 
-_SHARE = 0.95, 0.8          # of the joints' limits of velocity and acceleration
-_ROOM = 0.025               # [rad] kept from their limits of position
 _UPRIGHT = 0.004            # that the tool's axis may lean
 _STILL = 1e-3               # [rad/s] of a yaw that the task does not use
 #: Kinds of limits that a start may violate, and that are priced: see ``Limit.soft``.
@@ -44,12 +42,11 @@ class Limits:
         return found
 
     def _of_joints(self, at):
-        limits, motion = self._arm.robot.limits, self._motion
-        fastest, change = _SHARE[0] * limits.velocity, _SHARE[1] * limits.acceleration * at.dt
+        rule, motion = self._arm.follower.rule, self._motion
+        change = rule.acceleration * rule.dt
         rates = Change(at.rates, motion.rates_by)
-        return (_within(rates, -fastest, fastest),
-                _within(Change(at.path, motion.path_by), limits.lower + _ROOM,
-                        limits.upper - _ROOM),
+        return (_within(rates, -rule.speed, rule.speed),
+                _within(Change(at.path, motion.path_by), rule.low, rule.high),
                 _within(_steps(rates, at.dq), -change, change))
 
     def _of_setpoint(self, at, setpoints):

@@ -11,7 +11,8 @@ from wm_ros.planning.candidates import dream_of, finite_elites, scored
 from wm_ros.planning.nlp.ipopt import optimum
 from wm_ros.planning.nlp.limits import Limits
 from wm_ros.planning.nlp.linear import Motion
-from wm_ros.planning.nlp.sqp import improved
+from wm_ros.planning.nlp.quadratic import QuadraticProgram
+from wm_ros.planning.nlp.sqp import improved, Tools
 from wm_ros.planning.nlp.trajectory import Trajectory
 from wm_ros.planning.nlp.worth import Judge
 from wm_ros.planning.posture import MARGIN
@@ -26,28 +27,28 @@ _MOST = 100             # iterations of IPOPT
 def nlp(problem: Problem) -> Solution:
     """Return the best trajectory found that keeps out of the boxes; raises NoValidPlan."""
     settings, clock = problem.settings, Clock(problem.deadline)
-    motion, limits = tools(problem.start.arm, problem.model.dynamics, settings.horizon)
+    tools = tools_of(problem.start.arm, problem.model.dynamics, settings.horizon)
+    motion, limits, _ = tools
     judge, found = Judge(problem), [_first(problem, motion, limits)]
     with suppress(NoValidPlan):     # what was found before is there still
         while len(found) <= settings.iterations and clock.another():
-            found.append(improved(problem, motion, limits, judge, found[-1]))
+            found.append(improved(problem, tools, judge, found[-1]))
         if settings.solver == 'ipopt':
             found.append(optimum(problem, motion, limits, judge, found[-1], _MOST))
     return _best(problem, motion, limits, found)
 
 
 @lru_cache(maxsize=4)
-def tools(arm: Arm, dynamics: Dynamics, horizon: int):
-    """Return motion and limits, the same for all problems of an arm, and so of a thread."""
+def tools_of(arm: Arm, dynamics: Dynamics, horizon: int) -> Tools:
+    """Return the tools of an arm, and so of a thread."""
     motion = Motion(arm.robot, dynamics, horizon)
-    return motion, Limits(arm, motion, dynamics.rule, bool(dynamics.active[3]))
+    return Tools(motion, Limits(arm, motion, dynamics.rule, bool(dynamics.active[3])),
+                 QuadraticProgram())
 
 
 def _first(problem, motion, limits) -> Trajectory:
     """Return what the prior does, or what goes around the boxes where that would not."""
-    active = problem.model.dynamics.active
-    nothing = active.new_zeros(1, problem.settings.horizon, len(active))
-    at = _of_dream(problem, motion, dream_of(problem, nothing, 1))
+    at, active = _of_dream(problem, motion, problem.prior), problem.model.dynamics.active
     if limits.room(at, problem.start.boxes) >= MARGIN:
         return at
     around = torch.as_tensor(_around(problem)[None], dtype=active.dtype, device=active.device)
@@ -76,11 +77,10 @@ def _of_dream(problem, motion, dream) -> Trajectory:
     start, layout = problem.start, problem.model.layout
     states, latents = (part[0].cpu().numpy().astype(float)
                        for part in (dream.states, dream.latents))
-    pose, twist = (states[:, part] for part in (layout.setpoint_pose, layout.setpoint_twist))
-    _, rates = start.arm.follower.follow(start.q, start.dq, pose[1:], twist[1:])
-    return Trajectory(start.q, start.dq, np.concatenate([pose[0], twist[0]]),
-                      states[0, layout.gripper], problem.settings.dt, rates,
-                      motion.transition.take(states, latents))
+    _, rates = start.arm.led(start.q, start.dq, states)
+    setpoint = np.concatenate([states[0, layout.setpoint_pose], states[0, layout.setpoint_twist]])
+    return Trajectory(start.q, start.dq, setpoint, states[0, layout.gripper],
+                      problem.settings.dt, rates, motion.transition.take(states, latents))
 
 
 def _best(problem, motion, limits, found: List[Trajectory]) -> Solution:

@@ -13,28 +13,42 @@ _FREE = 1e9
 _PRICE, _FIRM = 1e3, 1e-3   # of what a soft limit misses: linear, and squared so that one is best
 
 
-def solve(hessian, slope, limits: Sequence[Limit]) -> np.ndarray:
-    """
-    Return the x [W] that minimises x' H x / 2 + g' x and keeps ``limits`` to first order.
+class QuadraticProgram:
+    """Minimises x' H x / 2 + g' x within limits; keeps a solver for each size, for one thread."""
 
-    What is outside a limit already goes no further out.  Raises NoValidPlan where none is found.
-    """
+    def __init__(self):
+        self._solver = lru_cache(maxsize=8)(_solver)
+
+    def __call__(self, hessian, slope, limits: Sequence[Limit]) -> np.ndarray:
+        """
+        Return the best x [W] that keeps ``limits`` to first order.
+
+        What is outside a limit already goes no further out.  Raises NoValidPlan where there is
+        none.
+        """
+        full, gradient, (matrix, low, high) = _program(hessian, slope, limits)
+        if not all(np.isfinite(part).all() for part in (full, gradient, matrix)):
+            raise NoValidPlan('the trajectory is not finite: the belief or the checkpoint is '
+                              'broken')
+        width = len(slope)
+        least = np.append(np.full(width, -_FREE), np.zeros(len(gradient) - width))
+        solver = self._solver(*matrix.shape)
+        found = solver(h=full, g=gradient, a=matrix, lba=low.clip(-_FREE),
+                       uba=high.clip(max=_FREE), lbx=least)
+        x = np.asarray(found['x'])[:width, 0]
+        if not solver.stats()['success'] or not np.isfinite(x).all():
+            raise NoValidPlan('no motion keeps the limits of joints and setpoint')
+        return x
+
+
+def _program(hessian, slope, limits):
+    """Return the program with slacks: Hessian, slope, and the rows with their bounds."""
     width, knots = len(slope), len(limits[0].low)
     slacks = len(SOFT) * knots
     full, gradient = _FIRM * np.eye(width + slacks), np.full(width + slacks, _PRICE)
     full[:width, :width], gradient[:width] = hessian, slope
     rows = [row for limit in limits for row in _rows(limit, width, knots)]
-    matrix, low, high = (np.concatenate(parts) for parts in zip(*rows))
-    if not (np.isfinite(full).all() and np.isfinite(gradient).all() and np.isfinite(matrix).all()):
-        raise NoValidPlan('the trajectory is not finite: the belief or the checkpoint is broken')
-    solver = _solver(*matrix.shape)
-    least = np.append(np.full(width, -_FREE), np.zeros(slacks))
-    found = solver(h=full, g=gradient, a=matrix, lba=low.clip(-_FREE), uba=high.clip(max=_FREE),
-                   lbx=least)
-    x = np.asarray(found['x'])[:width, 0]
-    if not solver.stats()['success'] or not np.isfinite(x).all():
-        raise NoValidPlan('no motion keeps the limits of joints and setpoint')
-    return x
+    return full, gradient, tuple(np.concatenate(parts) for parts in zip(*rows))
 
 
 def _rows(limit, width, knots):
@@ -54,7 +68,6 @@ def _rows(limit, width, knots):
         yield np.hstack([slopes, -slack]), -nothing, above
 
 
-@lru_cache(maxsize=16)
 def _solver(rows, width):
     dense = {'h': ca.Sparsity.dense(width, width), 'a': ca.Sparsity.dense(rows, width)}
     for name, options in _SOLVERS:
