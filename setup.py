@@ -82,6 +82,7 @@ setup(
             'pytest',
             'pytest-timeout',
             'pytest-xdist',
+            'pytorch-mppi',
             'flake8>=6',
             'flake8-blind-except',
             'flake8-builtins',

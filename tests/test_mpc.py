@@ -143,6 +143,25 @@ def test_a_command_that_the_arm_is_far_from_is_one_that_nobody_follows():
     assert np.abs(plan.positions[0] - ROBOT.home).max() < 0.01
 
 
+def test_a_plan_for_where_the_arm_was_is_not_gone_on_with():
+    """It was under way when the arm was reset; the command still stands where it began."""
+    mpc = make_mpc()
+    old = mpc.plan(belief_at(mpc, 10.0), GOAL, None, 10.0 + DELAY)
+    moved = ROBOT.home + [0.5, 0.2, 0.0, 0.1, 0.0, 0.0, 0.0]
+    belief = mpc.model.observe(None, observe_at(10.025, q=moved, commanded=ROBOT.home))
+    plan = mpc.plan(belief, GOAL, old, 10.025 + DELAY)
+    np.testing.assert_array_equal(plan.positions[0], moved)
+
+
+def test_an_arm_that_lags_behind_a_quick_command_follows_it():
+    loop = Loop(make_mpc()).run(8)
+    q, dq, _ = loop.command()
+    assert np.abs(dq).max() > 0.3
+    belief = replace(belief_at(loop.mpc, loop.now, q=q, dq=dq), joint_positions=q - 0.17)
+    plan = loop.mpc.plan(belief, GOAL, loop.plan, loop.now + DELAY)
+    np.testing.assert_allclose(plan.positions[0], sample(loop.plan, loop.now + DELAY)[0])
+
+
 def test_the_belief_is_brought_to_the_moment_of_acting():
     mpc = make_mpc()
     dq = np.linalg.pinv(KINEMATICS.jacobian(ROBOT.home)) @ [0.2, 0, 0, 0, 0, 0]

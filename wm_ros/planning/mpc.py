@@ -24,6 +24,7 @@ _FOLLOWED, _LAG = 0.015, 0.05
 _BEND = 2.0             # [rad/s^2], and what is not known of the way to its first knot
 _COASTING = 0.05        # [s], longest time that commands of no known plan are extended by
 _ASTRAY = 0.15          # [rad] from the arm, where a command is one that nobody follows
+_BEHIND = 0.1           # [s] that an arm lags behind its command at most
 
 
 class Mpc:
@@ -112,9 +113,9 @@ class Mpc:
         return began + 1e-3 * limit - self._after if limit else math.inf
 
     def _follows(self, belief, previous):
-        """Whether the command at the belief's moment is the last plan's."""
-        if not previous.stamp - 1.0 < belief.stamp < previous.stamp + previous.dt * len(
-                previous.actions):
+        """Whether the arm does what it is commanded, and that is the last plan."""
+        ends = previous.stamp + previous.dt * len(previous.actions)
+        if _astray(belief, _BEHIND) or not previous.stamp - 1.0 < belief.stamp < ends:
             return False
         q, dq = belief.commanded_positions, belief.commanded_velocities
         early = max(0.0, previous.stamp - belief.stamp)
@@ -128,8 +129,8 @@ class Mpc:
     def _commands(self, belief, previous):
         """Return the function from a time [s] to what is commanded then, as ``sample``."""
         stamp, q, dq = belief.stamp, belief.commanded_positions, belief.commanded_velocities
-        if previous is None and np.abs(q - belief.joint_positions).max() > _ASTRAY:
-            # Nobody follows it: the arm was moved, or reset.  The gate goes on from there too.
+        if previous is None and _astray(belief):
+            # The gate goes on from there too.
             q, dq = belief.joint_positions, np.zeros_like(dq)
         limits = self.robot.limits
 
@@ -169,6 +170,16 @@ class Mpc:
             disagreement=solution.disagreement, solve_time=time.perf_counter() - began,
             planner=self.settings.type, iterations=solution.iterations,
             dropped=solution.dropped, offsets=solution.offsets, shares=solution.shares)
+
+
+def _astray(belief, behind: float = 0.0) -> bool:
+    """
+    Return whether nobody follows the command: the arm was moved, or reset.
+
+    One that follows may be ``behind`` [s] the command.
+    """
+    off = np.abs(belief.commanded_positions - belief.joint_positions).max()
+    return off > _ASTRAY + behind * np.abs(belief.commanded_velocities).max()
 
 
 def _warm(previous, act_at, settings):
