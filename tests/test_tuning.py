@@ -32,8 +32,11 @@ def test_bounds_that_were_asked_for_take_the_place_of_the_usual_ones():
     asked = ['planner.horizon=5:10', 'planner.num_policy_samples=0:64']
     ranges = {item.name: item for item in space(START, asked)}
     assert (ranges['planner.horizon'].low, ranges['planner.horizon'].high) == (5, 10)
-    assert ranges['planner.num_policy_samples'].whole
+    assert ranges['planner.num_policy_samples'].kind == 'int'
     assert not ranges['planner.num_policy_samples'].log        # there is no logarithm of 0
+    fixed = {item.name: item for item in space(START, ['planner.around_prior=true:true'])}
+    assert fixed['planner.around_prior'].text == 'true:true'
+    assert ranges['planner.around_prior'].text == 'false:true'
 
 
 @pytest.mark.parametrize('asked, said', [
@@ -41,6 +44,8 @@ def test_bounds_that_were_asked_for_take_the_place_of_the_usual_ones():
     ('planner.horizon=2.5:20', 'two integers'), ('planner.horizon=20:3', 'lower bound first'),
     ('planner.horizon=0:20', 'expected an integer from 1'),
     ('planner.noise_std=0.1:nan', 'finite'), ('planner.horizonn=3:20', 'cannot be searched'),
+    ('planner.around_prior=false:false', 'the start has true'),
+    ('planner.around_prior=0:1', 'false:true'),
     ('', 'cannot be searched'), ('planner.type=1:2', 'cannot be searched'),
     ('planner.seed=0:9', 'cannot be searched'), ('planner.action_delay=0:1', 'cannot be searched'),
     ('objective.goal=0:9', 'cannot be searched'),

@@ -68,6 +68,7 @@ _PLANNING = _of(
     ('deadline', 'deadline', 'deadline', 'plans that have to end in time'),
     ('quality', 'quality', 'quality', 'all planners, 100 episodes of reach and of push'),
     ('horizon', 'quality', 'horizon', 'success and time over the horizon'),
+    ('tune', 'tuned', 'tune', 'what tuning makes of a file that plans badly'),
     ('keep_out', 'boxes', 'keep_out', 'a box across the way: a constraint, and a price'),
     ('real_time', 'live', 'real_time', 'five minutes at 50 Hz with a camera'),
     ('nlp_live', 'live', 'nlp_live', 'nlp in the running graph'),

@@ -4,6 +4,9 @@ from rich.console import Console
 from rich.table import Column, Table
 from wm_ros.tuning.report import BUSY
 
+#: Without lines, so that all fits into eighty characters.
+_PLAIN = {'box': None, 'pad_edge': False, 'padding': (0, 1, 0, 0)}
+
 
 def show(figures):
     """Print the frontier with the start and the best, and what is to be said of it."""
@@ -35,24 +38,20 @@ def _behaviour(rows, best):
 
 
 def _settings(rows, figures):
-    names = list(figures['search'])
-    table = _table(_heading(name) for name in names)
-    for one in rows:
-        table.add_row(_name(one['trial'], figures['best']),
-                      *(f'{one["parameters"][name]:g}' for name in names))
+    """Return a table with a column for each of ``rows``: names of parameters are long."""
+    table = Table('', *(Column(_name(one['trial'], figures['best']), justify='right')
+                        for one in rows), **_PLAIN)
+    for name in figures['search']:
+        table.add_row(name, *(_value(one['parameters'][name]) for one in rows))
     return table
 
 
-def _heading(name):
-    """Return the name of a parameter in two lines."""
-    first, _, second = name.split('.', 1)[1].rpartition('_')
-    return f'{first}\n{second}'
+def _value(value):
+    return ('no', 'yes')[value] if isinstance(value, bool) else f'{value:g}'
 
 
 def _table(names):
-    # Without lines, so that all fits into eighty characters.
-    return Table('\ntrial', *(Column(name, justify='right') for name in names), box=None,
-                 pad_edge=False, padding=(0, 1, 0, 0))
+    return Table('\ntrial', *(Column(name, justify='right') for name in names), **_PLAIN)
 
 
 def _name(number, best):

@@ -131,14 +131,22 @@ class Study:
 
     def _distribution(self, item):
         kinds = self._optuna.distributions
-        if item.whole:
+        if item.kind == 'bool':
+            return kinds.CategoricalDistribution(_choices(item))
+        if item.kind == 'int':
             return kinds.IntDistribution(int(item.low), int(item.high), log=item.log)
         return kinds.FloatDistribution(item.low, item.high, log=item.log)
 
     def _suggest(self, trial, item):
-        if item.whole:
+        if item.kind == 'bool':
+            return trial.suggest_categorical(item.name, _choices(item))
+        if item.kind == 'int':
             return trial.suggest_int(item.name, int(item.low), int(item.high), log=item.log)
         return trial.suggest_float(item.name, item.low, item.high, log=item.log)
+
+
+def _choices(item):
+    return sorted({bool(item.low), bool(item.high)})
 
 
 def _record(parameters, measured) -> Dict[str, Any]:

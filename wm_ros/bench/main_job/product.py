@@ -17,10 +17,11 @@ _TUNING_EPISODES = 200           # the dither is tuned on seeds that nothing is 
 
 @lru_cache(maxsize=None)        # several parts of a bench ask for the same episodes
 def evaluate(task, episodes=EPISODES, seed=0, planner='', settings=(), checkpoint='',
-             sensors='') -> dict:
+             sensors='', params_files=()) -> dict:
     """Return the report of an evaluation on all cores."""
     request = Request(task, episodes, seed, planner, checkpoint, sensors=sensors,
-                      settings=tuple(settings), jobs=os.cpu_count() or 1)
+                      params_files=params_files, settings=tuple(settings),
+                      jobs=os.cpu_count() or 1)
     evaluation = Evaluation(request)
     with progress_bar(f'{task} {planner}', episodes) as advance:
         results = evaluation.run(lambda so_far: advance(len(so_far)))
