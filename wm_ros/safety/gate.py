@@ -7,6 +7,7 @@ from typing import Optional, Tuple
 import numpy as np
 from wm_ros.robot.limits import JointLimits
 from wm_ros.robot.trajectory import sample
+from wm_ros.safety.beginning import Beginning
 from wm_ros.safety.inputs import Measured, MeasuredInput, NotFinite, PlanInput, Refused
 from wm_ros.safety.motion import Motion
 from wm_ros.safety.settings import GateSettings
@@ -43,11 +44,7 @@ class SafetyGate:
         self._paused = paused
         self._emergency = False
         self._latched = ''              # why, '' when free
-        self._begun = False             # there is a command to go on from
-        # Go on from the position measured then or later [s]; None: from the next step on.  Set
-        # in this order, as the wish is seen from another thread.
-        self._since: Optional[float] = -math.inf
-        self._begin_wanted = True
+        self._beginning = Beginning()
         self._silent = False
         self._guided = False            # the command follows an arm that somebody moves
         self._lost = False              # the arm is too far from its command
@@ -70,7 +67,8 @@ class SafetyGate:
         self._measured.clear()
         self._emergency, self._latched = False, ''
         self._ticks.clear()
-        self._begun, self._begin_wanted, self._held = True, False, True
+        self._beginning.made()
+        self._held = True
         self._silent = self._guided = self._lost = False
 
     def step(self, now: float, plan: Optional[Plan], measured: Optional[Measured]
@@ -94,9 +92,9 @@ class SafetyGate:
             'plan_age': math.inf, 'input_age': self._measured.age(now), 'deviation': 0.0,
             'tracking_error': self._tracking_error(), 'missed': float(self._ticks.missed),
             'refused': float(self._refused)}
-        if not self._begun and self._begin_wanted:
+        if not self._beginning.begun:
             self._begin(now)
-        if not self._begun:
+        if not self._beginning.begun:
             if complaint:
                 return None, Status(Code.BAD_INPUT, complaint, figures)
             return None, Status(Code.WAITING, 'no joint state yet', figures)
@@ -120,13 +118,13 @@ class SafetyGate:
         """
         self._plans.clear()
         self._measured.clear()
-        self._begun, self._since, self._begin_wanted = False, -math.inf, True
+        self._beginning.forget()
 
     def pause(self, flag: bool):
         """Brake and stand (True), or go on from where the arm then is (False)."""
         with self._lock:
             if self._paused and not flag and self._silent:
-                self._since, self._begin_wanted = None, True
+                self._beginning.wish()
             self._paused = flag
 
     def emergency_stop(self):
@@ -143,11 +141,11 @@ class SafetyGate:
         arm that moves because nothing holds it goes on moving.
         """
         with self._lock:
-            if self._begun and not self._motion.at_rest:
+            if self._beginning.begun and not self._motion.at_rest:
                 return not (self._emergency or self._latched or self._lost)
             self._paused |= self._emergency
             self._emergency, self._latched, self._lost = False, '', False
-            self._since, self._begin_wanted = None, True
+            self._beginning.wish()
             return True
 
     def reconfigure(self, settings: GateSettings):
@@ -202,9 +200,9 @@ class SafetyGate:
             return Code.BAD_INPUT, 'the clock stands or went back'
         if figures['input_age'] > settings.input_timeout:
             return Code.STALE_INPUT, f'joint states are {figures["input_age"]:.3f} s old'
-        if self._begin_wanted:
+        if self._beginning.wanted:
             self._begin(now)
-            if self._begin_wanted:
+            if self._beginning.wanted:
                 return Code.WAITING, 'no joint state yet since it was to go on'
             plan = self._plans.at(now + settings.period)
             age = figures['plan_age'] = self._plans.age(now)
@@ -226,10 +224,9 @@ class SafetyGate:
 
     def _begin(self, now):
         """Go on, at rest, from where the arm is measured, if that is known."""
-        # What was measured before says where the arm was, not where it has been led since.
-        self._since = now if self._since is None else self._since
         measured = self._measured
-        if measured.age(now) > self.settings.input_timeout or measured.stamp < self._since:
+        if (not self._beginning.may_be_at(measured.stamp, now)
+                or measured.age(now) > self.settings.input_timeout):
             return
         self._motion.begin(
             measured.positions,
@@ -237,7 +234,7 @@ class SafetyGate:
         self._good = self._motion.state
         # What was planned before is about an arm that was elsewhere.
         self._plans.void_before(measured.stamp)
-        self._begun, self._begin_wanted = True, False
+        self._beginning.made()
         self._silent = self._guided = self._lost = False
 
     def _follow(self, now, dt, figures) -> Tuple[Code, str]:
@@ -257,7 +254,7 @@ class SafetyGate:
     def _hold(self, code, now, dt):
         """Brake and stand; up to a pause's end, come along with an arm that somebody moves."""
         motion = self._motion
-        if not (code is Code.PAUSED or code is Code.WAITING and self._begin_wanted):
+        if not (code is Code.PAUSED or code is Code.WAITING and self._beginning.wanted):
             self._silent = self._guided = False
             hard = code in (Code.EMERGENCY_STOP, Code.LATCHED)
             motion.brake(1.0 if hard else self.settings.hold_deceleration, dt)
@@ -277,7 +274,7 @@ class SafetyGate:
 
     def _tracking_error(self) -> float:
         """Return how far the arm is from its command [rad], 0 while that is not known."""
-        if not self._begun or not self._measured.positions:
+        if not self._beginning.begun or not self._measured.positions:
             return 0.0
         return max(abs(measured - commanded) for measured, commanded in zip(
             self._measured.positions, self._motion.positions))
