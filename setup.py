@@ -70,6 +70,10 @@ setup(
         'tune': [
             'optuna>=5.0',
         ],
+        # Another physics engine, for `engine:=mujoco`.
+        'mujoco': [
+            'mujoco>=3.3.3',
+        ],
         # What benches compare with.
         'bench': [
             'pytorch-mppi',
@@ -92,6 +96,7 @@ setup(
             'flake8-docstrings',
             'flake8-import-order',
             'flake8-quotes',
+            'mujoco>=3.3.3',
             'optuna>=5.0',
             'pydocstyle>=6',
             'setuptools',

@@ -1,13 +1,27 @@
 """The engines that a scene can be made in, by name."""
 
+from importlib import import_module
+
 from sim.scene import Scene
 from wm_ros.robot.robot import Robot
+from wm_ros.types import WmRosError
+
+#: Module, class and package of an engine, by name.
+ENGINES = {
+    'pybullet': ('sim.bullet', 'BulletScene', 'pybullet'),
+    'mujoco': ('sim.mujoco_scene', 'MujocoScene', 'mujoco'),
+    'mock': ('sim.mock', 'MockScene', '')}
 
 
 def make_scene(engine: str, robot: Robot, task_name: str) -> Scene:
-    """Return a scene of 'pybullet' or 'mock'; only the engine that is asked for is imported."""
-    if engine == 'mock':
-        from sim.mock import MockScene
-        return MockScene(robot, task_name)
-    from sim.bullet import BulletScene
-    return BulletScene(robot, task_name)
+    """Return a scene of an engine in ``ENGINES``; only the one that is asked for is imported."""
+    if engine not in ENGINES:
+        raise WmRosError(f'engine: got {engine!r}, expected one of {", ".join(ENGINES)}')
+    module, name, package = ENGINES[engine]
+    try:
+        return getattr(import_module(module), name)(robot, task_name)
+    except ModuleNotFoundError as error:
+        if error.name != package:
+            raise
+        raise WmRosError(f'engine {engine!r}: {package} is not installed '
+                         f'(pip install {package})') from error

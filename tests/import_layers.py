@@ -48,9 +48,9 @@ def broken_rule(module: str, target: str) -> Optional[str]:
     if target_package in ROS_PACKAGES or target_package.endswith(ROS_SUFFIXES):
         if (package, unit) != ('wm_ros', 'nodes') and module != SIM_NODE:
             return f'ROS is known only to wm_ros.nodes and {SIM_NODE}'
-    elif target_package.startswith('pybullet'):
+    elif target_package.startswith(('pybullet', 'mujoco')):
         if package != 'sim':
-            return 'PyBullet is known only to sim'
+            return 'physics engines are known only to sim'
     elif target_package == 'torch':
         if package == 'wm_ros' and unit in WITHOUT_TORCH:
             return f'wm_ros.{unit} works without torch'

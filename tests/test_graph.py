@@ -37,6 +37,14 @@ def test_simulation_brings_its_robot_and_a_real_one_is_found():
     assert mocked[0].parameters['engine'] == 'mock'
 
 
+def test_the_engine_is_that_of_a_simulated_robot():
+    assert parameters('sim', engine='mujoco')[ROBOT]['engine'] == 'mujoco'
+    with pytest.raises(WmRosError, match='expected one of pybullet, mujoco, mock'):
+        graph('sim', GraphOptions(engine='havok'))
+    with pytest.raises(WmRosError, match="'mujoco': is that of a simulated robot"):
+        graph('robot', GraphOptions(engine='mujoco'))
+
+
 def test_a_real_robot_starts_slowly_unless_told(tmp_path):
     """The speed scale of robot graphs is low, and a file or setting of the user wins."""
     assert parameters('robot')[SAFETY]['safety.speed_scale'] == ROBOT_SPEED_SCALE

@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 from sim.bullet import BulletScene
 from sim.controller import check_trajectory
-from sim.mock import MockScene
+from sim.engines import make_scene
 from sim.world import FIRST, Schedule, World
 from wm_ros.robot.robot import load_robot
 
 ROBOT = load_robot('panda')
 
 
-@pytest.fixture(params=[MockScene, BulletScene])
+@pytest.fixture(params=['mock', 'pybullet', 'mujoco'])
 def world(request):
     """Yield a world of each engine."""
-    scene = request.param(ROBOT, 'push')
+    scene = make_scene(request.param, ROBOT, 'push')
     scene.reset(5)
     yield World(scene, ROBOT, timeout=0.5)
     scene.close()

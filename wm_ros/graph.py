@@ -97,6 +97,7 @@ class GraphOptions:
     robot: str = ''
     checkpoint: str = ''
     sensors: str = ''                       # such as camera
+    engine: str = ''                        # of a simulated robot: pybullet, mujoco or mock
     params_files: Tuple[str, ...] = ()
     settings: Tuple[str, ...] = ()          # '[node:]name:=value'
     remaps: Tuple[str, ...] = ()            # 'from:=to'
@@ -114,6 +115,9 @@ def graph(kind: str = 'sim', options: GraphOptions = GraphOptions()) -> Tuple[No
     """
     if kind not in KINDS:
         raise WmRosError(f'unknown graph {kind!r}: expected one of {", ".join(KINDS)}')
+    if kind == 'robot' and options.engine:
+        raise WmRosError(f'engine {options.engine!r}: is that of a simulated robot; leave it '
+                         'away, or start the graph sim')
     programs = [program for program in PROGRAMS
                 if program.executable != ROBOT or kind == 'sim' or options.use_mock_hardware]
     files, layers = _layers(kind, options)
@@ -155,10 +159,9 @@ def _arguments(options):
         robot = str(Path(robot).resolve())
     general = {name: value for name, value in (
         ('task', options.task), ('robot', robot),
-        ('checkpoint', _existing(options.checkpoint)), ('autostart', options.autostart))
+        ('checkpoint', _existing(options.checkpoint)), ('autostart', options.autostart),
+        ('engine', 'mock' if options.use_mock_hardware else options.engine))
         if value not in ('', None)}
-    if options.use_mock_hardware:
-        general['engine'] = 'mock'
     return {'': general}
 
 

@@ -26,8 +26,8 @@ _COMMON = (
 )
 
 _ROBOT_NODE = (
-    ParamSpec('engine', 'string', 'pybullet', 'Physics: pybullet, or mock (a kinematic echo '
-              'of the arm).', (ROBOT,), choices=('pybullet', 'mock')),
+    ParamSpec('engine', 'string', 'pybullet', 'Physics: pybullet, mujoco, or mock (a kinematic '
+              'echo of the arm).', (ROBOT,), choices=('pybullet', 'mujoco', 'mock')),
     ParamSpec('lockstep', 'bool', False, 'Advance time only by ~/step; otherwise real time.',
               (ROBOT,)),
     ParamSpec('seed', 'int', 0, 'Seed of the first scene, and of the next one when set; those '

@@ -7,6 +7,8 @@ def add_product_arguments(parser):
     parser.add_argument('--robot', default='', help='a name in config/robots, or a robot file')
     parser.add_argument('--sensors', default='',
                         help='camera: objects are found in its image (default: object_poses)')
+    parser.add_argument('--engine', default='',
+                        help='physics: pybullet (default) or mujoco')
     parser.add_argument('--params-file', action='append', default=[], metavar='FILE',
                         help='ROS parameter file; a later one wins')
     parser.add_argument('--set', action='append', default=[], metavar='[NODE:]NAME:=VALUE',
@@ -16,5 +18,6 @@ def add_product_arguments(parser):
 def product(arguments) -> dict:
     """Return them as ``evaluation.run.Request`` names them."""
     return {'checkpoint': arguments.checkpoint, 'robot': arguments.robot,
-            'sensors': arguments.sensors, 'params_files': tuple(arguments.params_file),
+            'sensors': arguments.sensors, 'engine': arguments.engine,
+            'params_files': tuple(arguments.params_file),
             'settings': tuple(arguments.set)}

@@ -17,7 +17,7 @@ from sim.engines import make_scene
 from sim.scene import SUBSTEP
 from sim.world import Schedule
 from wm_ros.evaluation.sensors import Sensors
-from wm_ros.param_table import MPC, SAFETY, SENSOR
+from wm_ros.param_table import MPC, ROBOT, SAFETY, SENSOR
 from wm_ros.planning import Mpc, PlannerSettings
 from wm_ros.planning.surroundings import Surroundings
 from wm_ros.robot.limits import JointLimits
@@ -79,7 +79,7 @@ class ClosedLoop:
     def __init__(self, robot: Robot, task: str, model: WorldModel,
                  params: Mapping[str, Mapping[str, Any]]):
         self.robot, self.task, self.model = robot, get_task(task), model
-        self.scene = make_scene('pybullet', robot, task)
+        self.scene = make_scene(params[ROBOT]['engine'], robot, task)
         mpc = {name: value for name, value in params[MPC].items()
                if name.startswith(('planner.', 'objective.'))}
         self.settings = PlannerSettings.from_params(mpc)

@@ -38,7 +38,7 @@ def report(evaluation: Evaluation, episodes: Sequence) -> dict:
         'plan_ms_p99': _said(episodes, MPC, 'plan_ms_p99'),
         'gate_rate_hz': _said(episodes, SAFETY, 'gate_rate_hz'),
         **_wire(episodes),
-        'checkpoint': evaluation.checkpoint, 'engine': 'pybullet',
+        'checkpoint': evaluation.checkpoint, 'engine': evaluation.engine,
         'robot': evaluation.robot, 'sensors': request.sensors or 'poses', 'ros': True,
         'failed_seeds': [e.seed for e in episodes if not e.success],
         'complaints': {str(e.seed): list(e.complaints) for e in episodes if not e.success},

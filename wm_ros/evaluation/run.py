@@ -35,6 +35,7 @@ class Request:
     checkpoint: str = ''
     robot: str = ''
     sensors: str = ''
+    engine: str = ''
     params_files: Tuple[str, ...] = ()
     settings: Tuple[str, ...] = ()  # 'node:name:=value'
     jobs: int = 1
@@ -58,8 +59,8 @@ class Request:
         if self.planner:
             settings += (f'{MPC}:planner.type:={self.planner}',)
         return GraphOptions(task=self.task, robot=self.robot, checkpoint=self.checkpoint,
-                            sensors=self.sensors, params_files=self.params_files,
-                            settings=settings)
+                            sensors=self.sensors, engine=self.engine,
+                            params_files=self.params_files, settings=settings)
 
 
 def parameters(request: Request) -> dict:
@@ -84,6 +85,7 @@ class Evaluation:
         self.request, self.params = request, parameters(request)
         with closing(make_loop(request.task, self.params)) as loop:
             self.robot, self.checkpoint = loop.robot.name, loop.model.checkpoint
+        self.engine = self.params[ROBOT]['engine']
 
     def run(self, progress: Callable[[List[Result]], None] = lambda results: None
             ) -> List[Result]:
@@ -119,7 +121,7 @@ class Evaluation:
             'planner': planner['planner.type'], 'horizon': planner['planner.horizon'],
             'plan_ms_p50': float(np.nanquantile(plan_ms, 0.5)),
             'plan_ms_p99': float(np.nanquantile(plan_ms, 0.99)),
-            'checkpoint': self.checkpoint, 'engine': 'pybullet', 'robot': self.robot,
+            'checkpoint': self.checkpoint, 'engine': self.engine, 'robot': self.robot,
             'sensors': self.request.sensors or 'poses',
             'ros': False,
             'limited_share': sum(result.limited for result in results) / cycles,

@@ -21,6 +21,8 @@ def add_graph_arguments(parser: argparse.ArgumentParser):
                         help='world model (default: the one shipped for robot and task)')
     parser.add_argument('--sensors', default='', metavar='NAME',
                         help='camera: objects are found in its image (default: object_poses)')
+    parser.add_argument('--engine', default='', metavar='NAME',
+                        help='physics of the simulated robot: pybullet (default) or mujoco')
     parser.add_argument('--namespace', default='', metavar='NS',
                         help='namespace of all nodes and relative topics')
     parser.add_argument('--params-file', action='append', default=[], metavar='FILE',
@@ -43,9 +45,9 @@ def graph_options(arguments: argparse.Namespace) -> GraphOptions:
     """Return what the parsed command line asks for."""
     return GraphOptions(
         task=arguments.task, robot=arguments.robot, checkpoint=arguments.checkpoint,
-        sensors=arguments.sensors, params_files=tuple(arguments.params_file),
-        settings=tuple(arguments.set), remaps=tuple(arguments.remap),
-        use_sim_time=arguments.use_sim_time,
+        sensors=arguments.sensors, engine=arguments.engine,
+        params_files=tuple(arguments.params_file), settings=tuple(arguments.set),
+        remaps=tuple(arguments.remap), use_sim_time=arguments.use_sim_time,
         use_mock_hardware=arguments.use_mock_hardware, autostart=arguments.autostart)
 
 
@@ -55,7 +57,7 @@ def graph_command_line(kind: str, options: GraphOptions, namespace: str = '',
     line = [kind]
     for flag, value in (('--task', options.task), ('--robot', options.robot),
                         ('--checkpoint', options.checkpoint), ('--sensors', options.sensors),
-                        ('--namespace', namespace),
+                        ('--engine', options.engine), ('--namespace', namespace),
                         ('--log-level', log_level)):
         if value:
             line += [flag, value]

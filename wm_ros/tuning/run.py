@@ -14,7 +14,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from wm_ros import seeds
 from wm_ros.evaluation.run import make_loop, parameters, Request
-from wm_ros.param_table import MPC
+from wm_ros.param_table import MPC, ROBOT
 from wm_ros.tasks import get_task
 from wm_ros.tuning.choice import promising
 from wm_ros.tuning.closed_loop import play, Played, rounds
@@ -52,6 +52,7 @@ class TuningRequest:
     checkpoint: str = ''
     robot: str = ''
     sensors: str = ''
+    engine: str = ''
     params_files: Tuple[str, ...] = ()
     settings: Tuple[str, ...] = ()  # 'node:name:=value'
     search: Tuple[str, ...] = ()    # 'NAME=LOW:HIGH'
@@ -75,7 +76,8 @@ class TuningRequest:
     def evaluation(self, first: int = 0, episodes: int = 1) -> Request:
         """Return the request to play ``episodes`` from the one with the number ``first``."""
         return Request(self.task, episodes, self.episode(first), self.planner, self.checkpoint,
-                       self.robot, self.sensors, self.params_files, self.settings, self.jobs)
+                       self.robot, self.sensors, self.engine, self.params_files, self.settings,
+                       self.jobs)
 
 
 class Tuning:
@@ -151,7 +153,8 @@ class Tuning:
     def _about(self):
         """Return what must be the same for a study to go on."""
         return {'task': self.request.task, 'robot': self.robot, 'checkpoint': self.checkpoint,
-                'sensors': self.request.sensors, 'period': self.period,
+                'sensors': self.request.sensors, 'engine': self._params[ROBOT]['engine'],
+                'period': self.period,
                 'seed': self.request.seed, 'start': self.start,
                 'search': {item.name: item.text for item in self.ranges}}
 

@@ -30,6 +30,7 @@ ARGUMENTS = {
     'robot': ('', 'a name in config/robots, or the path of such a file'),
     'checkpoint': ('', 'world model; empty: the one shipped for robot and task'),
     'sensors': ('', 'such as camera: objects are found in its image; empty: object_poses'),
+    'engine': ('', 'physics of the simulated robot: pybullet or mujoco; empty: pybullet'),
     'params_file': ('', 'ROS parameter file, read after the shipped ones'),
     'use_sim_time': ('', 'true or false; empty: only when the robot is in lockstep'),
     'autostart': ('', 'true or false: configure and activate at once; empty: true'),
@@ -43,15 +44,20 @@ ARGUMENTS = {
 def description(kind: str) -> LaunchDescription:
     """Return the launch description of a ``sim`` or ``robot`` graph."""
     arguments = [DeclareLaunchArgument(name, default_value=default, description=text)
-                 for name, (default, text) in ARGUMENTS.items()]
+                 for name, (default, text) in arguments_of(kind).items()]
     return LaunchDescription(arguments + [OpaqueFunction(function=_set_up, args=[kind])])
+
+
+def arguments_of(kind: str) -> dict:
+    """Return the arguments of a launch file, as in ``ARGUMENTS``."""
+    return {name: told for name, told in ARGUMENTS.items() if kind == 'sim' or name != 'engine'}
 
 
 def actions(kind: str, values: dict) -> List[Node]:
     """Return what is started for these values of the arguments."""
     options = GraphOptions(
         task=values['task'], robot=values['robot'], checkpoint=values['checkpoint'],
-        sensors=values['sensors'],
+        sensors=values['sensors'], engine=values.get('engine', ''),
         params_files=tuple(filter(None, [values['params_file']])),
         use_sim_time=_flag(values, 'use_sim_time'), autostart=_flag(values, 'autostart'),
         use_mock_hardware=bool(_flag(values, 'use_mock_hardware')))
@@ -73,7 +79,7 @@ def actions(kind: str, values: dict) -> List[Node]:
 
 
 def _set_up(context, kind):
-    values = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
+    values = {name: LaunchConfiguration(name).perform(context) for name in arguments_of(kind)}
     found = actions(kind, values)
     lock = GraphLock(values['namespace'])
     lock.require()
