@@ -3,6 +3,7 @@
 from mpc_node_testing import bring_up, Goals
 import numpy as np
 import pytest
+from ros_testing import CLEANUP, CONFIGURE
 from wm_ros.nodes import convert
 from wm_ros.nodes.mpc_node import MpcNode
 from wm_ros.nodes.sensor_node import SensorNode
@@ -29,6 +30,19 @@ def test_parameters_change_between_plans(peer, arm):
         result = peer.set('mpc_node', **{f'planner__{name}': value})
         assert not result.successful and word in result.reason
         plans.next()
+
+
+def test_settings_are_judged_by_the_model_that_is_there(peer):
+    """Before and after it none is, and the checkpoint to come may have what is asked for."""
+    peer.run(MpcNode, {})
+    assert peer.change('mpc_node', CONFIGURE)
+    result = peer.set('mpc_node', planner__type='actor')
+    assert not result.successful and 'train --model actor' in result.reason
+    assert peer.change('mpc_node', CLEANUP)
+    assert peer.set('mpc_node', planner__type='actor').successful
+    assert not peer.change('mpc_node', CONFIGURE)
+    assert peer.set('mpc_node', planner__type='mppi').successful
+    assert peer.change('mpc_node', CONFIGURE)
 
 
 def test_imagined_trajectories_are_made_for_those_who_look(peer, arm):

@@ -48,6 +48,7 @@ class MpcNode(ManagedNode):
                                 actor=values['actor'])
         self._checkpoint = model.checkpoint
         self._mpc = Mpc(model, self.robot, self.task, PlannerSettings.from_params(values))
+        self.add_end(self._forget)
         self._monitor = GoalMonitor(self.task, self.robot, model.layout)
         self._news = None           # a goal, or _NO_GOAL, that the planner has not taken yet
         self._refusal = ''          # of the last goal
@@ -62,6 +63,10 @@ class MpcNode(ManagedNode):
         self.add_end(self._frames.close)
         self.add_subscription(convert.PoseStamped, '~/goal', self._on_goal, RELIABLE)
         self.add_subscription(convert.PointCloud2, 'world_model_node/belief', self._on_belief)
+
+    def _forget(self):
+        # Or settings would be judged by a model that is no longer the configured one.
+        self._mpc = None
 
     def activate(self):
         """Begin with the next belief."""
