@@ -30,6 +30,21 @@ def test_what_a_plan_holds(name):
         plan.positions[0, 0] = 1.0
 
 
+@pytest.mark.parametrize('name', sorted(PLANNERS))
+def test_candidates_are_judged_by_the_body_as_well(name):
+    """As the search has judged them: here by a box that stands where the arm's hand is."""
+    box = {'planner__keep_out': [*HOME, 0.2, 0.2, 0.2]}
+    for settings in ({}, {} if name == 'nlp' else box, {'objective__joint_limits': 1.0}):
+        mpc = make_mpc(planner__type=name, **settings)
+        mpc.plan(belief_at(mpc), GOAL, None, 10.0)
+        if mpc.dream is not None:
+            scores = mpc.scores()
+            assert scores.shape == mpc.dream.actions.shape[:1] and scores.isfinite().all()
+            if settings == box:
+                assert scores.max() < usual.min() - 10.0
+            usual = scores if not settings else usual
+
+
 def test_joint_knots_are_on_the_path_of_the_actions():
     mpc = make_mpc()
     plan = mpc.plan(belief_at(mpc), GOAL, None, 10.0)

@@ -158,6 +158,17 @@ def test_chance_loses_against_the_prior(imagination, monkeypatch):
     assert gains[1] < gains[0] < 0.0
 
 
+def test_the_body_is_judged_as_well(imagination, monkeypatch):
+    """A box in which the arm stands all the time costs the prior what it costs every plan."""
+    monkeypatch.setattr(imagined, '_PLANS', 4)
+    start = {**imagination._start, 'planner.keep_out': [0.5, 0.0, 0.3, 2.0, 2.0, 2.0]}
+    boxed = Imagination(*imagination._parts, imagination._moments, start, 25)
+    assert all(inside < free - 100.0
+               for inside, free in zip(boxed._priors, imagination._priors))
+    found = boxed.measure({'planner.type': 'prior', 'planner.horizon': 5}, math.inf)
+    assert found.gain == pytest.approx(0.0, abs=0.05)
+
+
 def test_plans_that_take_far_too_long_are_not_judged(imagination):
     found = imagination.measure({}, 1e-6)
     assert found.gain is None and found.plan_ms_p99 > 0.0

@@ -1,10 +1,8 @@
 """What the planner imagines, as markers for RViz."""
 
 import numpy as np
-import torch
 from wm_ros.nodes import convert
 from wm_ros.planning import Mpc
-from wm_ros.planning.objective import Objective
 from wm_ros.types import Plan
 
 _SHOWN = 24             # candidates, spread evenly over their ranks
@@ -24,10 +22,7 @@ def imagined_trajectories(mpc: Mpc, goal, plan: Plan, frame: str) -> convert.Mar
     dream = mpc.dream
     if dream is not None:
         layout, states = mpc.model.layout, dream.states.cpu().numpy()
-        scores = Objective(mpc.model, mpc.task).score(
-            dream, torch.as_tensor(goal[:3], dtype=torch.float32, device=mpc.model.device),
-            mpc.settings.weights)
-        ranks = np.argsort(-scores.cpu().numpy())
+        ranks = np.argsort(-mpc.scores().cpu().numpy())
         chosen = ranks[np.unique(np.linspace(0, len(ranks) - 1, _SHOWN).astype(int))]
         places = {'end_effector': layout.ee}
         if mpc.task.goal_of != 'end_effector':

@@ -7,6 +7,7 @@ from typing import Optional
 import numpy as np
 import torch
 from wm_ros.planning.objective import Objective
+from wm_ros.planning.posture import Posture
 from wm_ros.planning.problem import Problem, Start
 from wm_ros.planning.registry import PLANNERS, prepare
 from wm_ros.planning.settings import PlannerSettings
@@ -41,6 +42,7 @@ class Mpc:
         self.model, self.robot, self.task = model, robot, task
         self.rule = MotionRule.of(robot)
         self.dream = None           # tensors of the last plan's candidates
+        self._problem: Optional[Problem] = None     # of the last plan
         self._after = 0.0           # [s] that a plan takes once its search has ended
         self._around = around or Surroundings(robot, task, model.device)
         self._arm = self._around.arm
@@ -93,7 +95,7 @@ class Mpc:
         start = self._setpoint(q, dq)
         state, latent = self.model.propagate(
             belief, lambda moment: self._setpoint(*commands(moment)[:2]), act_at)
-        problem = Problem(
+        self._problem = problem = Problem(
             model=self._dreamer(settings), objective=self._objective, state=state, latent=latent,
             goal=torch.as_tensor(np.asarray(goal[:3]), dtype=torch.float32,
                                  device=self.model.device),
@@ -106,6 +108,16 @@ class Mpc:
         plan = self._to_plan(belief, solution, act_at, (q, dq, gripper), start, began)
         self._after = max(0.9 * self._after, time.perf_counter() - found)
         return plan
+
+    @property
+    def posture(self) -> Optional[Posture]:
+        """Return the arm's posture in the last plan's problem, None where no term is about it."""
+        return self._problem.posture
+
+    def scores(self) -> torch.Tensor:
+        """Return what each candidate [K] of the last plan's ``dream`` is worth."""
+        return self._objective.score(self.dream, self._problem.goal, self._problem.settings.weights,
+                                     self.posture)
 
     def _deadline(self, began):
         """Return when a search has to end [s], so that what comes after it is in time as well."""

@@ -66,9 +66,10 @@ class Objective:
                 found = found + weight * self._terms[name](dream, goals[:, None])
         return found
 
-    def score(self, dream: Dream, goal, weights: Mapping[str, float]):
-        """Return the score [K] of each candidate."""
-        parts = self.shares(dream, goal, weights)
+    def score(self, dream: Dream, goal, weights: Mapping[str, float],
+              posture: Optional[Posture] = None):
+        """Return the score [K] of each candidate; see ``shares``."""
+        parts = self.shares(dream, goal, weights, posture)
         if not parts:
             return torch.zeros(dream.actions.shape[0], device=goal.device)
         return sum(parts.values())

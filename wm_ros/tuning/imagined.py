@@ -95,18 +95,19 @@ class Imagination:
         return [1e3 * plan.solve_time for plan in plans if plan is not None]
 
     def _follow_prior(self):
-        """Return (state, latent) at which plans begin, and the prior's return, by moment."""
+        """Return (state, latent, posture) at which plans begin, and the prior's returns."""
         mpc = self._mpc({'planner.type': 'prior', 'planner.horizon': self._length})
         begins, returns = [], []
         for moment in self._moments:
             mpc.plan(*moment)
-            begins.append((mpc.dream.states[0, 0].clone(), mpc.dream.latents[0, 0].clone()))
-            returns.append(self._score(mpc.dream, _goal(moment)))
+            begins.append((mpc.dream.states[0, 0].clone(), mpc.dream.latents[0, 0].clone(),
+                           mpc.posture))
+            returns.append(self._score(mpc.dream, _goal(moment), mpc.posture))
         return begins, returns
 
     def _worth(self, index, plan, horizon) -> float:
         """Return the return of following ``plan``, or none, and then the prior."""
-        goal, (state, latent) = _goal(self._moments[index]), self._begins[index]
+        goal, (state, latent, posture) = _goal(self._moments[index]), self._begins[index]
         width = len(self._model.dynamics.active)
         actions = torch.zeros(1, horizon, width)
         if plan is not None:
@@ -116,11 +117,11 @@ class Imagination:
             first.states[0, -1], first.latents[0, -1],
             torch.zeros(1, self._length - horizon, width, device=state.device),
             goal.to(state.device), guided=1)
-        return self._score(_joined(first, rest), goal)
+        return self._score(_joined(first, rest), goal, posture)
 
-    def _score(self, dream, goal) -> float:
+    def _score(self, dream, goal, posture) -> float:
         goal = goal.to(dream.states.device)
-        return float(self._objective.score(dream, goal, self._weights)[0])
+        return float(self._objective.score(dream, goal, self._weights, posture)[0])
 
 
 def _plan(mpc, moment):
