@@ -116,8 +116,9 @@ class Mpc:
 
     def scores(self) -> torch.Tensor:
         """Return what each candidate [K] of the last plan's ``dream`` is worth."""
-        return self._objective.score(self.dream, self._problem.goal, self._problem.settings.weights,
-                                     self.posture)
+        problem = self._problem
+        return self._objective.score(self.dream, problem.goal, problem.settings.weights,
+                                     problem.posture)
 
     def _deadline(self, began):
         """Return when a search has to end [s], so that what comes after it is in time as well."""
