@@ -60,7 +60,7 @@ def test_an_actor_begins_as_the_prior_and_shares_the_rest():
 def taught(recordings, model, anchor):
     """Return what validation says before and after 80 updates, and the job."""
     bank = Bank(recordings, 'reach', pytest.fail, COLUMNS)
-    job = ImaginationJob(ActorTraining(batch=64, steps=8, anchor=anchor), model,
+    job = ImaginationJob(ActorTraining(batch=64, steps=8, anchor=anchor, settling=20), model,
                          {'goal': 1.0, 'value': 1.0}, bank, bank)
     optimiser = torch.optim.Adam(job.module.parameters(), 3e-3)
     with torch.no_grad():
@@ -81,6 +81,7 @@ def test_it_learns_to_reach_for_what_planners_reach_for(recordings):
     before, after = taught(recordings, model, anchor=0.1)
     assert after['reward'] > 0.75 * before['reward'] and after['strayed'] > 0.1
     assert after['score'] == pytest.approx(0.1 * after['strayed'] - after['imagined'])
+    assert after['score'] < before['score']
     for name, weight in model.dynamics.state_dict().items():
         assert torch.equal(weight, weights[name]), 'the agent stays as it is'
 

@@ -16,6 +16,7 @@ from wm_ros.world_model.agent.rollout import Dream
 
 #: Columns of recordings that it needs.
 COLUMNS = ('states', 'actions', 'goal')
+_SETTLING_RATE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,13 @@ class ActorTraining:
     model: str = ''             # the agent's checkpoint; '': the shipped one of the task
     batch: int = 128            # states from which it imagines
     filtered: int = 4           # observations before each, from which the latent is filtered
+    settling: int = 300         # updates of the critics alone, before the actor moves
     steps: int = 12             # imagined
     mixing: float = 0.95        # lambda of the returns
     noise: float = 0.1          # of the imagined actions
     anchor: float = 10.0        # weight of how far it leaves the policy prior, squared
     held_out: int = 256         # states that it is validated on
+    judged: int = 40            # steps imagined from there
 
 
 class ImaginationJob(Job):
@@ -51,8 +54,19 @@ class ImaginationJob(Job):
         self._dynamics, self.device = model.dynamics, model.device
         self.module = Actor.like(self._dynamics).to(self.device)
         self._train = train
+        self._settle(seed)
         self._held_out = self._starts(held_out.sample(
             np.random.default_rng(0), training.held_out, training.filtered + 1))
+
+    def _settle(self, seed):
+        """Let the critics learn what the prior is worth, or the actor would climb their errors."""
+        optimiser = torch.optim.Adam(self.module.critics.parameters(), _SETTLING_RATE)
+        for number in range(self.training.settling):
+            rng = np.random.default_rng((seed, number, 1))
+            optimiser.zero_grad()
+            self.losses(rng)['critics'].backward()
+            optimiser.step()
+        self.module.zero_grad()
 
     def losses(self, rng):
         """Return the losses of futures from a batch of states."""
@@ -62,10 +76,15 @@ class ImaginationJob(Job):
         return self._losses(self.module, starts, self.training.noise)
 
     def validate(self, module):
-        """Return the losses of futures from held-out states, without noise; most return wins."""
-        found = {name: float(value) for name, value in self._losses(
-            module, self._held_out, 0.0).items()}
-        return {'score': self.training.anchor * found['strayed'] - found['imagined'], **found}
+        """
+        Return what becomes of held-out states over many steps, without noise; most wins.
+
+        No critic is asked: what they think changes while they learn.
+        """
+        _, rewards, strayed = self._imagined(module, self._held_out, 0.0, self.training.judged)
+        imagined, strayed = float(self._mean(rewards)), float(strayed)
+        return {'score': self.training.anchor * strayed - imagined, 'imagined': imagined,
+                'strayed': strayed, 'reward': float(rewards.mean())}
 
     def meta(self):
         """Return kind and configuration, and whose imagination it learned in."""
@@ -84,24 +103,29 @@ class ImaginationJob(Job):
         return states[-1], posterior[-1], goals
 
     def _losses(self, module, starts, noise) -> Dict[str, torch.Tensor]:
-        given, rewards, strayed = self._imagined(module, starts, noise)
+        given, rewards, strayed = self._imagined(module, starts, noise, self.training.steps)
         discount = self._dynamics.config.discount
         values = torch.stack([_fixed(critic, given) for critic in module.critics])
         # The lower edge of what they think: what is not known is not worth having.
         values = values.mean(0) - values.std(0)
         returns = losses.lambda_returns(rewards, values, discount, self.training.mixing)
-        weights = discount ** torch.arange(len(rewards), device=self.device)[:, None]
-        imagined = (weights * returns).mean() / weights.mean()
+        imagined = self._mean(returns)
         critics = (module.values(given[:-1].detach()) - returns.detach()).square().mean()
         return {'loss': critics - imagined + self.training.anchor * strayed, 'critics': critics,
                 'imagined': imagined, 'strayed': strayed, 'reward': rewards.mean()}
 
-    def _imagined(self, module, starts, noise):
+    def _mean(self, numbers):
+        """Return the mean of numbers [H, B], later ones discounted."""
+        weights = self._dynamics.config.discount ** torch.arange(
+            len(numbers), device=self.device)[:, None]
+        return (weights * numbers).mean() / weights.mean()
+
+    def _imagined(self, module, starts, noise, steps):
         """Return what heads are given [H + 1, B, I], rewards [H, B], and how far it strayed."""
         dynamics, (x, z, goals) = self._dynamics, starts
         actions, states, latents, doubts = [], [x], [z], []
         given, strayed = [dynamics.given(x, z, goals)], 0.0
-        for _ in range(self.training.steps):
+        for _ in range(steps):
             action = module.act(given[-1])
             usual = torch.tanh(dynamics.policy_head(given[-1].detach()))
             strayed = strayed + ((action - usual) * dynamics.active).square().sum(-1).mean()
@@ -112,7 +136,7 @@ class ImaginationJob(Job):
             given.append(dynamics.given(x, z, goals))
         dream = Dream(*(torch.stack(part, 1) for part in (actions, states, latents, doubts)))
         rewards = self._objective.rewards(dream, goals, self._weights).T
-        return torch.stack(given), rewards, strayed / self.training.steps
+        return torch.stack(given), rewards, strayed / steps
 
 
 def _fixed(critic, given):
