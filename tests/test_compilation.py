@@ -1,16 +1,19 @@
 """Compiled models: the same numbers as the one that learns, whatever runs them."""
 
 import logging
+from shutil import which
 
 from model_testing import make_dynamics, ROBOT
 import pytest
 import torch
+from torch._dynamo.utils import counters
 from wm_ros.tasks import get_task
 from wm_ros.world_model import load_checkpoint, WorldModel
 from wm_ros.world_model.agent import compilation
 from wm_ros.world_model.agent.compilation import compile_dynamics
 from wm_ros.world_model.agent.dynamics import ModelConfig
 from wm_ros.world_model.agent.fused.model import FusedDynamics
+from wm_ros.world_model.agent.inductor import InductorDynamics
 from wm_ros.world_model.agent.rollout import Rollout
 from wm_ros.world_model.agent.wide import WideDynamics
 
@@ -72,6 +75,22 @@ def test_dreams_are_the_same(shipped, backend, guided):
         before = actions.clone()
         assert_same(rollout(*given), Rollout(dynamics)(*given), 2 * EXACT[backend])
         assert torch.equal(actions, before), "what was given in is the caller's"
+
+
+@pytest.mark.skipif(not (which('g++') or which('clang++')), reason='it needs a C++ compiler')
+def test_torchs_compiler_knows_any_horizon_and_number_of_candidates(shipped):
+    """What changes while the arm moves must not compile anything anew."""
+    dynamics = shipped['reach']
+    run, rollout = compile_dynamics(dynamics, 'compile')
+    assert isinstance(run, InductorDynamics)
+    state, latent, _, goal = inputs(dynamics, 1)
+    made = counters['stats']['unique_graphs']
+    for candidates, horizon, guided in ((1, 3, 1), (13, 12, 6), (64, 25, 64), (200, 2, 0)):
+        actions = torch.rand(candidates, horizon, 5) * 2.4 - 1.2
+        given = (state[0], latent[0], actions, goal[0], guided)
+        with torch.inference_mode():
+            assert_same(rollout(*given), Rollout(dynamics)(*given), 1e-4)
+    assert counters['stats']['unique_graphs'] == made
 
 
 @pytest.mark.parametrize('backend', EXACT)

@@ -127,7 +127,8 @@ _PLANNER = (
               's', 0, 1, dynamic=True),
     ParamSpec('planner.backend', 'string', 'auto', 'What dreams run on; auto: the fastest of '
               "those that give eager torch's numbers.", (MPC,),
-              choices=('auto', 'numba', 'wide', 'wide-bfloat16', 'torchscript', 'eager')),
+              choices=('auto', 'numba', 'wide', 'wide-bfloat16', 'torchscript', 'compile',
+                       'eager')),
     ParamSpec('planner.seed', 'int', 0, 'Seed of the sampling.', (MPC,), low=0),
     ParamSpec('actor', 'string', '', 'Path or name of an actor; empty: NAME_actor beside the '
               'checkpoint NAME, if it is there.', (MPC,)),

@@ -7,8 +7,8 @@ import warnings
 import torch
 from wm_ros.world_model.agent.rollout import Rollout
 
-#: Ways to run the dynamics: loops, matrix products, the same in bfloat16, torch's compiler, torch.
-BACKENDS = ('numba', 'wide', 'wide-bfloat16', 'torchscript', 'eager')
+#: Ways to run the dynamics: loops, matrix products, those in bfloat16, torch's compilers, torch.
+BACKENDS = ('numba', 'wide', 'wide-bfloat16', 'torchscript', 'compile', 'eager')
 _ON_CPU = ('numba', 'wide', 'wide-bfloat16')
 _WIDE = 256                     # of hidden layers, from where matrix products are faster
 _WARM_UP = (1, 64, 1, 64)       # rows; TorchScript optimises on its second call
@@ -91,7 +91,16 @@ def _torchscript(dynamics):
     return module, rollout
 
 
+def _compile(dynamics):
+    from wm_ros.world_model.agent.inductor import InductorDynamics
+    compiled = InductorDynamics(dynamics)
+    with torch.inference_mode():
+        compiled.warm_up(lambda rows: _futures(dynamics, rows))
+    return compiled, compiled.rollout()
+
+
 _MAKERS = {'numba': _numba, 'wide': _wide, 'torchscript': _torchscript,
+           'compile': _compile,
            'wide-bfloat16': lambda dynamics: _wide(dynamics, 'bfloat16')}
 
 
