@@ -13,9 +13,9 @@ from wm_ros.world_model.agent import compilation
 from wm_ros.world_model.agent.compilation import compile_dynamics
 from wm_ros.world_model.agent.dynamics import ModelConfig
 from wm_ros.world_model.agent.fused.model import FusedDynamics
-from wm_ros.world_model.agent.inductor import InductorDynamics
 from wm_ros.world_model.agent.rollout import Rollout
 from wm_ros.world_model.agent.wide import WideDynamics
+from wm_ros.world_model.compiled.inductor import Compiled
 
 #: How far a backend's numbers may be from eager torch's: TorchScript's are the same to the bit.
 EXACT = {'numba': 5e-5, 'wide': 5e-5, 'torchscript': 0.0}
@@ -82,7 +82,7 @@ def test_torchs_compiler_knows_any_horizon_and_number_of_candidates(shipped):
     """What changes while the arm moves must not compile anything anew."""
     dynamics = shipped['reach']
     run, rollout = compile_dynamics(dynamics, 'compile')
-    assert isinstance(run, InductorDynamics)
+    assert isinstance(run.step, Compiled)
     state, latent, _, goal = inputs(dynamics, 1)
     made = counters['stats']['unique_graphs']
     for candidates, horizon, guided in ((1, 3, 1), (13, 12, 6), (64, 25, 64), (200, 2, 0)):

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import combinations
+from shutil import which
 from threading import Thread
 
 import numpy as np
@@ -64,6 +65,18 @@ def test_compiled_dreams_are_those_of_eager_torch(precision, sizes, threads):
         for name, theirs in expected._asdict().items():
             torch.testing.assert_close(getattr(found, name).float(), theirs, rtol=0.0,
                                        atol=OFF[precision], msg=f'{name} of {count}')
+
+
+@pytest.mark.skipif(not (which('g++') or which('clang++')), reason='it needs a C++ compiler')
+def test_dreams_by_torchs_compiler_are_those_of_eager_torch():
+    made = network(TWO_HOT)
+    eager, model = LatentModel(made, 'eager'), LatentModel(made, 'compile')
+    for count, guided in ((40, 0), (41, 25), (7, 7), (1, 0)):
+        offered = actions(count, TWO_HOT)
+        expected = eager.imagine(None, latent(TWO_HOT), offered, guided=guided)
+        found = model.imagine(None, latent(TWO_HOT), offered, guided=guided)
+        for ours, theirs in zip(found, expected):
+            torch.testing.assert_close(ours, theirs, rtol=0.0, atol=1e-4)
 
 
 def test_a_dream_is_kept_when_the_next_one_comes():
@@ -191,8 +204,8 @@ def test_senseless_sizes_are_refused(wrong, word):
 
 
 @pytest.mark.parametrize('wrong, word', [
-    ({'backend': 'int8'}, "got 'int8', expected one of float32, bfloat16, eager"),
-    ({'device': 'meta'}, 'got float32 on meta, expected eager there'),
+    ({'backend': 'int8'}, "got 'int8', expected one of float32, bfloat16, compile"),
+    ({'device': 'meta'}, 'got float32 on meta, expected compile or eager there'),
     ({'threads': 0}, 'threads: got 0, expected at least 1')])
 def test_what_a_model_cannot_run_on_is_refused(wrong, word):
     with pytest.raises(WmRosError, match=word):

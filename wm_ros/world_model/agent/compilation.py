@@ -6,6 +6,7 @@ import warnings
 
 import torch
 from wm_ros.world_model.agent.rollout import Rollout
+from wm_ros.world_model.compiled.inductor import Compiled, WARM_UP
 
 #: Ways to run the dynamics: loops, matrix products, those in bfloat16, torch's compilers, torch.
 BACKENDS = ('numba', 'wide', 'wide-bfloat16', 'torchscript', 'compile', 'eager')
@@ -91,12 +92,25 @@ def _torchscript(dynamics):
     return module, rollout
 
 
+class _Inductor:
+    """Dynamics whose steps and prior are compiled; the loop of a dream stays in Python."""
+
+    def __init__(self, dynamics):
+        device = dynamics.scale.device
+        self.step, self.policy = (Compiled(method, device)
+                                  for method in (dynamics.step, dynamics.policy))
+        self.values, self.encode = dynamics.values, dynamics.encode
+        self.partial_step = dynamics.partial_step
+
+
 def _compile(dynamics):
-    from wm_ros.world_model.agent.inductor import InductorDynamics
-    compiled = InductorDynamics(dynamics)
+    run = _Inductor(dynamics)
+    rollout = Rollout(run)
     with torch.inference_mode():
-        compiled.warm_up(lambda rows: _futures(dynamics, rows))
-    return compiled, compiled.rollout()
+        for rows in WARM_UP:
+            rollout(*_futures(dynamics, rows), rows)
+            rollout(*_futures(dynamics, rows), rows // 2)
+    return run, rollout
 
 
 _MAKERS = {'numba': _numba, 'wide': _wide, 'torchscript': _torchscript,

@@ -3,35 +3,50 @@
 import torch
 from wm_ros.types import WmRosError
 from wm_ros.world_model.compiled.chain import PRECISIONS
+from wm_ros.world_model.compiled.inductor import Compiled
 from wm_ros.world_model.tdmpc2.network import Network
 from wm_ros.world_model.tdmpc2.rollout import LatentDream, Rollout
 
-#: What dreams run on: compiled in one of two precisions, on a CPU, or torch as it is.
-BACKENDS = (*PRECISIONS, 'eager')
+#: What dreams run on: compiled in one of two precisions, on a CPU; by torch.compile, with CUDA
+#: graphs on a GPU; torch as it is.
+BACKENDS = (*PRECISIONS, 'compile', 'eager')
+
+
+class _Inductor:
+    """A network whose steps are compiled; which value heads are asked changes, they are not."""
+
+    def __init__(self, network: Network, device):
+        self.next, self.policy, self.reward = (  # noqa: A003
+            Compiled(method, device) for method in (network.next, network.policy, network.reward))
+        self.value = network.value
 
 
 class LatentModel:
     """
     Rolls latents forward; what planners ask of a model, for any encoder's latents.
 
-    ``backend`` is one of BACKENDS; away from a CPU only eager.  ``threads`` share the candidates
-    of a compiled dream; eager torch has its own.  The value heads that each dream asks are drawn
-    from ``seed``.  Holds memory: one instance per thread.  Raises WmRosError for others.
+    ``backend`` is one of BACKENDS; away from a CPU compile or eager.  ``threads`` share the
+    candidates of a dream in float32 or bfloat16; torch has its own.  The value heads that each
+    dream asks are drawn from ``seed``.  Holds memory: one instance per thread.  Raises WmRosError
+    for others.
     """
 
     def __init__(self, network: Network, backend: str = 'float32', device: str = 'cpu',
                  threads: int = 1, seed: int = 0):
         if backend not in BACKENDS:
             raise WmRosError(f'backend: got {backend!r}, expected one of {", ".join(BACKENDS)}')
-        if backend != 'eager' and torch.device(device).type != 'cpu':
-            raise WmRosError(f'backend: got {backend} on {device}, expected eager there')
+        if backend in PRECISIONS and torch.device(device).type != 'cpu':
+            raise WmRosError(f'backend: got {backend} on {device}, expected compile or eager '
+                             'there')
         if threads < 1:
             raise WmRosError(f'threads: got {threads}, expected at least 1')
         self.dynamics = network.to(device).eval().requires_grad_(False)
         self.device = device
         self._eager = Rollout(self.dynamics)
         self._rollout = self._eager
-        if backend != 'eager':
+        if backend == 'compile':
+            self._rollout = Rollout(_Inductor(self.dynamics, device))
+        elif backend != 'eager':
             # Late: eager torch works without numba.
             from wm_ros.world_model.tdmpc2.compiled import CompiledRollout
             self._rollout = CompiledRollout(self.dynamics, backend, threads)
