@@ -3,12 +3,14 @@
 from abc import ABC, abstractmethod
 
 import numpy as np
-from sim.tasks import BoxSpec, Judge, make_task, Situation
+from sim.tasks import BoxSpec, Judge, make_task, Situation, Start
 from wm_ros.robot.kinematics import Kinematics
 from wm_ros.robot.robot import Robot
+from wm_ros.types import WmRosError
 
 SUBSTEP = 1.0 / 240.0           # [s]
 _LOOK_EVERY = 6                 # substeps between judgements of success (40 Hz)
+_DRAWS = 1000                   # of starts, of which one is to be inside the workspace
 
 
 class Scene(ABC):
@@ -55,13 +57,24 @@ class Scene(ABC):
     def reset(self, seed: int):
         """Begin the episode that ``seed`` stands for."""
         self.seed = int(seed)
-        start = self.task.sample(np.random.default_rng(self.seed))
+        start = self._start(np.random.default_rng(self.seed))
         self._place(self._reach(start.end_effector), start.gripper_width, start.object_poses)
         self.goal = start.goal
         self.substeps = 0
         #: Sum of the task's reward at the model's rate, until the episode is done.
         self.total_reward = 0.0
         self._judge.reset()
+
+    def _start(self, rng) -> Start:
+        """Return a start of the task whose places the arm can reach."""
+        low, high = self.robot.workspace_low, self.robot.workspace_high
+        for _ in range(_DRAWS):
+            start = self.task.sample(rng)
+            places = np.stack([start.end_effector, start.goal[:3], *start.object_poses[:, :3]])
+            if (places >= low).all() and (places <= high).all():
+                return start
+        raise WmRosError(f'task {self.task.name}: of {_DRAWS} starts none is inside the workspace '
+                         f'of {self.robot.name}, {low.tolist()} to {high.tolist()} m')
 
     def _reach(self, position):
         """Return joint positions [N] with the end effector at ``position`` [3]."""
