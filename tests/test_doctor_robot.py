@@ -81,4 +81,4 @@ def test_a_home_that_planning_cannot_begin_from(capsys, tmp_path, changes, said)
 
 def test_an_unknown_name(capsys):
     code, out = doctor(capsys, '--robot', 'pandora')
-    assert code == 1 and "unknown robot 'pandora': expected one of panda" in out
+    assert code == 1 and "unknown robot 'pandora': expected one of iiwa, panda, ur5e" in out
