@@ -22,7 +22,8 @@ def test_steps_from_which_on_success_stays_at_the_bar(successes, expected):
 def test_a_seed_of_ours_that_never_gets_there_counts_as_a_miss(tmp_path, monkeypatch, last, value):
     """The curves are there already: what is measured is read, not run again."""
     monkeypatch.setattr(efficiency, 'FOLDER', tmp_path)
-    curves = {'ours': points(0.7, last), 'alone': points(0.1), 'sac': points(0.1, 0.7, 0.7)}
+    curves = {'ours': points(0.7, last), 'alone': points(0.1), 'sac': points(0.1, 0.7, 0.7),
+              'sac-reach': points(0.9)}
     for name, found in curves.items():
         for seed in range(3):
             (tmp_path / f'efficiency_{name}_{seed}.json').write_text(json.dumps(found))

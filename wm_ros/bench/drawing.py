@@ -103,6 +103,8 @@ def _efficiency(rows):
     labels = {'ours': 'ours', 'alone': 'ours, no demonstrations', 'sac': 'SAC with hindsight'}
     for name, points in series.items():
         kind = name.split('/')[0]
+        if kind not in colours:
+            continue        # of another task
         x, y = zip(*points)
         ax.plot([v / 1000 for v in x], y, marker='o', ms=3, color=colours[kind],
                 label=labels.pop(kind, None))

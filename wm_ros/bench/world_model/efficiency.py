@@ -24,6 +24,7 @@ _JUDGED, _FIRST_JUDGED = 50, 200_000        # episodes at each point, and the se
 _FEW = Recipe(first_episodes=20, first_updates=1500, rounds=6, prior_episodes=10,
               planner_episodes=5, round_updates=400, last_updates=0)
 _SAC_STEPS, _SAC_EVERY = 60_000, 5_000
+_REACH_STEPS, _REACH_EVERY = 10_000, 1_000      # of the same SAC, on what it does learn soon
 _COMMAND = 'wm_ros bench world_model --only efficiency'
 
 
@@ -33,7 +34,8 @@ def efficiency():
     if not all(_file('sac', seed).is_file() for seed in _SEEDS):
         _learner()      # before hours of work
     rows, needed = [], {}
-    for name, seeds in (('ours', _SEEDS), ('alone', _SEEDS[:1]), ('sac', _SEEDS)):
+    for name, seeds in (('ours', _SEEDS), ('alone', _SEEDS[:1]), ('sac', _SEEDS),
+                        ('sac-reach', _SEEDS[:1])):
         curves = [curve(name, seed) for seed in seeds]
         needed[name] = [_needed(points) for points in curves]
         rows += [shown(f'efficiency_success/{name}/seed{seed}/{point["steps"]}',
@@ -52,15 +54,18 @@ def efficiency():
 
 
 _WORDS = {'ours': 'scripted and labelled steps counted', 'alone': 'no demonstrations',
-          'sac': 'stable-baselines3: SAC, hindsight replay, same observations and reward'}
+          'sac': 'stable-baselines3: SAC, hindsight replay, same observations and reward',
+          'sac-reach': 'the same SAC on reach: that it learns where less is to be found'}
+_MAKERS = {'ours': lambda seed: _ours(seed, True), 'alone': lambda seed: _ours(seed, False),
+           'sac': lambda seed: _sac(seed, 'push', _SAC_STEPS, _SAC_EVERY),
+           'sac-reach': lambda seed: _sac(seed, 'reach', _REACH_STEPS, _REACH_EVERY)}
 
 
 def curve(name: str, seed: int) -> List[Dict[str, float]]:
     """Return [{steps, success}] of one run, made now where it lacks."""
     file = _file(name, seed)
     if not file.is_file():
-        points = _sac(seed) if name == 'sac' else _ours(seed, name == 'ours')
-        write_json(str(file), points)
+        write_json(str(file), _MAKERS[name](seed))
     return json.loads(file.read_text(encoding='utf-8'))
 
 
@@ -126,29 +131,29 @@ def _learner():
     return HerReplayBuffer, SAC
 
 
-def _sac(seed):
+def _sac(seed, task, steps, every):
     """Return the curve of SAC with hindsight replay, as its documentation advises for goals."""
     HerReplayBuffer, SAC = _learner()
-    env, judge = _env(), _env()
+    env, judge = _env(task), _env(task)
     agent = SAC('MultiInputPolicy', env, learning_rate=1e-3, gamma=0.95, tau=0.05,
-                batch_size=256, learning_starts=1000, buffer_size=_SAC_STEPS, seed=seed,
+                batch_size=256, learning_starts=1000, buffer_size=steps, seed=seed,
                 replay_buffer_class=HerReplayBuffer,
                 replay_buffer_kwargs={'n_sampled_goal': 4, 'goal_selection_strategy': 'future'},
                 policy_kwargs={'net_arch': [256, 256, 256]})
     points = []
-    for steps in range(_SAC_EVERY, _SAC_STEPS + 1, _SAC_EVERY):
-        agent.learn(_SAC_EVERY, reset_num_timesteps=False)
-        points.append({'steps': steps, 'success': _judged(agent, judge)})
-        print('sac', seed, points[-1], flush=True)
+    for made in range(every, steps + 1, every):
+        agent.learn(every, reset_num_timesteps=False)
+        points.append({'steps': made, 'success': _judged(agent, judge)})
+        print('sac', task, seed, points[-1], flush=True)
     return points
 
 
-def _env():
+def _env(task):
     import gymnasium
     from sim.env import register
 
     class Active(gymnasium.ActionWrapper):
-        """The three components of the action that push uses; the others stay 0, as for ours."""
+        """The three components of the action that count; the others stay 0, as for ours."""
 
         def __init__(self, env):
             super().__init__(env)
@@ -159,7 +164,7 @@ def _env():
             return np.append(action, [0.0, 0.0]).astype(np.float32)
 
     register()
-    return Active(gymnasium.make('wm_ros/PandaPush-v0'))
+    return Active(gymnasium.make(f'wm_ros/Panda{task.title()}-v0'))
 
 
 def _judged(agent, env):
