@@ -67,7 +67,7 @@ class SafetyGate:
         self._measured.clear()
         self._emergency, self._latched = False, ''
         self._ticks.clear()
-        self._beginning.made()
+        self._beginning.make()
         self._held = True
         self._silent = self._guided = self._lost = False
 
@@ -143,9 +143,10 @@ class SafetyGate:
         with self._lock:
             if self._beginning.begun and not self._motion.at_rest:
                 return not (self._emergency or self._latched or self._lost)
+            # First, or a plan of before would be followed for a step.
+            self._beginning.wish()
             self._paused |= self._emergency
             self._emergency, self._latched, self._lost = False, '', False
-            self._beginning.wish()
             return True
 
     def reconfigure(self, settings: GateSettings):
@@ -225,8 +226,8 @@ class SafetyGate:
     def _begin(self, now):
         """Go on, at rest, from where the arm is measured, if that is known."""
         measured = self._measured
-        if (not self._beginning.may_be_at(measured.stamp, now)
-                or measured.age(now) > self.settings.input_timeout):
+        fresh = measured.age(now) <= self.settings.input_timeout
+        if not self._beginning.make_at(measured.stamp if fresh else None, now):
             return
         self._motion.begin(
             measured.positions,
@@ -234,7 +235,6 @@ class SafetyGate:
         self._good = self._motion.state
         # What was planned before is about an arm that was elsewhere.
         self._plans.void_before(measured.stamp)
-        self._beginning.made()
         self._silent = self._guided = self._lost = False
 
     def _follow(self, now, dt, figures) -> Tuple[Code, str]:
