@@ -72,7 +72,7 @@ setup(
         ],
         # Another physics engine, for `engine:=mujoco`.
         'mujoco': [
-            'mujoco>=3.3.3',
+            'mujoco>=3.3.4',
         ],
         # What benches compare with.
         'bench': [
@@ -96,7 +96,7 @@ setup(
             'flake8-docstrings',
             'flake8-import-order',
             'flake8-quotes',
-            'mujoco>=3.3.3',
+            'mujoco>=3.3.4',
             'optuna>=5.0',
             'pydocstyle>=6',
             'setuptools',

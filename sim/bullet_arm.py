@@ -117,8 +117,9 @@ class BulletArm:
     @property
     def wrench(self):
         """
-        Reaction force and torque [6] N, N m at the last joint, in its frame; 0 at first.
+        Reaction force and torque [6] N, N m at the last joint, along its frame's axes; 0 at first.
 
+        The torque is about the last link's centre of mass, as PyBullet has it.
         The mean of the last 50 ms, as force sensors filter: what is felt in a single substep is
         mostly how the motors catch up with their targets.
         """

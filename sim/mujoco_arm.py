@@ -103,5 +103,5 @@ class MujocoArm:
 
     @property
     def wrench(self):
-        """Reaction force and torque [6] N, N m at the last joint, in its frame; 0 at first."""
+        """Reaction force and torque [6] N, N m at the last joint; see ``BulletArm.wrench``."""
         return np.mean(self._felt, axis=0) if self._felt else np.zeros(6)

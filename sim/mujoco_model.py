@@ -1,49 +1,50 @@
-"""A MuJoCo model of a robot's URDF: links as their collision meshes, limits and masses kept."""
+"""A MuJoCo model of a robot's URDF: links as their collision shapes, limits and masses kept."""
 
 from pathlib import Path
-from typing import Dict, Tuple
+from typing import Dict, NamedTuple
 from xml.etree import ElementTree
 
 import mujoco
+import numpy as np
 from sim.tasks import BoxSpec
 from wm_ros.robot.robot import Robot
 from wm_ros.types import WmRosError
 
 #: Who collides with whom: (type, affinity); links of an arm do not collide with each other.
 ARM, OBJECT, TABLE = (1, 2), (2, 3), (4, 3)
-#: Sensors of the force and the torque at the last joint, in its frame.
+#: Sensors of the force and the torque at the last joint, see ``MujocoArm.wrench``.
 SENSED = ('wrist force', 'wrist torque')
 _ARMATURE = 0.05            # [kg m^2] of a motor, seen from its joint
 _FINGER_ARMATURE = 1.0      # [kg]
 _SPINNING = 0.001           # [m] of friction against turning on the spot
 
 
+class _Inertial(NamedTuple):
+    """What a URDF says of a link's mass [kg] and of where its centre is [3] m."""
+
+    mass: float
+    centre: np.ndarray
+
+
 def arm_spec(robot: Robot) -> mujoco.MjSpec:
     """
     Return the arm of ``robot``, its base at the origin; raises WmRosError where that fails.
 
-    Inertias are those of the collision geometry at the URDF's masses: many URDFs carry the
-    placeholders of their exporter, and PyBullet takes the geometry as well.
+    Masses and their centres are the URDF's; how they are spread is told by the collision shapes,
+    since many URDFs carry their exporter's placeholders.  PyBullet does the same.
     """
-    text, masses = _for_mujoco(robot.urdf)
-    try:
-        spec = mujoco.MjSpec.from_string(text)
-    except ValueError as error:
-        raise WmRosError(f'{robot.urdf}: MuJoCo cannot read it ({error})') from error
-    names = [joint.name for joint in spec.joints]
-    wanted = robot.joint_names + robot.gripper_joint_names
-    missing = [name for name in wanted if name not in names]
-    if missing:
-        raise WmRosError(f'{robot.urdf}: MuJoCo finds no joint {", ".join(missing)}')
+    text, inertials = _for_mujoco(robot.urdf)
+    spec = _parsed(text, robot.urdf)
+    _check_joints(spec, robot)
+    _spread_masses(spec, _parsed(text, robot.urdf), inertials)
     for joint in spec.joints:
         joint.armature = (_FINGER_ARMATURE if joint.name in robot.gripper_joint_names
                           else _ARMATURE)
     for geom in spec.geoms:
-        geom.mass = masses[geom.name]
         geom.contype, geom.conaffinity = ARM
         geom.condim, geom.friction = 4, [1.0, 0.02, 0.0001]
     _couple(spec, robot.gripper_joint_names)
-    _sense(spec, robot.joint_names[-1])
+    _sense(spec, robot.joint_names[-1], inertials)
     return spec
 
 
@@ -55,7 +56,7 @@ def add_box(spec: mujoco.MjSpec, name: str, box: BoxSpec, pose) -> mujoco.MjsBod
     body.add_geom(
         name=name, type=mujoco.mjtGeom.mjGEOM_BOX, size=[edge / 2 for edge in box.size],
         mass=box.mass, rgba=box.colour, contype=OBJECT[0], conaffinity=OBJECT[1], condim=4,
-        # Its own friction counts, whatever touches it: PyBullet's product with 1.
+        # Its own friction counts where table or fingers touch it: PyBullet's product with 1.
         priority=1, friction=[box.friction, _SPINNING, 0.0001])
     return body
 
@@ -67,13 +68,33 @@ def add_table(spec: mujoco.MjSpec):
         contype=TABLE[0], conaffinity=TABLE[1], friction=[1.0, _SPINNING, 0.0001])
 
 
-def _sense(spec, joint_name):
-    body = spec.joint(joint_name).parent
-    body.add_site(name='wrist')
-    for name, kind in zip(SENSED, (mujoco.mjtSensor.mjSENS_FORCE,
-                                   mujoco.mjtSensor.mjSENS_TORQUE)):
-        spec.add_sensor(name=name, type=kind, objtype=mujoco.mjtObj.mjOBJ_SITE,
-                        objname='wrist')
+def _parsed(text, path) -> mujoco.MjSpec:
+    try:
+        return mujoco.MjSpec.from_string(text)
+    except ValueError as error:
+        raise WmRosError(f'{path}: MuJoCo cannot read it ({error})') from error
+
+
+def _check_joints(spec, robot):
+    names = [joint.name for joint in spec.joints]
+    missing = [name for name in robot.joint_names + robot.gripper_joint_names
+               if name not in names]
+    if missing:
+        raise WmRosError(f'{robot.urdf}: MuJoCo finds no joint {", ".join(missing)}')
+
+
+def _spread_masses(spec, same, inertials: Dict[str, _Inertial]):
+    """Give each link of ``spec`` mass and centre, and the inertia of its shapes in ``same``."""
+    same.compiler.inertiafromgeom = mujoco.mjtInertiaFromGeom.mjINERTIAFROMGEOM_TRUE
+    shaped = same.compile()
+    for body in spec.bodies:
+        found = inertials.get(body.name)
+        if found is None or not body.geoms:
+            continue
+        like = shaped.body(body.name)
+        body.explicitinertial, body.fullinertia = True, np.full(6, np.nan)
+        body.mass, body.ipos = found.mass, found.centre
+        body.iquat, body.inertia = like.iquat, like.inertia * found.mass / like.mass[0]
 
 
 def _couple(spec, fingers):
@@ -84,27 +105,40 @@ def _couple(spec, fingers):
         equality.objtype = mujoco.mjtObj.mjOBJ_JOINT
 
 
-def _for_mujoco(path: Path) -> Tuple[str, Dict[str, float]]:
-    """Return the URDF as MuJoCo takes it, and masses [kg] by name of a collision geometry."""
-    root, masses = ElementTree.parse(path).getroot(), {}
+def _sense(spec, joint_name, inertials):
+    body = spec.joint(joint_name).parent
+    centre = inertials[body.name].centre if body.name in inertials else np.zeros(3)
+    body.add_site(name='wrist', pos=centre)
+    for name, kind in zip(SENSED, (mujoco.mjtSensor.mjSENS_FORCE,
+                                   mujoco.mjtSensor.mjSENS_TORQUE)):
+        spec.add_sensor(name=name, type=kind, objtype=mujoco.mjtObj.mjOBJ_SITE,
+                        objname='wrist')
+
+
+def _for_mujoco(path: Path):
+    """Return the URDF as MuJoCo takes it, and {link: _Inertial} of those that weigh."""
+    root, inertials = ElementTree.parse(path).getroot(), {}
     for link in root.findall('link'):
         for part in link.findall('visual') + link.findall('contact'):
             link.remove(part)
         for mesh in link.iter('mesh'):
             mesh.set('filename', str(_found(mesh.get('filename'), path.parent)))
-        shapes, inertial = link.findall('collision'), link.find('inertial')
-        mass = link.find('inertial/mass')
-        if inertial is not None and not shapes:
+        inertial = link.find('inertial')
+        if inertial is None:
+            continue
+        mass, origin = float(inertial.find('mass').get('value')), inertial.find('origin')
+        if mass <= 0.0:
             link.remove(inertial)       # of a frame: nothing that has weight
-        for number, shape in enumerate(shapes):
-            shape.set('name', f'{link.get("name")} {number}')
-            masses[shape.get('name')] = (
-                0.0 if mass is None else float(mass.get('value')) / len(shapes))
+            continue
+        text = '0 0 0' if origin is None else origin.get('xyz', '0 0 0')
+        inertials[link.get('name')] = _Inertial(mass, np.array(text.split(), dtype=float))
+    for joint in root.findall('joint'):
+        for mimic in joint.findall('mimic'):
+            joint.remove(mimic)         # some versions of MuJoCo read it
     extension = ElementTree.SubElement(root, 'mujoco')
     ElementTree.SubElement(extension, 'compiler', {
-        'strippath': 'false', 'fusestatic': 'true', 'inertiafromgeom': 'true',
-        'boundmass': '0.001', 'boundinertia': '0.00001'})
-    return ElementTree.tostring(root, encoding='unicode'), masses
+        'strippath': 'false', 'fusestatic': 'false', 'balanceinertia': 'true'})
+    return ElementTree.tostring(root, encoding='unicode'), inertials
 
 
 def _found(reference: str, folder: Path) -> Path:

@@ -112,5 +112,5 @@ class MujocoScene(Scene):
         return np.array([self.data.joint(name).qvel[:3] for name in self._boxes]).reshape(-1, 3)
 
     def close(self):
-        """Free the memory of the physics."""
-        self.model = self.data = None
+        """Let go of the physics."""
+        self.model = self.data = self.arm = self._spec = None

@@ -59,6 +59,28 @@ def test_the_script_reaches_and_the_gripper_opens(name, engine):
 
 
 @pytest.mark.parametrize('name', ROBOTS)
+def test_engines_agree_on_what_it_weighs(name):
+    """Held still in any posture: motor torques, and force and torque at the wrist."""
+    robot, rng = load_robot(name), np.random.default_rng(1)
+    scenes = [make_scene(engine, robot, 'reach') for engine in ('pybullet', 'mujoco')]
+    assert scenes[1].model.neq == 1, 'the fingers are coupled once'
+    for _ in range(3):
+        q = robot.home + 0.4 * rng.normal(size=len(robot.home))
+        q = np.clip(q, robot.limits.lower + 0.05, robot.limits.upper - 0.05)
+        for scene in scenes:
+            scene.arm.reset(q, 0.02)
+            scene.arm.set_target(q, np.zeros(len(q)), 0.02)
+            for _ in range(240):
+                scene.substep()
+        ours, theirs = (scene.arm for scene in scenes)
+        np.testing.assert_allclose(ours.joint_efforts, theirs.joint_efforts, atol=0.05)
+        np.testing.assert_allclose(ours.wrench[:3], theirs.wrench[:3], atol=0.3)
+        np.testing.assert_allclose(ours.wrench[3:], theirs.wrench[3:], atol=0.06)
+    for scene in scenes:
+        scene.close()
+
+
+@pytest.mark.parametrize('name', ROBOTS)
 def test_starts_are_where_it_can_reach(name):
     robot = load_robot(name)
     scene = make_scene('mock', robot, 'push')
