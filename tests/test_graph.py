@@ -43,6 +43,8 @@ def test_the_engine_is_that_of_a_simulated_robot():
         graph('sim', GraphOptions(engine='havok'))
     with pytest.raises(WmRosError, match="'mujoco': is that of a simulated robot"):
         graph('robot', GraphOptions(engine='mujoco'))
+    with pytest.raises(WmRosError, match="'mujoco': mocked hardware has no physics"):
+        graph('sim', GraphOptions(engine='mujoco', use_mock_hardware=True))
 
 
 def test_a_real_robot_starts_slowly_unless_told(tmp_path):

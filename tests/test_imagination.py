@@ -62,6 +62,7 @@ def taught(recordings, model, anchor):
     bank = Bank(recordings, 'reach', pytest.fail, COLUMNS)
     job = ImaginationJob(ActorTraining(batch=64, steps=8, anchor=anchor, settling=20), model,
                          {'goal': 1.0, 'value': 1.0}, bank, bank)
+    job.prepare()
     optimiser = torch.optim.Adam(job.module.parameters(), 3e-3)
     with torch.no_grad():
         before = job.validate(job.module)

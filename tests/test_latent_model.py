@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch._dynamo.utils import counters
 from wm_ros.planning.latent import latent_problem, Returns
 from wm_ros.planning.mppi import mppi
 from wm_ros.planning.registry import PLANNERS
@@ -71,12 +72,15 @@ def test_compiled_dreams_are_those_of_eager_torch(precision, sizes, threads):
 def test_dreams_by_torchs_compiler_are_those_of_eager_torch():
     made = network(TWO_HOT)
     eager, model = LatentModel(made, 'eager'), LatentModel(made, 'compile')
+    compiled = counters['stats']['unique_graphs']
     for count, guided in ((40, 0), (41, 25), (7, 7), (1, 0)):
         offered = actions(count, TWO_HOT)
         expected = eager.imagine(None, latent(TWO_HOT), offered, guided=guided)
         found = model.imagine(None, latent(TWO_HOT), offered, guided=guided)
         for ours, theirs in zip(found, expected):
             torch.testing.assert_close(ours, theirs, rtol=0.0, atol=1e-4)
+    model.imagine(None, latent(TWO_HOT), actions(9, TWO_HOT, horizon=1))
+    assert counters['stats']['unique_graphs'] == compiled, 'all was compiled before the first'
 
 
 def test_a_dream_is_kept_when_the_next_one_comes():

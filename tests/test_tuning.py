@@ -1,5 +1,6 @@
 """Tuning as a library: what is searched, how it is judged, and the file that comes of it."""
 
+from dataclasses import replace
 import math
 
 import numpy as np
@@ -167,6 +168,17 @@ def test_the_body_is_judged_as_well(imagination, monkeypatch):
                for inside, free in zip(boxed._priors, imagination._priors))
     found = boxed.measure({'planner.type': 'prior', 'planner.horizon': 5}, math.inf)
     assert found.gain == pytest.approx(0.0, abs=0.05)
+
+
+def test_what_a_search_goes_on_from_is_there_whatever_the_start_was(imagination):
+    """Plans of a start that searches among actions have no offsets from the prior."""
+    bare = [moment._replace(previous=moment.previous and replace(moment.previous, offsets=None))
+            for moment in imagination._moments]
+    other = Imagination(*imagination._parts, bare, imagination._start, 25)
+    assert imagination._moments[1].previous.offsets is not None
+    for ours, theirs in zip(other._moments[1:], imagination._moments[1:]):
+        off = ours.previous.offsets - theirs.previous.offsets
+        assert np.abs(off).max() < 0.3      # they are one plan apart
 
 
 def test_plans_that_take_far_too_long_are_not_judged(imagination):

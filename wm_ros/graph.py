@@ -115,9 +115,7 @@ def graph(kind: str = 'sim', options: GraphOptions = GraphOptions()) -> Tuple[No
     """
     if kind not in KINDS:
         raise WmRosError(f'unknown graph {kind!r}: expected one of {", ".join(KINDS)}')
-    if kind == 'robot' and options.engine:
-        raise WmRosError(f'engine {options.engine!r}: is that of a simulated robot; leave it '
-                         'away, or start the graph sim')
+    _check_engine(kind, options)
     programs = [program for program in PROGRAMS
                 if program.executable != ROBOT or kind == 'sim' or options.use_mock_hardware]
     files, layers = _layers(kind, options)
@@ -132,6 +130,15 @@ def graph(kind: str = 'sim', options: GraphOptions = GraphOptions()) -> Tuple[No
         NodeEntry(program, program.executable, values[program.executable],
                   files, remaps)
         for program in programs)
+
+
+def _check_engine(kind, options):
+    if kind == 'robot' and options.engine:
+        raise WmRosError(f'engine {options.engine!r}: is that of a simulated robot; leave it '
+                         'away, or start the graph sim')
+    if options.use_mock_hardware and options.engine not in ('', 'mock'):
+        raise WmRosError(f'engine {options.engine!r}: mocked hardware has no physics; leave one '
+                         'of the two away')
 
 
 def _layers(kind, options):

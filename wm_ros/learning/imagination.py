@@ -10,6 +10,7 @@ from wm_ros.data import Bank
 from wm_ros.learning import losses, parallel
 from wm_ros.learning.loop import Job
 from wm_ros.planning.objective import Objective
+from wm_ros.world_model import collective
 from wm_ros.world_model.agent.actor import Actor
 from wm_ros.world_model.agent.model import WorldModel
 from wm_ros.world_model.agent.rollout import Dream
@@ -55,18 +56,20 @@ class ImaginationJob(Job):
         self._weights['disagreement'] = training.doubt * weights.get('disagreement', 0.0)
         self._dynamics, self.device = model.dynamics, model.device
         self.module = Actor.like(self._dynamics).to(self.device)
-        self._train = train
-        self._settle(seed)
+        self._train, self._seed = train, seed
         self._held_out = self._starts(held_out.sample(
             np.random.default_rng(0), training.held_out, training.filtered + 1))
 
-    def _settle(self, seed):
+    def prepare(self):
         """Let the critics learn what the prior is worth, or the actor would climb their errors."""
-        optimiser = torch.optim.Adam(self.module.critics.parameters(), _SETTLING_RATE)
+        critics = self.module.critics
+        optimiser = torch.optim.Adam(critics.parameters(), _SETTLING_RATE)
         for number in range(self.training.settling):
-            rng = np.random.default_rng((seed, number, 1))
+            rng = np.random.default_rng((self._seed, number, 1))
+            torch.manual_seed(int(rng.integers(2 ** 62)) + collective.rank())
             optimiser.zero_grad()
             self.losses(rng)['critics'].backward()
+            parallel.mean_gradients(critics)
             optimiser.step()
         self.module.zero_grad()
 

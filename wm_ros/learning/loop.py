@@ -60,6 +60,9 @@ class Job(ABC):
     #: What else its user has asked for: kept beside the weights, and the same after a resume.
     about: Mapping[str, object] = {}
 
+    def prepare(self) -> None:
+        """Do what comes before the first update; what goes on from a saved state does without."""
+
     @abstractmethod
     def losses(self, rng: np.random.Generator) -> Dict[str, torch.Tensor]:
         """Return ``loss``, which is minimised, and its parts, of a batch that ``rng`` draws."""
@@ -97,6 +100,8 @@ class Loop:
         # Torch before 2.3 has it elsewhere.
         scaler = getattr(torch.amp, 'GradScaler', torch.cuda.amp.GradScaler)
         self._scaler = scaler(enabled=config.precision == 'float16' and self._on_gpu())
+        if not resume:
+            job.prepare()
         self.average = copy.deepcopy(job.module).eval().requires_grad_(False)
         self.update, self.best, self.figures = 0, math.inf, {}
         self._stopped = False

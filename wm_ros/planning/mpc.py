@@ -95,7 +95,7 @@ class Mpc:
         start = self._setpoint(q, dq)
         state, latent = self.model.propagate(
             belief, lambda moment: self._setpoint(*commands(moment)[:2]), act_at)
-        self._problem = problem = Problem(
+        problem = Problem(
             model=self._dreamer(settings), objective=self._objective, state=state, latent=latent,
             goal=torch.as_tensor(np.asarray(goal[:3]), dtype=torch.float32,
                                  device=self.model.device),
@@ -104,14 +104,14 @@ class Mpc:
             start=Start(self._arm, q, dq, self._around.boxes(settings.keep_out),
                         self._around.detour(settings.keep_out, goal[:3])))
         solution = PLANNERS[settings.type](problem)
-        self.dream, found = solution.dream, time.perf_counter()
+        self.dream, self._problem, found = solution.dream, problem, time.perf_counter()
         plan = self._to_plan(belief, solution, act_at, (q, dq, gripper), start, began)
         self._after = max(0.9 * self._after, time.perf_counter() - found)
         return plan
 
     @property
     def posture(self) -> Optional[Posture]:
-        """Return the arm's posture in the last plan's problem, None where no term is about it."""
+        """Return the arm's posture in the last plan's problem, None where no term asks for it."""
         return self._problem.posture
 
     def scores(self) -> torch.Tensor:

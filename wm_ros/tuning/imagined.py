@@ -8,7 +8,7 @@ ensemble's disagreement more than the planner does.  It tells bad parameters fro
 the good ones apart: that takes the closed loop.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
@@ -46,7 +46,7 @@ class Imagination:
 
     def __init__(self, model, robot, task, moments: Sequence[Moment], start: Mapping[str, Any],
                  longest: int):
-        self._parts, self._start, self._moments = (model, robot, task), dict(start), moments
+        self._parts, self._start, self._moments = (model, robot, task), dict(start), list(moments)
         self._model = model.acting if start['planner.prior'] == 'actor' else model
         self._objective = Objective(model, task)
         self._weights = dict(self._mpc({}).settings.weights)
@@ -98,8 +98,9 @@ class Imagination:
         """Return (state, latent, posture) at which plans begin, and the prior's returns."""
         mpc = self._mpc({'planner.type': 'prior', 'planner.horizon': self._length})
         begins, returns = [], []
-        for moment in self._moments:
+        for number, moment in enumerate(self._moments):
             mpc.plan(*moment)
+            self._moments[number] = _with_offsets(moment, mpc.dream.actions[0].cpu().numpy())
             begins.append((mpc.dream.states[0, 0].clone(), mpc.dream.latents[0, 0].clone(),
                            mpc.posture))
             returns.append(self._score(mpc.dream, _goal(moment), mpc.posture))
@@ -129,6 +130,20 @@ def _plan(mpc, moment):
         return mpc.plan(*moment)
     except NoValidPlan:
         return None
+
+
+def _with_offsets(moment: Moment, prior: np.ndarray) -> Moment:
+    """
+    Return ``moment`` with a last plan that a search around the prior can go on from as well.
+
+    A start that searches among actions knows no offsets from the prior, whose actions [H, A] at
+    the moment itself tell about what they were.
+    """
+    previous = moment.previous
+    if previous is None or previous.offsets is not None:
+        return moment
+    offsets = previous.actions - prior[:len(previous.actions)]
+    return moment._replace(previous=replace(previous, offsets=offsets))
 
 
 def _goal(moment):

@@ -18,6 +18,7 @@ def figures(tuning: Tuning) -> Dict[str, Any]:
     return {
         'task': request.task, 'planner': tuning.start['planner.type'], 'robot': tuning.robot,
         'checkpoint': tuning.checkpoint, 'sensors': request.sensors or 'poses',
+        'engine': tuning.engine,
         'period_ms': tuning.period, 'seed': request.seed, 'trials': study.tried,
         'too_slow': study.tried - len(trials), 'interrupted': tuning.interrupted,
         'load': tuning.load, 'reference_gain': study.noted('reference'),
@@ -61,7 +62,7 @@ def comments(tuning: Tuning, path: Path) -> List[str]:
     p50, p99 = tuning.plan_ms(best)
     lines = [
         f'Found by wm_ros tune: planner {tuning.start["planner.type"]}, task {request.task}, '
-        f'robot {tuning.robot},',
+        f'robot {tuning.robot}, engine {tuning.engine},',
         f'checkpoint {tuning.checkpoint}, plan period {tuning.period:g} ms; '
         f'{tuning.study.tried} trials, this is number {best.number}.',
         f'A plan takes {p50:.1f} ms p50, {p99:.1f} ms p99 on the computer that it was found on.']
@@ -75,7 +76,10 @@ def comments(tuning: Tuning, path: Path) -> List[str]:
         lines.append(f'In the episodes that it was chosen by: {_behaviour(played)}.')
     else:
         lines.append('Judged offline alone: the tuning was interrupted.')
-    return lines + [f'Try it: wm_ros evaluate --task {request.task} --params-file {path.name}']
+    asked = ''.join(f' --{name} {getattr(request, name)}' for name in
+                    ('robot', 'checkpoint', 'sensors', 'engine') if getattr(request, name))
+    return lines + [f'Try it: wm_ros evaluate --task {request.task}{asked} --params-file '
+                    f'{path.name}']
 
 
 def _candidate(tuning, trial):

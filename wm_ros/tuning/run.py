@@ -98,7 +98,7 @@ class Tuning:
         self.shipped = parameters(Request(request.task, 1, robot=request.robot,
                                           sensors=request.sensors))[MPC]
         self.ranges = space(self.start, request.search)
-        self._params = params
+        self._params, self.engine = params, params[ROBOT]['engine']
         with closing(self._make_loop()) as loop:
             self.robot, self.checkpoint = loop.robot.name, loop.model.checkpoint
         self.study = Study(Path(request.study) if request.study else None, self._about(),
@@ -153,7 +153,7 @@ class Tuning:
     def _about(self):
         """Return what must be the same for a study to go on."""
         return {'task': self.request.task, 'robot': self.robot, 'checkpoint': self.checkpoint,
-                'sensors': self.request.sensors, 'engine': self._params[ROBOT]['engine'],
+                'sensors': self.request.sensors, 'engine': self.engine,
                 'period': self.period,
                 'seed': self.request.seed, 'start': self.start,
                 'search': {item.name: item.text for item in self.ranges}}

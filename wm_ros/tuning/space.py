@@ -1,7 +1,7 @@
 """What is searched: which of a planner's settings, and between which bounds."""
 
 from dataclasses import dataclass
-from typing import Any, Dict, Mapping, Sequence, Tuple
+from typing import Any, Dict, Mapping, Sequence, Tuple, Union
 
 from wm_ros.param_table import MPC, TABLE
 from wm_ros.types import ParameterError, WmRosError
@@ -40,8 +40,8 @@ class Range:
     """Bounds of one parameter of the mpc node, both inclusive; of a bool False and True."""
 
     name: str
-    low: float
-    high: float
+    low: Union[float, bool]
+    high: Union[float, bool]
     kind: str               # int, double or bool
 
     @property
@@ -92,7 +92,7 @@ def _asked(text) -> Range:
     if (known is None or not name.startswith('planner.') or name in _NOT_SEARCHED
             or known.kind not in _EDGES):
         raise WmRosError(f'--search {text}: {name or "nothing"} cannot be searched, expected '
-                         'NAME=LOW:HIGH with a number of the planner, such as '
+                         'NAME=LOW:HIGH with a number or a bool of the planner, such as '
                          'planner.horizon=3:25')
     read, said = _EDGES[known.kind]
     try:

@@ -3,12 +3,12 @@
 import torch
 from wm_ros.types import WmRosError
 from wm_ros.world_model.compiled.chain import PRECISIONS
-from wm_ros.world_model.compiled.inductor import Compiled
+from wm_ros.world_model.compiled.inductor import Compiled, WARM_UP
 from wm_ros.world_model.tdmpc2.network import Network
 from wm_ros.world_model.tdmpc2.rollout import LatentDream, Rollout
 
 #: What dreams run on: compiled in one of two precisions, on a CPU; by torch.compile, with CUDA
-#: graphs on a GPU; torch as it is.
+#: graphs on a GPU (a minute to start); torch as it is.
 BACKENDS = (*PRECISIONS, 'compile', 'eager')
 
 
@@ -45,12 +45,29 @@ class LatentModel:
         self._eager = Rollout(self.dynamics)
         self._rollout = self._eager
         if backend == 'compile':
-            self._rollout = Rollout(_Inductor(self.dynamics, device))
+            self._rollout = self._compiled()
         elif backend != 'eager':
             # Late: eager torch works without numba.
             from wm_ros.world_model.tdmpc2.compiled import CompiledRollout
             self._rollout = CompiledRollout(self.dynamics, backend, threads)
         self._rng = torch.Generator().manual_seed(seed)
+
+    @torch.inference_mode()
+    def _compiled(self) -> Rollout:
+        """Return a rollout that needs no more compiling, for any candidates and horizon."""
+        rollout, sizes = Rollout(_Inductor(self.dynamics, self.device)), self.dynamics.sizes
+        latent = torch.full((sizes.latent,), 1.0 / sizes.latent, device=self.device)
+        try:
+            for rows in WARM_UP:
+                for steps in (1, 2):
+                    actions = torch.zeros(rows, steps, sizes.actions, device=self.device)
+                    for guided in {0, rows // 2, rows}:
+                        rollout(latent, actions, guided, [0])
+        except Exception as error:  # noqa: B902 (whatever torch's compiler lacks here)
+            raise WmRosError('backend: torch.compile does not work here ('
+                             f'{" ".join(str(error).split())[:200]}); take another one of '
+                             f'{", ".join(BACKENDS)}') from error
+        return rollout
 
     @torch.inference_mode()
     def imagine(self, state, latent, actions, goal=None, guided: int = 0) -> LatentDream:
