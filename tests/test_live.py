@@ -58,6 +58,23 @@ def test_episodes_and_recordings(domain):
     assert moved > 0.05, 'the arm stood still'
 
 
+def test_each_episode_begins_where_the_arm_is_put(domain):
+    """
+    What the gate has commanded last does not lead it back.
+
+    A pause takes until the arm stands, and commands go on so long: drawn anew before that, the
+    scene's arm was pulled by a third of a radian.
+    """
+    with LiveGraph(GraphOptions(task='reach')) as client:
+        client.record(True)
+        for seed in range(4):
+            recording = client.run(seed).recording
+            joints, times = np.array(recording.joints), np.array(recording.times)
+            at_first = joints[times < times[0] + 0.03]
+            assert len(at_first) >= 2
+            assert np.abs(at_first - joints[0]).max() < 0.02
+
+
 def test_report_of_live_episodes(domain, monkeypatch):
     """
     It has what the lockstep report has, and the figures that only a running graph has.

@@ -16,6 +16,7 @@ from wm_ros.types import Code, Status, WmRosError
 
 EVALUATION = SimpleNamespace(
     request=Request('reach', 3, seed=7), checkpoint='abc', robot='panda',
+    engine='pybullet',
     params={MPC: {'planner.type': 'mppi', 'planner.horizon': 10}})
 
 

@@ -10,7 +10,7 @@ from rosgraph_msgs.msg import Clock
 from safety_testing import (
     assert_within_limits, at_rest, moving, NAME, next_status, PERIOD, start, statuses)
 from wm_ros.nodes import convert
-from wm_ros.nodes.safety_node import SafetyNode
+from wm_ros.nodes.safety_node import SafetyNode, SILENT
 from wm_ros.types import Code
 
 pytestmark = pytest.mark.slow
@@ -136,9 +136,10 @@ def test_after_a_pause_the_arm_goes_on_from_where_it_is(peer, arm, plans):
     start(peer)
     status = statuses(peer)
     arm.wait_for_command(moving)
-    assert peer.pause(NAME, True).success
+    assert 'the arm still brakes' in peer.pause(NAME, True).message
     next_status(status, Code.PAUSED)
     arm.wait_for_silence()
+    assert SILENT in peer.pause(NAME, True).message
     # Somebody moves the arm by hand.
     plans.silent = True
     arm.positions = arm.positions + 0.5 * np.array([1, 1, 1, -1, 1, 1, 1])

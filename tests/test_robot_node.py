@@ -233,7 +233,7 @@ def test_a_stopped_process_does_not_hurry_afterwards(robot_node):
 
 
 @pytest.mark.parametrize('arguments, expected', [
-    (('engine:=magic',), 'expected one of pybullet, mock'),
+    (('engine:=magic',), 'expected one of pybullet, mujoco, mock'),
     (('task:=juggle',), 'unknown task'),
     (('robot:=nobody',), 'unknown robot'),
     (('joint_state_rate:=0.0',), 'from 1 to 240 Hz'),

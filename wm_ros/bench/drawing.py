@@ -5,6 +5,8 @@ from typing import Dict, Iterable, List, Tuple
 
 from wm_ros.bench.record import Figure
 
+_THOUSANDS = (2, 5, 10, 20, 50, 100)
+
 
 def draw(rows: Iterable[Figure], folder: Path) -> List[Path]:
     """Write one PNG for each plot whose rows are there; return their paths."""
@@ -109,7 +111,10 @@ def _efficiency(rows):
         ax.plot([v / 1000 for v in x], y, marker='o', ms=3, color=colours[kind],
                 label=labels.pop(kind, None))
     ax.axhline(0.8, ls=':', color='0.5')
-    ax.set(xlabel='thousand environment steps', ylabel='success of push', ylim=(0, 1.02))
+    # Tens of thousands of steps are between them.
+    ax.set(xscale='log', xlabel='thousand environment steps', ylabel='success of push',
+           ylim=(-0.02, 1.02), xticks=_THOUSANDS, xticklabels=_THOUSANDS)
+    ax.minorticks_off()
     ax.legend(frameon=False)
     return canvas
 

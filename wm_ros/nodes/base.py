@@ -64,8 +64,9 @@ class ManagedNode(ScopedNode):
     def apply(self, values: Mapping[str, Any]):
         """Work with ``values`` from the cycle that begins now."""
 
-    def pause(self, flag: bool):
-        """Note that ``self.paused`` has become ``flag``."""
+    def pause(self, flag: bool) -> str:
+        """Note that ``self.paused`` has become ``flag``; return what more there is to say."""
+        return ''
 
     def reset(self) -> str:
         """Begin anew; return what was done, or raise WmRosError."""
@@ -230,8 +231,9 @@ class ManagedNode(ScopedNode):
 
     def _on_pause(self, request, response):
         self.paused = bool(request.data)
-        self.pause(self.paused)
-        response.success, response.message = True, 'paused' if self.paused else 'running'
+        more = self.pause(self.paused)
+        response.success = True
+        response.message = ('paused' if self.paused else 'running') + (f', {more}' * bool(more))
         return response
 
     def _on_reset(self, request, response):

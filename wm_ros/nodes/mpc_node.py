@@ -87,6 +87,7 @@ class MpcNode(ManagedNode):
     def pause(self, flag):
         """Plan anew after a pause; the safety node holds meanwhile."""
         self._plan = None
+        return ''
 
     def reset(self) -> str:
         """Drop the goal and the last plan."""

@@ -16,6 +16,8 @@ from wm_ros.types import Code, WmRosError
 _LONGEST_BRAKING = 3.0      # [s] that deactivate waits for the arm to stand
 _GRIPPER_REPEAT = 0.1       # [s] after which an unchanged gripper command is sent again
 _GRIPPER_STEP = 1e-5        # [m] that counts as a change
+#: What ``~/pause`` answers where the arm stands, and nothing is commanded any more.
+SILENT = 'the arm stands and nothing is commanded'
 
 
 class SafetyNode(ManagedNode):
@@ -92,9 +94,13 @@ class SafetyNode(ManagedNode):
         self._gate.reconfigure(GateSettings.from_params(values))
 
     def pause(self, flag):
-        """Brake and fall silent, or go on from where the arm is."""
-        if self.active:
-            self._gate.pause(flag)
+        """Brake and fall silent, or go on from where the arm is; say whether it is silent."""
+        if not self.active:
+            return ''
+        self._gate.pause(flag)
+        if not flag:
+            return ''
+        return SILENT if self._gate.silent else 'the arm still brakes: ask again'
 
     def reset(self) -> str:
         """Free an emergency stop, which leaves the arm paused, or a latch."""

@@ -50,8 +50,9 @@ def efficiency():
     there = all(reached for _, reached in needed['ours'])
     return [at_least('efficiency_fewer_steps', theirs / ours if there else 0.0, 2.0, 'times',
                      _COMMAND, f'the best of {len(_SEEDS)} seeds of SAC, which gets no '
-                     'demonstrations, over the worst of ours; every demonstrated step counts'),
-            *rows]
+                     'demonstrations, over the worst of ours; every demonstrated step counts'
+                     + ('' if any(reached for _, reached in needed['sac']) else
+                        '; SAC is not there when it ends, so it is more')), *rows]
 
 
 _WORDS = {'ours': 'scripted and labelled steps counted', 'alone': 'no demonstrations',

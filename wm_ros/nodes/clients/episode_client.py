@@ -13,6 +13,7 @@ from std_srvs.srv import SetBool, Trigger
 from wm_ros.nodes import convert
 from wm_ros.nodes.clients.client_node import ANSWER, ClientNode
 from wm_ros.nodes.clients.recording import Recording
+from wm_ros.nodes.safety_node import SILENT
 from wm_ros.param_table import MODEL, MPC, ROBOT, SAFETY, SENSOR
 from wm_ros.robot.robot import Robot
 from wm_ros.types import WmRosError
@@ -141,10 +142,7 @@ class EpisodeClient:
 
     def _begin(self, seed):
         """Hold the arm, draw the scene, make everybody forget the last one, set the goal."""
-        self._ros.call(SetBool, f'{SAFETY}/pause', data=True)
-        self._ros.call(Trigger, f'{MPC}/reset')
-        self._ros.wait(lambda: self._episode.get('speed', 1.0) < _STILL, _SETTLE,
-                       'the arm at rest')
+        self._hold()
         scene = self._draw(seed)
         # From here on the episode's clock runs.
         for service, answer in [(service, self._ros.ask(Trigger, service))
@@ -159,6 +157,20 @@ class EpisodeClient:
         self._send_goal(scene['goal'])
         self._ros.call(SetBool, f'{SAFETY}/pause', data=False)
         return scene
+
+    def _hold(self):
+        """
+        Wait until the arm stands and nothing is commanded any more.
+
+        A command that was still on its way would lead the arm back from where it is put.
+        """
+        end = time.monotonic() + _SETTLE
+        while SILENT not in self._ros.call(SetBool, f'{SAFETY}/pause', data=True).message:
+            if time.monotonic() > end:
+                raise WmRosError(f'{SAFETY} did not fall silent within {_SETTLE:g} s of a pause')
+        self._ros.call(Trigger, f'{MPC}/reset')
+        self._ros.wait(lambda: self._episode.get('speed', 1.0) < _STILL, _SETTLE,
+                       'the arm at rest')
 
     def _draw(self, seed):
         """Have the robot begin the episode ``seed``; return what it says of the scene."""
