@@ -31,8 +31,7 @@ class ActorTraining:
     steps: int = 12             # imagined
     mixing: float = 0.95        # lambda of the returns
     noise: float = 0.1          # of the imagined actions
-    anchor: float = 10.0        # weight of how far it leaves the policy prior, squared
-    doubt: float = 10.0         # times that disagreement weighs what it does to the planners
+    anchor: float = 120.0       # weight of how far it leaves the policy prior, squared
     held_out: int = 256         # states that it is validated on
     judged: int = 40            # steps imagined from there
 
@@ -53,7 +52,6 @@ class ImaginationJob(Job):
         torch.manual_seed(seed)
         self.training, self._model = training, model
         self._objective, self._weights = Objective(model, model.task), dict(weights)
-        self._weights['disagreement'] = training.doubt * weights.get('disagreement', 0.0)
         self._dynamics, self.device = model.dynamics, model.device
         self.module = Actor.like(self._dynamics).to(self.device)
         self._train, self._seed = train, seed

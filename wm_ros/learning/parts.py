@@ -110,7 +110,7 @@ def actor(order: Order) -> Tuple[Job, LoopConfig]:
     """Return the training of an actor in the imagination of an agent."""
     usual = ({'updates': 6, 'validate': 3, 'batch': 4, 'held_out': 8, 'steps': 3,
               'settling': 2, 'judged': 4}
-             if order.debug else {'updates': 2000, 'learning_rate': 3e-4})
+             if order.debug else {'updates': 3000, 'learning_rate': 3e-4})
     training, loop = configured((imagination.ActorTraining, LoopConfig), order.settings,
                                 {'seed': order.seed, **usual})
     model = load_checkpoint(training.model, load_robot(order.robot), get_task(order.task),
