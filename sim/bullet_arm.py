@@ -1,16 +1,13 @@
 """A position-controlled arm in PyBullet, behaving as a ros2_control robot does."""
 
-from collections import deque
-
 import numpy as np
 from sim.quiet import pybullet
+from sim.wrist import FINGER_FORCE, Wrist
 from wm_ros.robot.robot import Robot
 from wm_ros.types import WmRosError
 
 _POSITION_GAIN = 0.12       # share of the position error corrected per substep
 _VELOCITY_GAIN = 1.0
-_FINGER_FORCE = 40.0        # [N]
-_FELT = 12                  # substeps of 1/240 s that the wrench is averaged over
 
 
 class BulletArm:
@@ -40,7 +37,7 @@ class BulletArm:
         for finger in self.fingers:
             pybullet.changeDynamics(self.body, finger, lateralFriction=1.0,
                                     spinningFriction=0.02, physicsClientId=client)
-        self._states, self._felt = None, deque(maxlen=_FELT)
+        self._states, self._wrist = None, Wrist()
         self.reset(robot.home, robot.gripper_min)
 
     def _couple_fingers(self):
@@ -63,7 +60,7 @@ class BulletArm:
                                      physicsClientId=self.client)
         self.set_target(positions, np.zeros(len(self.joints)), gripper_width)
         self._states = None
-        self._felt.clear()
+        self._wrist.clear()
 
     def set_target(self, positions, velocities, gripper_width):
         """Drive the joints to ``positions`` [N] rad moving at ``velocities`` [N] rad/s."""
@@ -78,13 +75,13 @@ class BulletArm:
             pybullet.setJointMotorControlArray(
                 self.body, self.fingers, pybullet.POSITION_CONTROL,
                 targetPositions=[gripper_width / share] * share,
-                forces=[_FINGER_FORCE] * share, physicsClientId=self.client)
+                forces=[FINGER_FORCE] * share, physicsClientId=self.client)
 
     def refresh(self):
         """Forget what was read; to be called after each substep."""
         self._states = None
-        self._felt.append(pybullet.getJointState(self.body, self._sensor,
-                                                 physicsClientId=self.client)[2])
+        self._wrist.feel(pybullet.getJointState(self.body, self._sensor,
+                                                physicsClientId=self.client)[2])
 
     def _read(self):
         if self._states is None:
@@ -105,7 +102,7 @@ class BulletArm:
     @property
     def joint_efforts(self):
         """Motor torques applied in the last substep [N] N m; 0 before the first."""
-        if not self._felt:      # PyBullet still shows those of the last episode
+        if self._wrist.untouched:      # PyBullet still shows those of the last episode
             return np.zeros(len(self.joints))
         return np.array([s[3] for s in self._read()[:len(self.joints)]])
 
@@ -120,7 +117,6 @@ class BulletArm:
         Reaction force and torque [6] N, N m at the last joint, along its frame's axes; 0 at first.
 
         The torque is about the last link's centre of mass, as PyBullet has it.
-        The mean of the last 50 ms, as force sensors filter: what is felt in a single substep is
-        mostly how the motors catch up with their targets.
+        Filtered, see ``Wrist``.
         """
-        return np.mean(self._felt, axis=0) if self._felt else np.zeros(6)
+        return self._wrist.wrench

@@ -41,13 +41,18 @@ def _points(robot) -> Dict[str, np.ndarray]:
     poses = casadi.Function('poses', [chain.q], [link.pose for link in chain.links.values()])
     frames = dict(zip(chain.links, (np.array(pose) for pose in poses(robot.home))))
     found: Dict[str, List[np.ndarray]] = {}
-    for finger in np.linspace(0.0, robot.gripper_max / 2, _WIDTHS):
+    for finger in np.linspace(0.0, _out(robot), _WIDTHS):
         for name, points in link_points(robot, robot.home, finger).items():
             holder = holders.get(name)
             if holder is not None and chain.links[holder].moved:
                 frame = frames[holder]
                 found.setdefault(holder, []).append((points - frame[:3, 3]) @ frame[:3, :3])
     return {name: np.unique(np.concatenate(parts), axis=0) for name, parts in found.items()}
+
+
+def _out(robot) -> float:
+    """Return how far each finger is out where the gripper is open [m]."""
+    return robot.gripper_max / max(len(robot.gripper_joint_names), 1)
 
 
 def _holders(robot, chain) -> Dict[str, str]:

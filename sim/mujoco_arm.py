@@ -1,16 +1,13 @@
 """A position-controlled arm in MuJoCo, behaving as a ros2_control robot does."""
 
-from collections import deque
-
 import mujoco
 import numpy as np
 from sim.mujoco_model import SENSED
+from sim.wrist import FINGER_FORCE, Wrist
 from wm_ros.robot.robot import Robot
 
 _BANDWIDTH = 80.0           # [rad/s] of the joints' controllers, critically damped
 _FINGER_BANDWIDTH = 60.0
-_FINGER_FORCE = 40.0        # [N]
-_FELT = 12                  # substeps of 1/240 s that the wrench is averaged over
 
 
 class MujocoArm:
@@ -25,7 +22,7 @@ class MujocoArm:
         self.robot = robot
         #: [rad/s] of the joints' controllers.
         self.bandwidth = _BANDWIDTH
-        self._felt = deque(maxlen=_FELT)
+        self._wrist = Wrist()
         self.bind(model, data)
         self.reset(robot.home, robot.gripper_min)
 
@@ -48,7 +45,7 @@ class MujocoArm:
         self._data.qpos[self._q] = positions
         self._data.qpos[self._finger_q] = gripper_width / max(len(self._fingers), 1)
         self.set_target(positions, np.zeros(len(self._joints)), gripper_width)
-        self._felt.clear()
+        self._wrist.clear()
 
     def set_target(self, positions, velocities, gripper_width):
         """Drive the joints to ``positions`` [N] rad moving at ``velocities`` [N] rad/s."""
@@ -73,11 +70,11 @@ class MujocoArm:
         force = weight * (wide ** 2 * (self._finger_target - data.qpos[self._finger_q])
                           - 2 * wide * data.qvel[self._fingers])
         data.qfrc_applied[self._fingers] = (
-            np.clip(force, -_FINGER_FORCE, _FINGER_FORCE) + data.qfrc_bias[self._fingers])
+            np.clip(force, -FINGER_FORCE, FINGER_FORCE) + data.qfrc_bias[self._fingers])
 
     def refresh(self):
         """Take in what the force sensor feels; to be called after each substep."""
-        self._felt.append(np.concatenate([self._data.sensordata[at] for at in self._sensors]))
+        self._wrist.feel(np.concatenate([self._data.sensordata[at] for at in self._sensors]))
 
     @property
     def joint_positions(self):
@@ -92,7 +89,7 @@ class MujocoArm:
     @property
     def joint_efforts(self):
         """Motor torques applied in the last substep [N] N m; 0 before the first."""
-        if not self._felt:
+        if self._wrist.untouched:
             return np.zeros(len(self._joints))
         return self._data.qfrc_applied[self._joints]
 
@@ -104,4 +101,4 @@ class MujocoArm:
     @property
     def wrench(self):
         """Reaction force and torque [6] N, N m at the last joint; see ``BulletArm.wrench``."""
-        return np.mean(self._felt, axis=0) if self._felt else np.zeros(6)
+        return self._wrist.wrench

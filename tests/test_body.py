@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
+from body_testing import assert_covered
 import numpy as np
-import pybullet
 import pytest
 from wm_ros.robot.body import Body
 from wm_ros.robot.robot import load_robot
@@ -16,54 +16,8 @@ BODY = Body(ROBOT)
 @pytest.mark.parametrize('name', ['panda', 'ur5e', 'iiwa'])
 def test_spheres_cover_the_shapes_that_collide(name):
     """All that moves, fingers at any width included, is inside some sphere."""
-    robot, rng = load_robot(name), np.random.default_rng(0)
-    covered = Body(robot)
-    client = pybullet.connect(pybullet.DIRECT)
-    body = pybullet.loadURDF(str(robot.urdf), useFixedBase=True, physicsClientId=client)
-    links = {pybullet.getJointInfo(body, i, physicsClientId=client)[1].decode(): i
-             for i in range(pybullet.getNumJoints(body, physicsClientId=client))}
-    for width in (0.0, 0.04):
-        q = rng.uniform(robot.limits.lower, robot.limits.upper)
-        for joint, value in (*zip(robot.joint_names, q),
-                             *((joint, width) for joint in robot.gripper_joint_names)):
-            pybullet.resetJointState(body, links[joint], value, physicsClientId=client)
-        centres = covered.places(q[None])[0][0]
-        for link in links.values():
-            for points in shapes(client, body, link):
-                inside = np.linalg.norm(points[:, None] - centres, axis=-1) - covered.radii
-                assert inside.min(1).max() < 0.0, pybullet.getJointInfo(
-                    body, link, physicsClientId=client)[12]
-    pybullet.disconnect(client)
-
-
-def shapes(client, body, link):
-    """Yield points [V, 3] on each of a link's collision shapes, in the world."""
-    state = pybullet.getLinkState(body, link, computeForwardKinematics=True,
-                                  physicsClientId=client)
-    for shape in pybullet.getCollisionShapeData(body, link, physicsClientId=client):
-        if shape[2] == pybullet.GEOM_MESH:      # whose points stand in the inertial frame
-            _, points = pybullet.getMeshData(body, link, physicsClientId=client)
-        else:
-            points = rotation(shape[6]) @ on_surface(shape[2], shape[3]).T
-            points = np.transpose(points) + shape[5]
-        yield state[0] + np.array(points) @ rotation(state[1]).T
-
-
-def rotation(quaternion):
-    return np.reshape(pybullet.getMatrixFromQuaternion(quaternion), (3, 3))
-
-
-def on_surface(kind, size):
-    """Return points [V, 3] on a box of full ``size``, or on a cylinder of length and radius."""
-    if kind == pybullet.GEOM_BOX:
-        steps = [np.linspace(-0.5, 0.5, 9) * edge for edge in size]
-        return np.stack(np.meshgrid(*steps), -1).reshape(-1, 3)
-    assert kind == pybullet.GEOM_CYLINDER
-    angles, heights = np.meshgrid(np.linspace(0, 2 * np.pi, 25), np.linspace(-0.5, 0.5, 9))
-    rim = size[1] * np.stack([np.cos(angles), np.sin(angles)], -1)
-    whole = np.concatenate([rim, size[0] * heights[..., None]], -1)
-    return np.concatenate(
-        [whole * [share, share, 1.0] for share in (0.0, 0.5, 1.0)]).reshape(-1, 3)
+    robot = load_robot(name)
+    assert_covered(robot, Body(robot), np.random.default_rng(0), (0.0, 0.04))
 
 
 def test_derivatives_are_those_of_the_places():

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
+from body_testing import assert_covered
 import numpy as np
 import pytest
 from sim.cover import cover
-from sim.shapes import link_points
 from wm_ros import paths
 from wm_ros.cli import main
 from wm_ros.robot.body import Body
@@ -20,15 +20,7 @@ def test_what_collides_is_inside(name):
     found = cover(robot, 0.09)
     assert max(balls[:, 3].max() for balls in found.values()) < 0.1
     body = Body(replace(robot, spheres=tuple(found.items())))
-    still = robot.urdf.read_text().split('<link name="')[1].split('"')[0]     # the base
-    for finger in (0.013, 0.037):
-        q = rng.uniform(robot.limits.lower, robot.limits.upper)
-        centres = body.places(q[None])[0][0]
-        parts = link_points(robot, q, finger)
-        assert len(parts) >= 8
-        for link, points in parts.items():
-            outside = np.linalg.norm(points[:, None] - centres, axis=-1) - body.radii
-            assert link == still or outside.min(1).max() < 0.0, link
+    assert_covered(robot, body, rng, (0.013, 0.037))
 
 
 def test_the_verb_prints_what_a_robot_file_takes(tmp_path, capsys):
