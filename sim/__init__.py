@@ -1,1 +1,1 @@
-"""Simulated arms, tasks and sensors: the only place that knows PyBullet."""
+"""Simulated arms, tasks and sensors: the only place that knows physics engines."""
