@@ -3,7 +3,7 @@
 from dataclasses import replace
 from itertools import combinations
 from shutil import which
-from threading import Thread
+from threading import current_thread, Thread
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from wm_ros.planning.mppi import mppi
 from wm_ros.planning.registry import PLANNERS
 from wm_ros.planning.settings import PlannerSettings
 from wm_ros.types import NoValidPlan, WmRosError
-from wm_ros.world_model.tdmpc2 import LatentModel, Network, Sizes
+from wm_ros.world_model.tdmpc2 import compiled, LatentModel, Network, Sizes
 
 #: How far a precision's numbers may be from eager torch's, of numbers of about 1.
 OFF = {'float32': 2e-5, 'bfloat16': 0.06}
@@ -54,7 +54,8 @@ def score(model, plan, seed=1):
 @pytest.mark.parametrize('precision', OFF)
 @pytest.mark.parametrize('sizes', [PLAIN, TWO_HOT])
 @pytest.mark.parametrize('threads', [1, 2])
-def test_compiled_dreams_are_those_of_eager_torch(precision, sizes, threads):
+def test_compiled_dreams_are_those_of_eager_torch(monkeypatch, precision, sizes, threads):
+    monkeypatch.setattr(compiled, '_WORTH', 1)      # so that small networks are shared out as well
     made = network(sizes)
     eager, model = LatentModel(made, 'eager'), LatentModel(made, precision, threads=threads)
     for count, guided in ((40, 0), (41, 25), (7, 7), (1, 0), (90, 3)):
@@ -179,6 +180,22 @@ def test_what_is_not_finite_is_dropped():
     made.reward_head[0].weight.fill_(torch.nan)
     with pytest.raises(NoValidPlan):
         mppi(latent_problem(model, latent(), SETTINGS, torch.Generator()))
+
+
+def test_small_dreams_are_not_shared_out(monkeypatch):
+    threads = set()
+    run = compiled._Room.run
+
+    def noted(*arguments):
+        threads.add(current_thread())
+        return run(*arguments)
+
+    monkeypatch.setattr(compiled._Room, 'run', noted)
+    model = LatentModel(network(Sizes(actions=3, values=1, averaged=1, bins=1)), threads=2)
+    model.imagine(None, latent(model.dynamics.sizes), torch.zeros(4, 2, 3))
+    assert threads == {current_thread()}
+    model.imagine(None, latent(model.dynamics.sizes), torch.zeros(400, 2, 3))
+    assert len(threads) == 3
 
 
 def test_threads_of_dreams_leave_others_as_many_cores_as_they_had():

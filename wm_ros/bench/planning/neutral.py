@@ -7,6 +7,7 @@ stable-worldmodel has it by default), and the same temperature where there is on
 noise it is, and what becomes of the elites, is each planner's own.
 """
 
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -61,6 +62,7 @@ class Ours:
 
     def __init__(self, kind: str, case: Case, model: LatentModel):
         self._planner, self._model = PLANNERS[kind], model
+        self._by_torch = kind == 'gradient'     # the others' dreams have threads of their own
         count = _first_population(case) if kind == 'cem' else case.candidates
         self._settings = PlannerSettings.from_params({
             'planner.horizon': HORIZON, 'planner.iterations': ITERATIONS,
@@ -73,7 +75,16 @@ class Ours:
 
     def __call__(self, latent):
         problem = latent_problem(self._model, latent, self._settings, self._rng, self._nothing)
-        return self._planner(problem).actions
+        with self._threads():
+            return self._planner(problem).actions
+
+    @contextmanager
+    def _threads(self):
+        """Give torch the threads that its documentation asks for."""
+        before = torch.get_num_threads()
+        torch.set_num_threads(before if self._by_torch else 1)
+        yield
+        torch.set_num_threads(before)
 
 
 def _first_population(case):

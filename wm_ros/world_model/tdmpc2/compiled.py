@@ -14,26 +14,31 @@ from wm_ros.world_model.two_hot import symexp
 # Numbers that a layer puts out before the next one takes them from a cache.  Rewards of several
 # steps are asked for at once up to there: a product of few rows takes longer to call than to do.
 _CACHED = 1 << 18
+# Multiplications of a step below which a thread is not worth its while: threads take turns in what
+# Python does between the products, and wait for each other there longer than they compute.
+_WORTH = 1 << 24
 
 
 class CompiledRollout:
     """
     Does what ``Rollout`` does, on a CPU, in ``precision`` (one of PRECISIONS), without gradients.
 
-    Candidates are shared out among ``threads``, which meet once a dream and not once an
-    operation.  The weights are those of ``network``, also when they change later.  Holds memory:
+    Candidates are shared out among up to ``threads``, which meet once a dream and not once an
+    operation; few or small ones are dreamed by one.  The weights are those of ``network``, also when they change later.  Holds memory:
     one instance per thread.
     """
 
     def __init__(self, network, precision: str = 'float32', threads: int = 1):
         self._network, self._precision, self._threads = network, precision, threads
         self._rooms, self._rows = [], 0
+        self._step = sum(weight.numel() for weight in network.transition.parameters())
         self._pool = _pool(threads) if threads > 1 else None
 
     def __call__(self, latent, actions, guided: int, heads) -> LatentDream:
         """Return the dream of ``actions`` [K, H, A] from ``latent`` [D]; see ``Rollout``."""
-        each = -(-len(actions) // self._threads)
-        self._furnish(each)
+        threads = min(self._threads, 1 + len(actions) * self._step // _WORTH)
+        each = -(-len(actions) // threads)
+        self._furnish(each, threads)
         jobs = [(room.run, latent, part, min(max(0, guided - i * each), len(part)), heads)
                 for i, (room, part) in enumerate(zip(self._rooms, actions.split(each)))]
         if len(jobs) == 1:
@@ -41,12 +46,12 @@ class CompiledRollout:
         parts = [future.result() for future in [self._pool.submit(*job) for job in jobs]]
         return dreamed(*map(torch.cat, zip(*parts)))
 
-    def _furnish(self, rows):
+    def _furnish(self, rows, count):
         if rows > self._rows:       # one for all counts: each holds the weights, packed
-            with torch.inference_mode(False):   # memory that may be written to in any mode
-                self._rooms = [_Room(self._network, rows, self._precision)
-                               for _ in range(self._threads)]
-            self._rows = rows
+            self._rooms, self._rows = [], rows
+        with torch.inference_mode(False):       # memory that may be written to in any mode
+            while len(self._rooms) < count:
+                self._rooms.append(_Room(self._network, self._rows, self._precision))
 
 
 def _inputs(sizes):
