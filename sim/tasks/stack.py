@@ -1,0 +1,60 @@
+"""Stack: put a block onto another one, let go, and leave."""
+
+import numpy as np
+from sim.tasks.base import BoxSpec, pose, Start, Task
+from sim.tasks.grasp import carry, grasp, holds, let_go
+
+_EDGE = (0.035, 0.045)          # [m] of the blocks
+_MASS = (0.06, 0.14)            # [kg]
+_FRICTION = (0.6, 1.0)
+_COLOURS = ((0.85, 0.25, 0.2, 1.0), (0.2, 0.45, 0.85, 1.0))
+_APART = 0.09                   # [m] between the blocks at first
+
+
+class Stack(Task):
+    """
+    Two blocks of 3.5 to 4.5 cm, 60 to 140 g, friction 0.6 to 1; the goal is on top of the base.
+
+    Success: within 2 cm of the goal and at rest (below 1 cm/s), the tool 6 cm away, for 0.5 s;
+    limit 12 s.  Reward: minus the distance of block to goal in units of 10 cm.
+    """
+
+    name = 'stack'
+    boxes = tuple(BoxSpec(name, (0.04,) * 3, 0.1, 0.8, colour)
+                  for name, colour in zip(('block', 'base'), _COLOURS))
+
+    def sample(self, rng):
+        """Draw both blocks, where they stand, and where the gripper is."""
+        boxes = tuple(BoxSpec(box.name, (rng.uniform(*_EDGE),) * 3, rng.uniform(*_MASS),
+                              rng.uniform(*_FRICTION), box.colour) for box in self.boxes)
+        return self.start(rng, boxes)
+
+    def start(self, rng, boxes) -> Start:
+        """Draw a start with these ``boxes``, block and base."""
+        low, high = np.array(self.spec.goal_low[:2]), np.array(self.spec.goal_high[:2])
+        while True:
+            places = rng.uniform(low, high, (2, 2))
+            if np.linalg.norm(places[0] - places[1]) >= _APART:
+                break
+        poses = []
+        for place, box in zip(places, boxes):
+            yaw = rng.uniform(-np.pi, np.pi)
+            poses.append([*place, box.size[2] / 2, 0.0, 0.0, np.sin(yaw / 2), np.cos(yaw / 2)])
+        goal = [*places[1], boxes[1].size[2] + boxes[0].size[2] / 2]
+        hand = rng.uniform([*low, 0.14], [*high, 0.25])
+        return Start(hand, np.array(poses), pose(goal), rng.uniform(0.0, 0.08), boxes)
+
+    def reward(self, situation):
+        """Return minus the distance / 0.1 m."""
+        return -self.distance(situation) / 0.1
+
+    def expert(self, situation, full_speed):
+        """Grasp the block, put it onto the base from above, let go, and leave upwards."""
+        block, velocity = self.subject(situation)
+        off = block - situation.goal[:3]
+        placed = np.linalg.norm(off[:2]) < 0.012 and abs(off[2]) < 0.006
+        if placed and np.linalg.norm(velocity) < 0.05:
+            return let_go(situation, full_speed)
+        if not holds(situation):
+            return grasp(situation, full_speed)
+        return carry(situation, full_speed, low=-0.002)
