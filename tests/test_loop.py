@@ -83,6 +83,21 @@ def test_pace(source, rate):
     assert passed == pytest.approx(10 * min(source, rate), rel=0.03)
 
 
+def test_a_pace_that_changes_leaves_no_event_out():
+    pace, changed = Pace(40.0), Pace(40.0)
+    stamps = 1e9 + np.arange(200) / 100         # 20 and 30 ms apart, by turns
+    passed = []
+    for number, stamp in enumerate(stamps):
+        if number % 7 == 0:
+            changed.change(40.0)
+        passed.append((pace.due(stamp), changed.due(stamp)))
+    assert all(one == other for one, other in passed)
+    changed.change(20.0)
+    assert sum(changed.due(1e9 + 2 + i / 100) for i in range(200)) == pytest.approx(40, abs=1)
+    changed.change(100.0)
+    assert sum(changed.due(1e9 + 4 + i / 100) for i in range(200)) == pytest.approx(200, abs=5)
+
+
 def test_pace_after_a_pause_and_a_new_clock():
     pace = Pace(10.0)
     assert pace.due(100.0) and not pace.due(100.05)

@@ -67,6 +67,7 @@ _PLANNING = _of(
     ('load', 'load', 'load', 'plan time while the other cores are busy'),
     ('deadline', 'deadline', 'deadline', 'plans that have to end in time'),
     ('quality', 'quality', 'quality', 'all planners, 100 episodes of reach and of push'),
+    ('precision', 'quality', 'precision', 'push with dreams in bfloat16, and in float32'),
     ('horizon', 'quality', 'horizon', 'success and time over the horizon'),
     ('tune', 'tuned', 'tune', 'what tuning makes of a file that plans badly'),
     ('keep_out', 'boxes', 'keep_out', 'a box across the way: a constraint, and a price'),

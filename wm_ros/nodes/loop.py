@@ -108,6 +108,12 @@ class Pace:
         self._period = 1.0 / rate
         self._due = -math.inf
 
+    def change(self, rate: float):
+        """Go on at another rate, in step: no event is left out where it is the same."""
+        period = 1.0 / rate
+        self._due += period - self._period
+        self._period = period
+
     def due(self, stamp: float) -> bool:
         """Return whether the event of ``stamp`` [s] should be let through."""
         early = self._due - stamp

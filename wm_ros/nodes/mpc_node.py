@@ -52,7 +52,7 @@ class MpcNode(ManagedNode):
         self._monitor = GoalMonitor(self.task, self.robot, model.layout)
         self._news = None           # a goal, or _NO_GOAL, that the planner has not taken yet
         self._refusal = ''          # of the last goal
-        self._plan = None
+        self._plan, self._pace = None, Pace(values['planner.rate'])
         self._rate, self._times = RateMeter(), LatencyMeter()
         self._missed = self._late = 0
         self._publisher = self.add_publisher(convert.JointTrajectory, '~/plan', RELIABLE)
@@ -82,7 +82,7 @@ class MpcNode(ManagedNode):
     def apply(self, values):
         """Plan with other settings from now on."""
         self._mpc.reconfigure(values)
-        self._pace = Pace(values['planner.rate'])
+        self._pace.change(values['planner.rate'])
 
     def pause(self, flag):
         """Plan anew after a pause; the safety node holds meanwhile."""

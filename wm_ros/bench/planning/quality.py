@@ -1,12 +1,14 @@
 """Figures of all planners in the closed loop, and of the horizon."""
 
 from wm_ros.bench.main_job.product import evaluate
-from wm_ros.bench.record import at_least, load_note, shown
+from wm_ros.bench.record import at_least, at_most, load_note, shown
+from wm_ros.evaluation.statistics import paired
 
 PLANNERS = ('mppi', 'cem', 'gradient', 'nlp', 'tree', 'actor')
 HORIZONS = (1, 2, 3, 5, 8, 10, 15, 20, 25)
 _EPISODES, _BARS = 100, {'reach': 0.95, 'push': 0.80}
 _VARIED = ('mppi', 'cem')       # planners whose horizon is
+_PAIRED, _LOST = 1000, 0.01     # episodes in both precisions; success that may be lost
 
 
 def quality():
@@ -46,3 +48,30 @@ def horizon():
                 shown(f'horizon_plan_ms/{planner}/{steps}', figures['plan_ms_p50'], 'ms',
                       command)]
     return rows
+
+
+def precision():
+    """Return what push loses where dreams are products in bfloat16, in paired episodes."""
+    found, command = {}, f'wm_ros evaluate --task push --episodes {_PAIRED} --set {{}}'
+    rows = []
+    for backend in ('wide', 'wide-bfloat16'):
+        setting = f'mpc_node:planner.backend:={backend}'
+        found[backend] = evaluate('push', _PAIRED, settings=(setting,))
+        rows += [shown(f'precision_{name}/{backend}', found[backend][key], unit,
+                       command.format(setting), note)
+                 for name, key, unit, note in (
+                     ('success', 'success_rate', 'share',
+                      f'failed seeds {found[backend]["failed_seeds"][:8]}'),
+                     ('time_to_goal', 'time_to_goal_mean', 's', ''))]
+    wide, rounded = found['wide'], found['wide-bfloat16']
+    mean, low, high = paired(_succeeded(wide), _succeeded(rounded))
+    sooner, least, most = paired(wide['times'], rounded['times'])
+    return [at_most('bfloat16_success_lost', mean, _LOST, 'share',
+                    'wm_ros bench planning --only precision',
+                    f'95 % from {low:.4f} to {high:.4f}; {_PAIRED} paired episodes; sooner at '
+                    f'the goal by {sooner:.3f} s, 95 % from {least:.3f} to {most:.3f}'), *rows]
+
+
+def _succeeded(figures):
+    failed = set(figures['failed_seeds'])
+    return [float(seed not in failed) for seed in range(figures['episodes'])]
