@@ -12,8 +12,8 @@ _AWAY = (0.0, 0.0, 50.0, 0.0, 0.0, 0.0, 1.0)    # where a body touches nothing
 class BulletScene(Scene):
     """The scene in PyBullet's rigid body physics."""
 
-    def __init__(self, robot: Robot, task_name: str):
-        super().__init__(robot, task_name)
+    def __init__(self, robot: Robot, task_name: str, randomization=None):
+        super().__init__(robot, task_name, randomization)
         self.client = pybullet.connect(pybullet.DIRECT)
         pybullet.setPhysicsEngineParameter(
             fixedTimeStep=SUBSTEP, numSolverIterations=50, deterministicOverlappingPairs=1,
@@ -21,28 +21,54 @@ class BulletScene(Scene):
         pybullet.setGravity(0, 0, -9.81, physicsClientId=self.client)
         plane = pybullet.createCollisionShape(pybullet.GEOM_PLANE, physicsClientId=self.client)
         self.table = pybullet.createMultiBody(0, plane, physicsClientId=self.client)
-        pybullet.changeDynamics(self.table, -1, lateralFriction=1.0,
-                                physicsClientId=self.client)
+        self._height = 0.0              # [m] of the table
         with quiet():
             self.arm = BulletArm(robot, self.client)
         self._strangers = []            # (BoxSpec, body) of what was spawned
-        self.objects = [self._add_box(box) for box in self.task.boxes]
-        for i, body in enumerate(self.objects):
-            pybullet.resetBasePositionAndOrientation(body, [0.5, 0.2 * i, 0.5], [0, 0, 0, 1],
-                                                     physicsClientId=self.client)
+        self.objects, self._shapes = [], None
         # Contacts of the last episode would linger in the solver: go back to a clean state,
         # one that has been stepped, since the first step of all creates the motors.
         pybullet.stepSimulation(physicsClientId=self.client)
+        self._empty = self._clean = pybullet.saveState(physicsClientId=self.client)
+        self._set_up()
+
+    def _configure(self, conditions):
+        physics, height = conditions.physics, conditions.scenery.table_height
+        pybullet.setGravity(0, 0, -physics.gravity, physicsClientId=self.client)
+        pybullet.changeDynamics(self.table, -1, lateralFriction=physics.table_friction,
+                                physicsClientId=self.client)
+        self.arm.configure(physics)
+        if height != self._height:
+            pybullet.resetBasePositionAndOrientation(
+                self.table, [0, 0, height], [0, 0, 0, 1], physicsClientId=self.client)
+            self._height = height
+
+    def _furnish(self):
+        """Have bodies of this episode's shapes."""
+        shapes = [(box.shape, box.size) for box in self.boxes]
+        if shapes == self._shapes:
+            return
+        for body in self.objects:
+            pybullet.removeBody(body, physicsClientId=self.client)
+        if self._clean != self._empty:
+            pybullet.removeState(self._clean, physicsClientId=self.client)
+        pybullet.restoreState(self._empty, physicsClientId=self.client)
+        self.objects = [self._add_box(box) for box in self.boxes]
+        for body in self.objects:
+            self._put(body, _AWAY)
         self._clean = pybullet.saveState(physicsClientId=self.client)
-        self.reset(0)
+        self._shapes = shapes
 
     def _add_box(self, box):
-        half = [edge / 2 for edge in box.size]
-        shape = pybullet.createCollisionShape(pybullet.GEOM_BOX, halfExtents=half,
-                                              physicsClientId=self.client)
-        visual = pybullet.createVisualShape(pybullet.GEOM_BOX, halfExtents=half,
-                                            rgbaColor=box.colour, physicsClientId=self.client)
-        body = pybullet.createMultiBody(box.mass, shape, visual, physicsClientId=self.client)
+        if box.shape == 'cylinder':
+            kind, size = pybullet.GEOM_CYLINDER, {'radius': box.size[0] / 2}
+            shape = pybullet.createCollisionShape(kind, height=box.size[2], **size,
+                                                  physicsClientId=self.client)
+        else:
+            shape = pybullet.createCollisionShape(
+                pybullet.GEOM_BOX, halfExtents=[edge / 2 for edge in box.size],
+                physicsClientId=self.client)
+        body = pybullet.createMultiBody(box.mass, shape, -1, physicsClientId=self.client)
         self._weigh(body, box.mass, box.friction)
         return body
 
@@ -67,7 +93,7 @@ class BulletScene(Scene):
 
     def scale(self, index, mass=1.0, friction=1.0):
         """Change an object's mass and friction; see Scene."""
-        box = self.task.boxes[index]
+        box = self.boxes[index]
         self._weigh(self.objects[index], mass * box.mass, friction * box.friction)
 
     def _put(self, body, pose, velocity=(0.0, 0.0, 0.0), spin=(0.0, 0.0, 0.0)):
@@ -83,7 +109,8 @@ class BulletScene(Scene):
     def _place(self, joint_positions, gripper_width, object_poses):
         while self._strangers:
             pybullet.removeBody(self._strangers.pop()[1], physicsClientId=self.client)
-        for body, box in zip(self.objects, self.task.boxes):
+        self._furnish()
+        for body, box in zip(self.objects, self.boxes):
             self._weigh(body, box.mass, box.friction)
         pybullet.restoreState(self._clean, physicsClientId=self.client)
         self.arm.reset(joint_positions, gripper_width)

@@ -2,6 +2,7 @@
 
 import numpy as np
 from sim.quiet import pybullet
+from sim.randomize import Physics
 from sim.wrist import FINGER_FORCE, Wrist
 from wm_ros.robot.robot import Robot
 from wm_ros.types import WmRosError
@@ -35,10 +36,39 @@ class BulletArm:
             pybullet.changeDynamics(self.body, joint, linearDamping=0, angularDamping=0,
                                     physicsClientId=client)
         for finger in self.fingers:
-            pybullet.changeDynamics(self.body, finger, lateralFriction=1.0,
-                                    spinningFriction=0.02, physicsClientId=client)
+            pybullet.changeDynamics(self.body, finger, spinningFriction=0.02,
+                                    physicsClientId=client)
+        self._links = {link: pybullet.getDynamicsInfo(self.body, link, physicsClientId=client)
+                       for link in range(-1, len(index))}
+        self._physics = None
+        self.configure(Physics())
         self._states, self._wrist = None, Wrist()
         self.reset(robot.home, robot.gripper_min)
+
+    def configure(self, physics: Physics):
+        """
+        Take up what concerns the arm.
+
+        Friction of joints takes away from their motors' efforts: the motors are constraints,
+        which leave nothing of it otherwise.
+        """
+        if physics == self._physics:
+            return
+        self._physics, client = physics, self.client
+        for finger in self.fingers:
+            pybullet.changeDynamics(self.body, finger, lateralFriction=physics.finger_friction,
+                                    physicsClientId=client)
+        for joint in self.joints:
+            pybullet.changeDynamics(self.body, joint, jointDamping=physics.joint_damping,
+                                    physicsClientId=client)
+        for link, info in self._links.items():
+            pybullet.changeDynamics(
+                self.body, link, mass=physics.link_mass * info[0],
+                localInertiaDiagonal=[physics.link_mass * x for x in info[2]],
+                physicsClientId=client)
+        effort = physics.motor_effort * self.robot.limits.effort - physics.joint_friction
+        self._efforts = np.maximum(effort, 0.0)
+        self._gain = min(1.0, physics.motor_gain * _POSITION_GAIN)
 
     def _couple_fingers(self):
         """Tie the fingers to each other: PyBullet ignores the URDF's mimic tag."""
@@ -67,8 +97,8 @@ class BulletArm:
         count = len(self.joints)
         pybullet.setJointMotorControlArray(
             self.body, self.joints, pybullet.POSITION_CONTROL, targetPositions=positions,
-            targetVelocities=velocities, forces=self.robot.limits.effort,
-            positionGains=[_POSITION_GAIN] * count, velocityGains=[_VELOCITY_GAIN] * count,
+            targetVelocities=velocities, forces=self._efforts,
+            positionGains=[self._gain] * count, velocityGains=[_VELOCITY_GAIN] * count,
             physicsClientId=self.client)
         if self.fingers:
             share = len(self.fingers)

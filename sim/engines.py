@@ -1,7 +1,9 @@
 """The engines that a scene can be made in, by name."""
 
 from importlib import import_module
+from typing import Optional
 
+from sim.randomize import Randomization
 from sim.scene import Scene
 from wm_ros.robot.robot import Robot
 from wm_ros.types import WmRosError
@@ -13,13 +15,14 @@ ENGINES = {
     'mock': ('sim.mock', 'MockScene', '')}
 
 
-def make_scene(engine: str, robot: Robot, task_name: str) -> Scene:
+def make_scene(engine: str, robot: Robot, task_name: str,
+               randomization: Optional[Randomization] = None) -> Scene:
     """Return a scene of an engine in ``ENGINES``; only the one that is asked for is imported."""
     if engine not in ENGINES:
         raise WmRosError(f'engine: got {engine!r}, expected one of {", ".join(ENGINES)}')
     module, name, package = ENGINES[engine]
     try:
-        return getattr(import_module(module), name)(robot, task_name)
+        return getattr(import_module(module), name)(robot, task_name, randomization)
     except ModuleNotFoundError as error:
         if error.name != package:
             raise

@@ -28,7 +28,7 @@ class ArmEnv(gymnasium.Env):
         self.scene = make_scene('pybullet', self.robot, task)
         self.stepper = Stepper(self.scene, delay)
         self.render_mode = render_mode
-        width = 13 + 10 * len(self.scene.objects)
+        width = 13 + 10 * len(self.scene.object_poses)
         box = gymnasium.spaces.Box
         self.action_space = box(-1.0, 1.0, (len(ACTION_NAMES),), np.float32)
         self.observation_space = gymnasium.spaces.Dict({

@@ -43,10 +43,13 @@ class MockArm:
 class MockScene(Scene):
     """The scene without physics; objects stay where they are."""
 
-    def __init__(self, robot: Robot, task_name: str):
-        super().__init__(robot, task_name)
+    def __init__(self, robot: Robot, task_name: str, randomization=None):
+        super().__init__(robot, task_name, randomization)
         self.arm, self.spawned = MockArm(robot), []
-        self.reset(0)
+        self._set_up()
+
+    def _configure(self, conditions):
+        """Do nothing: there is no physics."""
 
     @property
     def object_velocities(self):

@@ -3,6 +3,7 @@
 import mujoco
 import numpy as np
 from sim.mujoco_model import SENSED
+from sim.randomize import Physics
 from sim.wrist import FINGER_FORCE, Wrist
 from wm_ros.robot.robot import Robot
 
@@ -22,7 +23,7 @@ class MujocoArm:
         self.robot = robot
         #: [rad/s] of the joints' controllers.
         self.bandwidth = _BANDWIDTH
-        self._wrist = Wrist()
+        self._physics, self._wrist = Physics(), Wrist()
         self.bind(model, data)
         self.reset(robot.home, robot.gripper_min)
 
@@ -37,8 +38,16 @@ class MujocoArm:
             np.array([model.joint(name).qposadr[0] for name in group], dtype=int)
             for group in names)
         self._sensors = [model.sensor(name).adr[0] + np.arange(3) for name in SENSED]
-        self._limit = np.array(self.robot.limits.effort)
         self._wanted, self._torque = np.zeros((2, model.nv))    # accelerations, their causes
+        self.configure(self._physics)
+
+    def configure(self, physics: Physics):
+        """Take up what concerns the joints and their motors."""
+        self._physics = physics
+        self.bandwidth = _BANDWIDTH * physics.motor_gain
+        self._limit = physics.motor_effort * np.array(self.robot.limits.effort)
+        self._model.dof_damping[self._joints] = physics.joint_damping
+        self._model.dof_frictionloss[self._joints] = physics.joint_friction
 
     def reset(self, positions, gripper_width):
         """Put the arm at ``positions`` [N] rad and ``gripper_width`` [m], at rest."""

@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 import mujoco
 import numpy as np
+from sim.randomize import Physics
 from sim.tasks import BoxSpec
 from wm_ros.robot.robot import Robot
 from wm_ros.types import WmRosError
@@ -14,6 +15,7 @@ from wm_ros.types import WmRosError
 ARM, OBJECT, TABLE = (1, 2), (2, 3), (4, 3)
 #: Sensors of the force and the torque at the last joint, see ``MujocoArm.wrench``.
 SENSED = ('wrist force', 'wrist torque')
+_FINGER = 'finger'          # name of their shapes
 _ARMATURE = 0.05            # [kg m^2] of a motor, seen from its joint
 _FINGER_ARMATURE = 1.0      # [kg]
 _SPINNING = 0.001           # [m] of friction against turning on the spot
@@ -40,7 +42,10 @@ def arm_spec(robot: Robot) -> mujoco.MjSpec:
     for joint in spec.joints:
         joint.armature = (_FINGER_ARMATURE if joint.name in robot.gripper_joint_names
                           else _ARMATURE)
-    for geom in spec.geoms:
+    fingers = {spec.joint(name).parent.name for name in robot.gripper_joint_names}
+    for number, geom in enumerate(spec.geoms):
+        if geom.parent.name in fingers:
+            geom.name = f'{_FINGER} {number}'
         geom.contype, geom.conaffinity = ARM
         geom.condim, geom.friction = 4, [1.0, 0.02, 0.0001]
     _couple(spec, robot.gripper_joint_names)
@@ -53,12 +58,42 @@ def add_box(spec: mujoco.MjSpec, name: str, box: BoxSpec, pose) -> mujoco.MjsBod
     body = spec.worldbody.add_body(
         name=name, pos=pose[:3], quat=[pose[6], *pose[3:6]])
     body.add_freejoint(name=name)
-    body.add_geom(
-        name=name, type=mujoco.mjtGeom.mjGEOM_BOX, size=[edge / 2 for edge in box.size],
-        mass=box.mass, rgba=box.colour, contype=OBJECT[0], conaffinity=OBJECT[1], condim=4,
-        # Its own friction counts where table or fingers touch it: PyBullet's product with 1.
-        priority=1, friction=[box.friction, _SPINNING, 0.0001])
+    shape_geom(body.add_geom(
+        name=name, contype=OBJECT[0], conaffinity=OBJECT[1], condim=4,
+        # Its own friction counts where links touch it: PyBullet's product with 1.
+        priority=1), box)
+    for other in _rubbed(spec):
+        spec.add_pair(name=f'{name} on {other}', geomname1=name, geomname2=other, condim=4)
     return body
+
+
+def remove(spec: mujoco.MjSpec, name: str):
+    """Take away a box."""
+    for other in _rubbed(spec):
+        spec.delete(spec.pair(f'{name} on {other}'))
+    spec.delete(spec.body(name))
+
+
+def rub(spec: mujoco.MjSpec, name: str, friction: float, physics: Physics):
+    """Let the friction of a box with table and fingers be the product of theirs, as PyBullet's."""
+    for other in _rubbed(spec):
+        times = physics.table_friction if other == 'table' else physics.finger_friction
+        spec.pair(f'{name} on {other}').friction = [
+            times * friction, times * friction, _SPINNING, 0.0001, 0.0001]
+
+
+def _rubbed(spec):
+    """Return the names of table and fingers."""
+    return [geom.name for geom in spec.geoms if geom.name.startswith(('table', _FINGER))]
+
+
+def shape_geom(geom, box: BoxSpec):
+    """Make ``geom`` be ``box``."""
+    x, y, z = (edge / 2 for edge in box.size)
+    kind, size = ((mujoco.mjtGeom.mjGEOM_CYLINDER, [x, z, 0.0]) if box.shape == 'cylinder'
+                  else (mujoco.mjtGeom.mjGEOM_BOX, [x, y, z]))
+    geom.type, geom.mass, geom.size, geom.rgba = kind, box.mass, size, box.colour
+    geom.friction = [box.friction, _SPINNING, 0.0001]
 
 
 def add_table(spec: mujoco.MjSpec):

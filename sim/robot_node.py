@@ -244,13 +244,15 @@ class RobotNode(Node):
         stamp = convert.stamp(self._stamp_of(self._world.scene.time))
         scene, topics, faults = self._world.scene, self._topics, self._faults
         if schedules['joints'].due(substeps):
-            topics.joints(stamp, scene.arm)
+            topics.joints(stamp, scene.senses)
         if schedules['clock'].due(substeps):
             topics.clock(stamp)
         if schedules['objects'].due(substeps) and not faults.lost('pose', scene.time):
-            topics.objects(stamp, scene.object_poses)
+            seen = scene.senses.objects()
+            if seen is not None:
+                topics.objects(convert.stamp(self._stamp_of(seen.time)), seen.poses)
         if schedules['wrench'].due(substeps):
-            topics.wrench(stamp, scene.arm.wrench)
+            topics.wrench(stamp, scene.senses.wrench)
         if (schedules['camera'].due(substeps) and self._picture is not None
                 and not faults.lost('frame', scene.time)):
             self._picture.take(stamp, scene.arm.joint_positions, scene.arm.gripper_width,

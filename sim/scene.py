@@ -2,7 +2,13 @@
 
 from abc import ABC, abstractmethod
 
+from dataclasses import replace
+from typing import Optional
+
 import numpy as np
+from sim.actuators import Actuators
+from sim.randomize import Conditions, Randomization
+from sim.senses import Senses
 from sim.tasks import BoxSpec, Judge, make_task, Situation, Start
 from wm_ros.robot.kinematics import Kinematics
 from wm_ros.robot.robot import Robot
@@ -20,19 +26,34 @@ class Scene(ABC):
     The same seed gives the same episode.  All poses are in the robot's base frame.  An engine
     provides ``arm`` (as ``sim.bullet_arm.BulletArm``), ``object_poses`` [M, 7],
     ``object_velocities`` [M, 3] m/s, ``spawned``, a list of (BoxSpec, pose [7]) of what was
-    added in this episode, and what is abstract below.  What ``spawn``, ``move`` and
-    ``scale`` have done is undone by the next ``reset``.
+    added in this episode, and what is abstract below; it calls ``_set_up`` once all is there.
+    What ``spawn``, ``move`` and ``scale`` have done is undone by the next ``reset``.
+
+    ``arm`` is the truth; commands go through ``actuators``, measurements come from ``senses``,
+    and both are what ``randomization`` makes of them, as is the physics.
     """
 
-    def __init__(self, robot: Robot, task_name: str):
+    def __init__(self, robot: Robot, task_name: str,
+                 randomization: Optional[Randomization] = None):
         self.robot, self.task = robot, make_task(task_name)
+        self.randomization = randomization
         self.kinematics = Kinematics(robot)
+        self.substeps = 0
         self._judge = Judge(self.task)
         self._reward_every = round(robot.dt / SUBSTEP)
 
+    def _set_up(self):
+        """Begin the first episode; the engine has an arm by now."""
+        self.actuators, self.senses = Actuators(self.arm, SUBSTEP), Senses(self)
+        self.reset(0)
+
+    @abstractmethod
+    def _configure(self, conditions: Conditions):
+        """Let physics and table be as ``conditions`` say."""
+
     @abstractmethod
     def _place(self, joint_positions, gripper_width: float, object_poses):
-        """Put arm [N] rad, gripper [m] and objects [M, 7] there, at rest."""
+        """Put arm [N] rad, gripper [m] and ``boxes`` [M, 7] there, at rest."""
 
     @abstractmethod
     def _advance(self):
@@ -57,19 +78,61 @@ class Scene(ABC):
     def reset(self, seed: int):
         """Begin the episode that ``seed`` stands for."""
         self.seed = int(seed)
-        start = self._start(np.random.default_rng(self.seed))
+        rng = np.random.default_rng(self.seed)
+        self._usual_boxes = self.task.blocks(rng)
+        #: What is otherwise than usual in this episode, and which objects there are.
+        self.conditions = self._conditions()
+        start = self._on_table(self._start(rng))
+        self._configure(self.conditions)
         self._place(self._reach(start.end_effector), start.gripper_width, start.object_poses)
         self.goal = start.goal
         self.substeps = 0
+        self.actuators.reset(self.conditions.actuation, self.seed)
+        self.senses.restart(self.conditions.sensing, self.seed)
         #: Sum of the task's reward at the model's rate, until the episode is done.
         self.total_reward = 0.0
         self._judge.reset()
+
+    @property
+    def boxes(self):
+        """The objects of this episode, a BoxSpec of each."""
+        return self.conditions.boxes
+
+    def _conditions(self) -> Conditions:
+        boxes, drawn = self._usual_boxes, self.randomization
+        self._changes = []
+        if drawn is None:
+            return Conditions(boxes=boxes)
+        self._changes = list(drawn.changes(self.seed, self.task.spec.time_limit))[::-1]
+        return drawn.draw(self.seed, boxes, len(self.robot.joint_names))
+
+    def _on_table(self, start: Start) -> Start:
+        """Return ``start`` with objects and goal as much higher as the table is."""
+        height = self.conditions.scenery.table_height
+        if not height:
+            return start
+        poses, goal = np.array(start.object_poses), np.array(start.goal)
+        poses[:, 2] += height
+        if self.task.spec.subject is not None:
+            goal[2] += height
+        return replace(start, object_poses=poses, goal=goal)
+
+    def _change(self):
+        """Let change what is due to during the episode."""
+        while self._changes and self._changes[-1][0] <= self.time:
+            _, index, count = self._changes.pop()
+            self.conditions = self.randomization.changed(
+                self.conditions, self.seed, index, count, self._usual_boxes,
+                len(self.robot.joint_names))
+            self._configure(self.conditions)
+            self.actuators.change(self.conditions.actuation)
+            self.senses.change(self.conditions.sensing)
 
     def _start(self, rng) -> Start:
         """Return a start of the task whose places the arm can reach."""
         low, high = self.robot.workspace_low, self.robot.workspace_high
         for _ in range(_DRAWS):
-            start = self.task.sample(rng)
+            start = self.task.sample(rng, self.boxes)
             places = np.stack([start.end_effector, start.goal[:3], *start.object_poses[:, :3]])
             if (places >= low).all() and (places <= high).all():
                 return start
@@ -86,8 +149,12 @@ class Scene(ABC):
     def substep(self):
         """Advance by 1/240 s and, now and then, judge what has come of it."""
         running = not self.done
+        if self._changes:
+            self._change()
+        self.actuators.act()
         self._advance()
         self.substeps += 1
+        self.senses.remember()
         if not running or self.substeps % _LOOK_EVERY:
             return
         situation = self.situation()
@@ -120,14 +187,22 @@ class Scene(ABC):
         """Distance of the task's subject from the goal [m]."""
         return self.task.distance(self.situation())
 
-    def situation(self, setpoint=None, setpoint_velocity=None) -> Situation:
-        """Return the truth now; without a setpoint given, it is taken to be where the arm is."""
+    def situation(self, setpoint=None, setpoint_velocity=None, gripper=None) -> Situation:
+        """
+        Return the truth now.
+
+        ``setpoint`` and its velocity [4] are position and yaw, ``gripper`` [m] is its command;
+        what is not given is taken to be where the arm is.
+        """
         q, dq = self.arm.joint_positions, self.arm.joint_velocities
-        position, _ = self.kinematics.forward(q)
+        position, yaw = self.kinematics.forward(q)
         velocity = self.kinematics.jacobian(q)[:3] @ dq
+        width = self.arm.gripper_width
+        if setpoint is None:
+            setpoint, setpoint_velocity = np.append(position, yaw), velocity
         return Situation(
             end_effector=position, end_effector_velocity=velocity,
-            setpoint=position if setpoint is None else setpoint,
-            setpoint_velocity=velocity if setpoint_velocity is None else setpoint_velocity,
+            setpoint=setpoint[:3], setpoint_velocity=setpoint_velocity[:3],
             object_poses=self.object_poses, object_velocities=self.object_velocities,
-            goal=self.goal)
+            goal=self.goal, yaw=float(setpoint[3]), gripper_width=width,
+            gripper_command=width if gripper is None else gripper)

@@ -4,8 +4,9 @@ from collections import deque
 
 import numpy as np
 from sim.scene import Scene, SUBSTEP
+from sim.senses import Seen
 from wm_ros.robot.feasible import Follower
-from wm_ros.robot.motion import GRIPPER_STEP, hermite, MotionRule
+from wm_ros.robot.motion import hermite, MotionRule
 from wm_ros.types import Observation
 
 
@@ -30,6 +31,8 @@ class Stepper:
     def reset(self, seed: int) -> Observation:
         """Begin the episode of ``seed``; return the first observation."""
         self.scene.reset(seed)
+        # As they were before anything moved: what comes late is not there yet.
+        self._seen = Seen(self.scene.time, self.scene.object_poses)
         q = self.scene.arm.joint_positions
         self._knot = (q, np.zeros_like(q))
         # Setpoint of the newest knot.
@@ -52,29 +55,32 @@ class Stepper:
         self._knot = (path[0], rates[0])
         # As the graph: each plan begins where the command really is.
         self.ordered, self.ordered_velocity = self.scene.kinematics.setpoint(*self._knot)
-        self.gripper = float(np.clip(self.gripper + GRIPPER_STEP * np.clip(action[4], -1, 1),
-                                     robot.gripper_min, robot.gripper_max))
-        self._queue.extend(zip(positions, velocities, [self.gripper] * self.substeps))
+        before, share = self.gripper, self._times / robot.dt
+        self.gripper = float(self.rule.grip(before, action[4]))
+        widths = before + share * (self.gripper - before)       # as a plan is executed
+        self._queue.extend(zip(positions, velocities, widths.tolist()))
         for _ in range(self.substeps):
             *self._command, self._commanded_gripper = self._queue.popleft()
-            self.scene.arm.set_target(*self._command, self._commanded_gripper)
+            self.scene.actuators.set_target(*self._command, self._commanded_gripper)
             self.scene.substep()
         return self.observe()
 
     def observe(self) -> Observation:
         """Return what the sensors say now."""
-        arm = self.scene.arm
+        senses, seen, now = self.scene.senses, self.scene.senses.objects(), self.scene.time
+        self._seen = seen or self._seen
         return Observation(
-            stamp=self.scene.time, joint_positions=arm.joint_positions,
-            joint_velocities=arm.joint_velocities, joint_efforts=arm.joint_efforts,
-            gripper_width=arm.gripper_width, commanded_positions=self._command[0],
+            stamp=now, joint_positions=senses.joint_positions,
+            joint_velocities=senses.joint_velocities, joint_efforts=senses.joint_efforts,
+            gripper_width=senses.gripper_width, commanded_positions=self._command[0],
             commanded_velocities=self._command[1], commanded_gripper=self._commanded_gripper,
-            object_poses=self.scene.object_poses, wrench=arm.wrench,
+            object_poses=self._seen.poses, wrench=senses.wrench,
+            ages={'object_poses': now - self._seen.time},
             valid={'joint_states': True, 'object_poses': True})
 
     def expert(self):
         """Return what the task's script would do now [A]."""
-        situation = self.scene.situation(self.ordered[:3], self.ordered_velocity[:3])
+        situation = self.scene.situation(self.ordered, self.ordered_velocity, self.gripper)
         return self.scene.task.expert(situation, self.robot.max_linear_speed)
 
     def reward(self) -> float:

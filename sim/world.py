@@ -49,18 +49,19 @@ class World:
             target = self.arm.setpoint(time, self._joints) + self.gripper.setpoint(
                 time, self._fingers)
             # Standing still costs nothing: a target that stays need not be set again.
-            if self._target is None or any(a is not b for a, b in zip(target, self._target)):
+            if (self._target is None or not scene.actuators.plain
+                    or any(a is not b for a, b in zip(target, self._target))):
                 self._target = target
-                scene.arm.set_target(target[0], target[1], float(target[2].sum()))
+                scene.actuators.set_target(target[0], target[1], float(target[2].sum()))
             scene.substep()
             self.substeps += 1
 
     def _joints(self):
-        return self.scene.arm.joint_positions
+        return self.scene.senses.joint_positions
 
     def _fingers(self):
         count = len(self.robot.gripper_joint_names)
-        return np.full(count, self.scene.arm.gripper_width / max(count, 1))
+        return np.full(count, self.scene.senses.gripper_width / max(count, 1))
 
 
 class Schedule:

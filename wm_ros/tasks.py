@@ -26,6 +26,12 @@ class TaskSpec:
     goal_low: Tuple[float, float, float]    # [m] box that goals are drawn from
     goal_high: Tuple[float, float, float]   # [m]
     min_start_distance: float       # [m] between start and goal
+    clearance: float = 0.0          # [m] that the end effector has to keep from it at the end
+
+    @property
+    def grips(self) -> bool:
+        """Return whether the gripper takes part."""
+        return self.active[4]
 
     @property
     def subject(self) -> Optional[int]:
@@ -46,6 +52,18 @@ TASKS = {
         active=(True, True, True, False, False),
         goal_low=(0.33, -0.22, 0.025), goal_high=(0.63, 0.22, 0.025),
         min_start_distance=0.12),
+    'pick_and_place': TaskSpec(
+        name='pick_and_place', object_names=('block',), goal_of='block',
+        tolerance=0.025, hold_time=0.5, rest_speed=0.02, time_limit=10.0,
+        active=(True, True, True, True, True),
+        goal_low=(0.35, -0.20, 0.02), goal_high=(0.62, 0.20, 0.25),
+        min_start_distance=0.08),
+    'stack': TaskSpec(
+        name='stack', object_names=('block', 'base'), goal_of='block',
+        tolerance=0.02, hold_time=0.5, rest_speed=0.01, time_limit=12.0,
+        active=(True, True, True, True, True),
+        goal_low=(0.35, -0.20, 0.02), goal_high=(0.62, 0.20, 0.12),
+        min_start_distance=0.09, clearance=0.06),
 }
 
 

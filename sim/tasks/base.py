@@ -10,13 +10,18 @@ from wm_ros.tasks import get_task
 
 @dataclass(frozen=True)
 class BoxSpec:
-    """A box that can be moved: full size [m], mass [kg], friction, colour RGBA."""
+    """
+    A thing that can be moved: full size [m], mass [kg], friction, colour RGBA.
+
+    ``shape`` is 'box', or 'cylinder' for one that stands upright in the box of that size.
+    """
 
     name: str
     size: Tuple[float, float, float]
     mass: float
     friction: float
     colour: Tuple[float, float, float, float]
+    shape: str = 'box'
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,9 @@ class Situation:
     object_poses: np.ndarray        # [M, 7]
     object_velocities: np.ndarray   # [M, 3] m/s
     goal: np.ndarray                # [7]
+    yaw: float = 0.0                # [rad] of the setpoint
+    gripper_width: float = 0.0      # [m]
+    gripper_command: float = 0.0    # [m], the width that the gripper is driven to
 
 
 class Task(ABC):
@@ -51,9 +59,13 @@ class Task(ABC):
     def __init__(self):
         self.spec = get_task(self.name)
 
+    def blocks(self, rng: np.random.Generator) -> Tuple[BoxSpec, ...]:
+        """Draw the objects of an episode; by default they are always the same."""
+        return self.boxes
+
     @abstractmethod
-    def sample(self, rng: np.random.Generator) -> Start:
-        """Draw the start of an episode."""
+    def sample(self, rng: np.random.Generator, boxes: Tuple[BoxSpec, ...]) -> Start:
+        """Draw the start of an episode with these objects."""
 
     @abstractmethod
     def reward(self, situation: Situation) -> float:
@@ -75,10 +87,11 @@ class Task(ABC):
         return float(np.linalg.norm(self.subject(situation)[0] - situation.goal[:3]))
 
     def at_goal(self, situation: Situation) -> bool:
-        """Return whether the subject is within tolerance of the goal, and at rest there."""
-        speed = np.linalg.norm(self.subject(situation)[1])
+        """Return whether the subject is within tolerance of the goal, at rest and let go of."""
+        place, velocity = self.subject(situation)
         return bool(self.distance(situation) <= self.spec.tolerance
-                    and speed <= self.spec.rest_speed)
+                    and np.linalg.norm(velocity) <= self.spec.rest_speed
+                    and np.linalg.norm(situation.end_effector - place) >= self.spec.clearance)
 
 
 class Judge:

@@ -19,14 +19,15 @@ class PickAndPlace(Task):
     name = 'pick_and_place'
     boxes = (BoxSpec('block', (_EDGE,) * 3, 0.1, 0.8, (0.85, 0.25, 0.2, 1.0)),)
 
-    def sample(self, rng):
+    def sample(self, rng, boxes):
         """Draw block, goal, and where the open or closed gripper is."""
         low, high = np.array(self.spec.goal_low), np.array(self.spec.goal_high)
+        low[2] = boxes[0].size[2] / 2
         while True:
             block, goal = rng.uniform(low, high, (2, 3))
-            block[2] = _EDGE / 2
+            block[2] = low[2]
             if rng.random() < _ON_TABLE:
-                goal[2] = _EDGE / 2
+                goal[2] = low[2]
             start = rng.uniform([*low[:2], 0.10], [*high[:2], 0.25])
             if np.linalg.norm(block - goal) >= self.spec.min_start_distance:
                 break

@@ -20,11 +20,12 @@ class Push(Task):
     name = 'push'
     boxes = (BoxSpec('block', (2 * _HALF,) * 3, 0.2, 0.5, (0.85, 0.25, 0.2, 1.0)),)
 
-    def sample(self, rng):
+    def sample(self, rng, boxes):
         """Draw the block, the goal and a start of the end effector above the table."""
         low, high = np.array(self.spec.goal_low), np.array(self.spec.goal_high)
         while True:
             block, goal = rng.uniform(low, high, (2, 3))
+            block[2] = goal[2] = boxes[0].size[2] / 2
             start = rng.uniform([low[0] - 0.03, low[1] - 0.04, 0.10],
                                 [high[0] + 0.03, high[1] + 0.04, 0.25])
             if np.linalg.norm(block - goal) >= self.spec.min_start_distance:

@@ -13,7 +13,7 @@ class Reach(Task):
 
     name = 'reach'
 
-    def sample(self, rng):
+    def sample(self, rng, boxes):
         """Draw start and goal."""
         while True:
             start, goal = rng.uniform(self.spec.goal_low, self.spec.goal_high, (2, 3))

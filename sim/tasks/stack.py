@@ -23,14 +23,13 @@ class Stack(Task):
     boxes = tuple(BoxSpec(name, (0.04,) * 3, 0.1, 0.8, colour)
                   for name, colour in zip(('block', 'base'), _COLOURS))
 
-    def sample(self, rng):
-        """Draw both blocks, where they stand, and where the gripper is."""
-        boxes = tuple(BoxSpec(box.name, (rng.uniform(*_EDGE),) * 3, rng.uniform(*_MASS),
-                              rng.uniform(*_FRICTION), box.colour) for box in self.boxes)
-        return self.start(rng, boxes)
+    def blocks(self, rng):
+        """Draw both blocks."""
+        return tuple(BoxSpec(box.name, (rng.uniform(*_EDGE),) * 3, rng.uniform(*_MASS),
+                             rng.uniform(*_FRICTION), box.colour) for box in self.boxes)
 
-    def start(self, rng, boxes) -> Start:
-        """Draw a start with these ``boxes``, block and base."""
+    def sample(self, rng, boxes):
+        """Draw where both blocks stand, and where the gripper is."""
         low, high = np.array(self.spec.goal_low[:2]), np.array(self.spec.goal_high[:2])
         while True:
             places = rng.uniform(low, high, (2, 2))
@@ -42,7 +41,7 @@ class Stack(Task):
             poses.append([*place, box.size[2] / 2, 0.0, 0.0, np.sin(yaw / 2), np.cos(yaw / 2)])
         goal = [*places[1], boxes[1].size[2] + boxes[0].size[2] / 2]
         hand = rng.uniform([*low, 0.14], [*high, 0.25])
-        return Start(hand, np.array(poses), pose(goal), rng.uniform(0.0, 0.08), boxes)
+        return Start(hand, np.array(poses), pose(goal), rng.uniform(0.0, 0.08))
 
     def reward(self, situation):
         """Return minus the distance / 0.1 m."""

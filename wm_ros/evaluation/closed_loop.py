@@ -165,7 +165,7 @@ class ClosedLoop:
             watch(self.scene, episode.belief, episode.newest)
 
     def _gate(self, gate, episode):
-        arm = self.scene.arm
+        arm = self.scene.senses
         command, status = gate.step(self.scene.time, episode.in_force, Measured(
             self.scene.time, arm.joint_positions, arm.joint_velocities))
         episode.cycles += 1
@@ -173,7 +173,7 @@ class ClosedLoop:
         episode.held += command.hold
         episode.commands.push(command.stamp, command)
         episode.rates.append(command.velocities)
-        arm.set_target(command.positions, command.velocities, command.gripper)
+        self.scene.actuators.set_target(command.positions, command.velocities, command.gripper)
 
     def close(self):
         """End the physics."""

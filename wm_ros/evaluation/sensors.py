@@ -23,7 +23,7 @@ class Sensors:
         self._size, self._timeout = sensing['image_size'], sensing['object_timeout']
         self._sampling = {name: (Schedule(robot[rate]), read) for name, rate, read in (
             ('object_poses', 'object_rate', self._poses),
-            ('wrench', 'wrench_rate', lambda: scene.arm.wrench)) if sensing[f'use_{name}']}
+            ('wrench', 'wrench_rate', self._wrench)) if sensing[f'use_{name}']}
         self._newest: Dict[str, Tuple[float, np.ndarray]] = {}
         self._camera, self._looking = None, Schedule(0.0)
         if sensing['use_camera'] and self._size:
@@ -42,13 +42,13 @@ class Sensors:
     def sample(self):
         """Take the samples whose time it is; to be called at each substep."""
         for name, (schedule, read) in self._sampling.items():
-            value = read() if schedule.due(self.scene.substeps) else None
-            if value is not None:
-                self._newest[name] = self.scene.time, value
+            sample = read() if schedule.due(self.scene.substeps) else None
+            if sample is not None:
+                self._newest[name] = sample
 
     def observe(self, commands: StampedBuffer) -> Observation:
         """Return what is sensed now; ``commands`` are those that the arm was given."""
-        arm, nearest = self.scene.arm, commands.nearest(self.scene.time)
+        arm, nearest = self.scene.senses, commands.nearest(self.scene.time)
         command = {} if nearest is None else {
             'commanded_positions': nearest.value.positions,
             'commanded_velocities': nearest.value.velocities,
@@ -70,7 +70,10 @@ class Sensors:
 
     def _poses(self):
         lost = self._faults.lost('pose', self.scene.time)
-        return None if lost else self.scene.object_poses
+        return None if lost else self.scene.senses.objects()
+
+    def _wrench(self):
+        return self.scene.time, self.scene.senses.wrench
 
     def _look(self):
         """Return an image if one is due, at the size that observations carry."""

@@ -15,8 +15,9 @@ class GoalMonitor:
     Follows one goal from its acceptance to success or the end of the task's time.
 
     ``code`` is WAITING without a goal, OK while it is pursued, GOAL_REACHED from the moment
-    at which it was within tolerance, at rest, for the task's hold time, GOAL_FAILED when
-    the time limit passed first (reaching it later still counts).
+    at which it was within tolerance, at rest, and let go of where the task asks for that, for the
+    task's hold time, GOAL_FAILED when the time limit passed first (reaching it later still
+    counts).
     """
 
     def __init__(self, task: TaskSpec, robot: Robot, layout):
@@ -25,7 +26,7 @@ class GoalMonitor:
         self.code, self.text = Code.WAITING, 'no goal'
         self.distance = float('nan')                # [m]
         self._low, self._high = robot.workspace_low - _SLACK, robot.workspace_high + _SLACK
-        self._place = layout.subject(task)
+        self._tool, self._place = layout.ee, layout.subject(task)
         self._speed = slice(self._place.stop, self._place.stop + 3)
         if task.goal_of != 'end_effector':
             # An object's yaw stands between its position and its velocity.
@@ -65,7 +66,9 @@ class GoalMonitor:
         self._last = now
         self.distance = float(np.linalg.norm(belief.state[self._place] - self.goal[:3]))
         speed = float(np.linalg.norm(belief.state[self._speed]))
-        if self.distance > self.task.tolerance or speed > self.task.rest_speed:
+        away = float(np.linalg.norm(belief.state[self._tool] - belief.state[self._place]))
+        if (self.distance > self.task.tolerance or speed > self.task.rest_speed
+                or away < self.task.clearance):
             self._inside = None
         elif self._inside is None:
             self._inside = now

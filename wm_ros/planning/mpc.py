@@ -13,7 +13,7 @@ from wm_ros.planning.registry import PLANNERS, prepare
 from wm_ros.planning.settings import PlannerSettings
 from wm_ros.planning.surroundings import Surroundings
 from wm_ros.planning.unsearched import CorrelatedNoise
-from wm_ros.robot.motion import GRIPPER_STEP, hermite, MotionRule
+from wm_ros.robot.motion import hermite, MotionRule
 from wm_ros.robot.robot import Robot
 from wm_ros.robot.trajectory import sample
 from wm_ros.tasks import TaskSpec
@@ -71,6 +71,9 @@ class Mpc:
             raise ParameterError('parameter planner.type, planner.prior: got actor, and there is '
                                  'none beside the checkpoint nor in actor; train one: '
                                  'wm_ros train --model actor')
+        if settings.type == 'nlp' and self.task.grips:
+            raise ParameterError('parameter planner.type: got nlp, expected another one: it does '
+                                 f'not plan for the gripper, which {self.task.name} needs')
         prepare(settings, self._arm, self._dreamer(settings).dynamics)
 
     def _dreamer(self, settings):
@@ -92,9 +95,9 @@ class Mpc:
             previous = None
         commands = self._commands(belief, previous)
         q, dq, gripper = commands(act_at)
-        start = self._setpoint(q, dq)
+        start = self._setpoint(q, dq, gripper)
         state, latent = self.model.propagate(
-            belief, lambda moment: self._setpoint(*commands(moment)[:2]), act_at)
+            belief, lambda moment: self._setpoint(*commands(moment)), act_at)
         problem = Problem(
             model=self._dreamer(settings), objective=self._objective, state=state, latent=latent,
             goal=torch.as_tensor(np.asarray(goal[:3]), dtype=torch.float32,
@@ -159,8 +162,8 @@ class Mpc:
             return path[0], rates[0], float(previous.gripper[0])
         return at
 
-    def _setpoint(self, q, dq):
-        return Setpoint(*self._arm.kinematics.setpoint(q, dq))
+    def _setpoint(self, q, dq, gripper):
+        return Setpoint(*self._arm.kinematics.setpoint(q, dq), gripper)
 
     def _to_plan(self, belief, solution, act_at, command, start, began):
         q, dq, width = command
@@ -173,12 +176,14 @@ class Mpc:
         places, velocities = np.array(places), np.array(velocities)
         path, rates = solution.path or self._arm.follower.follow(
             q, dq, places[1:], velocities[1:])
-        gripper = width + GRIPPER_STEP * np.cumsum(np.append(0.0, actions[:, 4]))
+        widths = [width]
+        for action in actions:
+            widths.append(float(self.rule.grip(widths[-1], action[4])))
         return Plan(
             stamp=act_at, observed=belief.stamp, dt=self.rule.dt,
             actions=solution.actions, positions=np.vstack([q, path]),
             velocities=np.vstack([dq, rates]),
-            gripper=np.clip(gripper, self.robot.gripper_min, self.robot.gripper_max),
+            gripper=np.array(widths),
             path=places[:, :3], predicted_return=solution.score,
             disagreement=solution.disagreement, solve_time=time.perf_counter() - began,
             planner=self.settings.type, iterations=solution.iterations,

@@ -84,15 +84,21 @@ class Objective:
         distance = (states[:, 1:] - goal).norm(dim=-1)
         speed = torch.diff(states, dim=1).norm(dim=-1) / self._model.dynamics.rule.dt
         outside = torch.sigmoid((distance - _INSIDE * self._task.tolerance) / _EDGE)
-        moving = 0.0
+        lacking = outside
         if math.isfinite(self._task.rest_speed):
-            moving = (speed / _MOVING).clamp(max=1.0)
-        return -torch.maximum(outside, torch.as_tensor(moving))
+            lacking = torch.maximum(lacking, (speed / _MOVING).clamp(max=1.0))
+        if self._task.clearance:
+            away = (dream.states[:, 1:, self._model.layout.ee] - states[:, 1:]).norm(dim=-1)
+            lacking = torch.maximum(
+                lacking, torch.sigmoid((self._task.clearance - away) / _EDGE))
+        return -lacking
 
     def _approach(self, dream, goal):
-        """Bring the end effector behind the object, seen from the goal."""
+        """Bring the end effector to the object: where it is grasped, or pushed to the goal from."""
         ee = dream.states[:, 1:, self._model.layout.ee]
         thing = dream.states[:, 1:, self._subject]
+        if self._task.grips:
+            return -(ee - thing).norm(dim=-1) / _UNIT
         away = thing - goal
         behind = thing + _BEHIND * away / away.norm(dim=-1, keepdim=True).clamp(min=1e-3)
         return -(ee - behind).norm(dim=-1) / _UNIT

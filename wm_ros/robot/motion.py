@@ -7,7 +7,7 @@ that every action sequence is a motion that the arm can follow; because the rule
 closed-form, the world model's imagination of the setpoint is exact.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from wm_ros.robot.robot import Robot
@@ -18,13 +18,15 @@ GRIPPER_STEP = 0.02
 
 @dataclass(frozen=True)
 class MotionRule:
-    """Constants of the setpoint's motion; x, y, z [m] and yaw [rad] as 4 axes."""
+    """Constants of the setpoint's motion; x, y, z [m] and yaw [rad] as 4 axes; the gripper's."""
 
     dt: float
     speed: np.ndarray           # [4] full speed
     acceleration: np.ndarray    # [4]
     low: np.ndarray             # [4] walls
     high: np.ndarray            # [4]
+    #: [2] m, least and greatest of the gripper.
+    widths: np.ndarray = field(default_factory=lambda: np.zeros(2))
 
     @classmethod
     def of(cls, robot: Robot) -> 'MotionRule':
@@ -34,7 +36,13 @@ class MotionRule:
             speed=np.array([robot.max_linear_speed] * 3 + [robot.max_yaw_rate]),
             acceleration=np.array([robot.max_linear_acceleration] * 3
                                   + [robot.max_yaw_acceleration]),
-            low=np.append(robot.workspace_low, -1.5), high=np.append(robot.workspace_high, 1.5))
+            low=np.append(robot.workspace_low, -1.5), high=np.append(robot.workspace_high, 1.5),
+            widths=np.array([robot.gripper_min, robot.gripper_max]))
+
+    def grip(self, width, action, steps: float = 1.0):
+        """Return the width [...] m that ``steps`` of ``action`` [...] make of one."""
+        moved = width + steps * GRIPPER_STEP * np.clip(action, -1.0, 1.0)
+        return np.clip(moved, *self.widths)
 
     def advance(self, position, velocity, action, dt=None):
         """

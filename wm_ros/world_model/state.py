@@ -20,14 +20,15 @@ _VELOCITY_TIME = 0.03       # [s], low pass of object velocities found by differ
 @dataclass(frozen=True)
 class StateLayout:
     """
-    Where things stand in an explicit state [X]; X = 15 + 8 M.
+    Where things stand in an explicit state [X]; X = 15 + 8 M, and 1 more where it ``grips``.
 
     End effector: position (3), velocity (3); setpoint: position (3), yaw, velocity (3), yaw
-    rate; gripper width.  Then per object: position (3), yaw, velocity (3), yaw rate.
-    Metres, radians, seconds, base frame.
+    rate; gripper width.  Then per object: position (3), yaw, velocity (3), yaw rate.  Last, for
+    tasks of the gripper, the width that it is driven to.  Metres, radians, seconds, base frame.
     """
 
     objects: int
+    grips: bool = False
 
     ee = slice(0, 3)
     ee_velocity = slice(3, 6)
@@ -42,7 +43,12 @@ class StateLayout:
     @cached_property
     def width(self) -> int:
         """Return X."""
-        return _ROBOT_WIDTH + _OBJECT_WIDTH * self.objects
+        return _ROBOT_WIDTH + _OBJECT_WIDTH * self.objects + self.grips
+
+    @classmethod
+    def of(cls, task: TaskSpec) -> 'StateLayout':
+        """Return the layout of ``task``."""
+        return cls(len(task.object_names), task.grips)
 
     def object_slots(self, index: int) -> slice:
         """Return where object ``index`` stands: position, yaw, velocity, yaw rate."""
@@ -56,7 +62,8 @@ class StateLayout:
 
     def things(self, states):
         """Return the objects [..., M, 8] of ``states`` [..., X], a tensor; M > 0."""
-        return states[..., _ROBOT_WIDTH:].unflatten(-1, (self.objects, _OBJECT_WIDTH))
+        last = _ROBOT_WIDTH + _OBJECT_WIDTH * self.objects
+        return states[..., _ROBOT_WIDTH:last].unflatten(-1, (self.objects, _OBJECT_WIDTH))
 
     def subject(self, task: TaskSpec) -> slice:
         """Return where the position of what ``task``'s goal refers to stands."""
@@ -117,7 +124,7 @@ class StateEstimator:
     """
 
     def __init__(self, robot: Robot, task: TaskSpec):
-        self.layout = StateLayout(len(task.object_names))
+        self.layout = StateLayout.of(task)
         self._kinematics = Kinematics(robot)
 
     def update(self, state, stamp, observation: Observation, unseen: float = 0.0,
@@ -175,6 +182,9 @@ class StateEstimator:
         twist = kinematics.jacobian(q) @ dq
         new[layout.setpoint_velocity], new[layout.yaw_rate] = twist[:3], twist[5]
         new[layout.gripper] = observation.gripper_width
+        if layout.grips:
+            given = observation.commanded_gripper
+            new[-1] = observation.gripper_width if given is None else given
         return new
 
 

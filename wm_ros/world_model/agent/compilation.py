@@ -61,6 +61,8 @@ def _order(config, backend):
 def _check_place(name, dynamics):
     if name in _ON_CPU and dynamics.scale.device.type != 'cpu':
         raise _NotHere(f'it runs on a CPU, not on {dynamics.scale.device.type}')
+    if name in _ON_CPU and dynamics.layout.grips:
+        raise _NotHere('it knows no gripper')
     if name in _ON_CPU and find_spec('numba') is None:
         raise _NotHere('it needs pip install numba')
 
@@ -149,6 +151,8 @@ def _inputs(dynamics, rows):
     latent = dynamics.initial_latent(state)
     action = 0.5 - state[:, :len(dynamics.active)]
     goal, setpoint = state[:, 3:6], state[:, 6:14]
+    if dynamics.layout.grips:
+        setpoint = torch.cat([setpoint, state[:, -1:]], -1)
     return {
         'step': (state, latent, action), 'policy': (state, latent, goal),
         'values': (state, latent, goal), 'encode': (state, latent),

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
-from wm_ros.robot.motion import MotionRule
+from wm_ros.robot.motion import GRIPPER_STEP, MotionRule
 from wm_ros.robot.robot import Robot
 from wm_ros.tasks import TaskSpec
 from wm_ros.types import ACTION_NAMES
@@ -61,10 +61,11 @@ class Dynamics(nn.Module):
 
     def __init__(self, robot: Robot, task: TaskSpec, config: ModelConfig):
         super().__init__()
-        self.config, self.layout = config, StateLayout(len(task.object_names))
+        self.config, self.layout = config, StateLayout.of(task)
         self.features = Features(self.layout, task)
         self.rule = MotionRule.of(robot)
-        outputs = 6 + 8 * self.layout.objects
+        self._moving = 6 + 8 * self.layout.objects      # outputs; then the gripper's, if any
+        outputs = self._moving + self.layout.grips
         contact, context = self.features.contact_width, self.features.context_width
         intent, d, h = self.features.intent_width, config.latent, config.hidden
         self.register_buffer('lag', torch.zeros(4, 2))
@@ -107,7 +108,14 @@ class Dynamics(nn.Module):
         lower, upper = self._brake(position, velocity).unbind(-2)
         reached = torch.minimum(torch.maximum(reached, lower), upper.clamp(slowest, fastest))
         moved = torch.add(position, velocity + reached, alpha=0.5 * dt)
-        return self.with_setpoint(state, moved, reached)
+        state = self.with_setpoint(state, moved, reached)
+        if not self.layout.grips:
+            return state
+        return self._with_grip(state, state[..., -1:] + GRIPPER_STEP * action[..., 4:].clamp(-1, 1))
+
+    def _with_grip(self, state, width):
+        """Return ``state`` with another width [..., 1] that the gripper is driven to."""
+        return torch.cat([state[..., :-1], width.clamp(*self.rule.widths.tolist())], -1)
 
     def _brake(self, position, velocity):
         """Return between which velocities [..., 2, 4] the arm can still stop at its walls."""
@@ -145,23 +153,29 @@ class Dynamics(nn.Module):
         """Return the next state [..., X] that ``residual`` [..., O] makes."""
         layout = self.layout
         robot = [following[..., :6] + residual[..., :6], following[..., 6:15]]
+        if layout.grips:
+            robot[1] = torch.cat([following[..., 6:14], following[..., 14:15]
+                                  + residual[..., self._moving:]], -1)
         if not layout.objects:
-            return torch.cat(robot, -1)
-        things, moved = layout.things(state), residual[..., 6:].unflatten(-1, (-1, 2, 4))
+            return torch.cat([*robot, following[..., 15:]], -1)
+        things = layout.things(state)
+        moved = residual[..., 6:self._moving].unflatten(-1, (-1, 2, 4))
         # Poses move by what is predicted, velocities become it.
         moved = torch.addcmul(rotate(moved, things[..., 3]), things.unflatten(-1, (2, 4)),
                               self.poses)
-        return torch.cat([*robot, moved.flatten(-3)], -1)
+        grip = [following[..., -1:]] if layout.grips else []
+        return torch.cat([*robot, moved.flatten(-3), *grip], -1)
 
     def target_residual(self, state, following, reached):
         """Return the residual [..., O] that leads from ``state`` to ``reached``."""
         layout = self.layout
         robot = reached[..., :6] - following[..., :6]
+        width = [reached[..., 14:15] - following[..., 14:15]] if layout.grips else []
         if not layout.objects:
-            return robot
+            return torch.cat([robot, *width], -1)
         old, new = layout.things(state), layout.things(reached).unflatten(-1, (2, 4))
         moved = rotate(new - self.poses * old.unflatten(-1, (2, 4)), -old[..., 3])
-        return torch.cat([robot, moved.flatten(-3)], -1)
+        return torch.cat([robot, moved.flatten(-3), *width], -1)
 
     def step(self, state, latent, action):
         """Return next state, next latent, disagreement [...] m, all after ``action``."""
@@ -171,7 +185,8 @@ class Dynamics(nn.Module):
         """
         Return next state, next latent, disagreement [...] m, where the setpoint is led.
 
-        ``setpoint`` [..., 8] is position, yaw and their rates a whole step later.
+        ``setpoint`` [..., 8] is position, yaw and their rates a whole step later; the gripper is
+        left as it is.
         """
         pose, twist = setpoint[..., :4], setpoint[..., 4:]
         return self._moved(state, latent, self.with_setpoint(state, pose, twist),
@@ -185,14 +200,17 @@ class Dynamics(nn.Module):
         latent = self.transition(torch.cat([contact, latent, action], -1))
         return after, latent, self._spread(members)
 
-    def _action_of(self, twist):
-        """Return the action [..., A] that is the setpoint's velocity [..., 4]."""
-        return functional.pad((twist / self.rule_speed).clamp(-1, 1), (0, len(ACTION_NAMES) - 4))
+    def _action_of(self, twist, opened=None):
+        """Return the action [..., A] that is the setpoint's velocity [..., 4], ``opened`` by m."""
+        action = (twist / self.rule_speed).clamp(-1, 1)
+        if opened is None:
+            return functional.pad(action, (0, len(ACTION_NAMES) - 4))
+        return torch.cat([action, (opened / GRIPPER_STEP).clamp(-1, 1)], -1)
 
     def _spread(self, members):
         """Return by how much the members [E, B, O] differ [B] m, in places of objects."""
         if self.layout.objects:
-            places = members[..., 6:].unflatten(-1, (-1, 8))[..., :3]
+            places = members[..., 6:self._moving].unflatten(-1, (-1, 8))[..., :3]
         else:
             places = members[..., None, :3]
         return places.var(0, correction=0).sum(-1).sqrt().sum(-1)
@@ -202,16 +220,24 @@ class Dynamics(nn.Module):
         Return state, latent and disagreement after a ``share`` [B, 1] of a step to ``setpoint``.
 
         ``setpoint`` [B, 8] is position, yaw and their rates, as layout.setpoint_pose and
-        .setpoint_twist.  The networks know whole steps only: the setpoint's change of
-        velocity is extended to a whole step, and that share of the step's effect is taken.
+        .setpoint_twist, and then the gripper's width [m] for tasks that use it.  The networks
+        know whole steps only: the setpoint's change of velocity is extended to a whole step, and
+        that share of the step's effect is taken.
         """
-        pose, twist = setpoint[..., :4], setpoint[..., 4:]
+        pose, twist, width = setpoint[..., :4], setpoint[..., 4:8], setpoint[..., 8:]
         velocity = state[..., self.layout.setpoint_twist]
         faster = (velocity + (twist - velocity) / share).clamp(
             velocity - self.rule_change, velocity + self.rule_change)
+        moved, opened = self.with_setpoint(state, pose, faster), None
+        if self.layout.grips:
+            opened = (width - state[..., -1:]) / share
+            moved = self._with_grip(moved, state[..., -1:] + opened.clamp(
+                -GRIPPER_STEP, GRIPPER_STEP))
         whole, reached, spread = self._moved(
-            state, latent, self.with_setpoint(state, pose, faster), self._action_of(faster))
+            state, latent, moved, self._action_of(faster, opened))
         after = self.with_setpoint(torch.lerp(state, whole, share), pose, twist)
+        if self.layout.grips:
+            after = self._with_grip(after, width)
         return after, torch.lerp(latent, reached, share), share[..., 0] * spread
 
     def reward(self, state, latent, goal):

@@ -36,6 +36,9 @@ class Features(nn.Module):
         objects = layout.objects
         self.contact_width = 15 + 17 * objects
         self.context_width = 13 + 15 * objects
+        if layout.grips:
+            self.contact_width += 3 + 5 * objects + 6 * objects * (objects - 1)
+            self.context_width += 2 + 6 * objects
         self.intent_width = self.context_width + 9 * (1 + objects)
         for name, values in (
                 ('robot_scale', [20.0] * 3 + [2.5] * 9 + [40.0] * 3),
@@ -43,6 +46,7 @@ class Features(nn.Module):
                 ('object_shift', [0.0] * 15 + [-0.25, 0.0]),
                 ('context_scale', [4.0] * 3 + [2.5] * 3 + [20.0] * 3 + [2.5] * 3 + [gripper]),
                 ('thing_scale', [4.0] * 3 + [1.0] * 3 + [4.0] * 3 + [2.5] * 3 + [0.2, 1.0, 1.0]),
+                ('grip_scale', [20.0, 20.0, 40.0]), ('precise', [40.0, 40.0, 60.0]),
                 ('centre', _CENTRE), ('table', _TABLE), ('way_scale', [[4.0], [30.0], [120.0]])):
             self.register_buffer(name, torch.tensor(values), persistent=False)
 
@@ -56,7 +60,29 @@ class Features(nn.Module):
             ahead - ee], -1) * self.robot_scale
         if not layout.objects:
             return robot
-        return torch.cat([robot, self._touch(layout.things(state), ee, ahead).flatten(-2)], -1)
+        things = layout.things(state)
+        parts = [robot, self._touch(things, ee, ahead).flatten(-2)]
+        if layout.grips:
+            parts += self._grasp(state, following, things)
+        return torch.cat(parts, -1)
+
+    def _grasp(self, state, following, things):
+        """Return what closing and carrying depend on, in parts [..., *]."""
+        width, wanted = state[..., 14:15], following[..., -1:]
+        grip = torch.cat([width, wanted, wanted - width], -1) * self.grip_scale
+        offset = following[..., None, :3] - things[..., :3]
+        seen = rotate(offset[..., None, :], -things[..., 3])[..., 0, :]
+        turn = _QUARTER * (following[..., None, self.layout.yaw:self.layout.yaw + 1]
+                           - things[..., 3:4])
+        fine = torch.cat([torch.tanh(self.precise * seen), torch.sin(turn), torch.cos(turn)], -1)
+        parts = [grip, fine.flatten(-2)]
+        for i in range(self.layout.objects):
+            for j in range(self.layout.objects):
+                if i != j:
+                    apart = rotate((things[..., j, :3] - things[..., i, :3])[..., None, :],
+                                   -things[..., i, 3])[..., 0, :]
+                    parts += [torch.tanh(8 * apart), torch.tanh(40 * apart)]
+        return parts
 
     def _touch(self, things, ee, ahead):
         """Return the tool's way from ``ee`` to ``ahead`` as ``things`` [..., M, 8] see it."""
@@ -88,7 +114,18 @@ class Features(nn.Module):
         things = torch.cat([
             offset, torch.tanh(30 * offset), place - self.table, things[..., 4:], torch.sin(yaw),
             torch.cos(yaw)], -1) * self.thing_scale
-        return torch.cat([robot, things.flatten(-2)], -1)
+        parts = [robot, things.flatten(-2)]
+        if layout.grips:
+            parts += self._hold(state, offset, place, yaw)
+        return torch.cat(parts, -1)
+
+    def _hold(self, state, offset, place, yaw):
+        """Return the gripper's command, and to millimetres where objects are seen from it."""
+        width, wanted = state[..., 14:15], state[..., -1:]
+        turn = _QUARTER * state[..., None, self.layout.yaw:self.layout.yaw + 1] - yaw
+        fine = torch.cat([torch.tanh(120 * offset), torch.sin(turn), torch.cos(turn),
+                          torch.tanh(30 * place[..., 2:])], -1)
+        return [20 * wanted, 40 * (wanted - width), fine.flatten(-2)]
 
     def intent(self, state, goal):
         """Return [..., intent_width] of ``state`` and ``goal`` [..., 3] (position)."""

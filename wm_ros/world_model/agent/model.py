@@ -31,10 +31,11 @@ class Expected(NamedTuple):
 
 @dataclass(frozen=True)
 class Setpoint:
-    """Where the arm is driven to at a moment: position and yaw [4], their velocity [4]."""
+    """Where the arm is driven to: position and yaw [4], their velocity [4], gripper width [m]."""
 
     position: np.ndarray
     velocity: np.ndarray
+    gripper: float = 0.0
 
 
 class WorldModel:
@@ -115,10 +116,11 @@ class WorldModel:
 
         def between(moment):
             if elapsed <= 0.0:
-                return Setpoint(robot[pose], robot[twist])
+                return Setpoint(robot[pose], robot[twist], robot[-1])
             path, rates = hermite(before[pose], before[twist], robot[pose], robot[twist], elapsed,
                                   [moment - previous.stamp])
-            return Setpoint(path[0], rates[0])
+            share = (moment - previous.stamp) / elapsed
+            return Setpoint(path[0], rates[0], before[-1] + share * (robot[-1] - before[-1]))
 
         after, latent, doubt = self._advance(previous, between, previous.stamp + elapsed)
         return Expected(after[0].cpu().numpy(), latent, doubt)
@@ -178,10 +180,11 @@ class WorldModel:
             elapsed = min(dt, until - time)
             time += elapsed
             known = setpoint_at(time)
+            grip = [known.gripper] if self.layout.grips else []
             reached = self._tensor(np.concatenate(
-                [known.position, known.velocity, [elapsed / dt]]))[None]
+                [known.position, known.velocity, grip, [elapsed / dt]]))[None]
             state, latent, spread = self._run.partial_step(
-                state, latent, reached[:, :8], reached[:, 8:])
+                state, latent, reached[:, :-1], reached[:, -1:])
             doubt += float(spread[0])
         return state, latent, doubt
 

@@ -1,0 +1,74 @@
+"""What becomes of commands on their way to the motors: delay, jitter, loss, backlash."""
+
+from collections import deque
+
+import numpy as np
+from sim.randomize.conditions import Actuation
+
+_RATE = 100.0           # [Hz] at which commands count as sent, however often they are given
+
+
+class Actuators:
+    """
+    Passes commands on to ``arm`` as ``Actuation`` says; usually at once.
+
+    Equal for equal seeds, however often commands are given: what is lost, and how long it takes,
+    is decided for each hundredth of a second.
+    """
+
+    def __init__(self, arm, substep: float):
+        self._arm, self._length = arm, substep
+        self._under_way = deque()       # (substep at which it arrives, target)
+        #: Whether commands arrive at once, all of them; or else it pays to repeat them.
+        self.plain = True
+        self._now = 0
+
+    def reset(self, actuation: Actuation, seed: int):
+        """Begin an episode; the arm holds what it was told last."""
+        self._conditions, self._rng = actuation, np.random.default_rng((seed, 8))
+        self.plain = actuation == Actuation()
+        self._under_way.clear()
+        self._now, self._slot, self._arrival = 0, -1, 0
+        self._free = None               # [N] rad, where the play of the joints stands
+
+    def change(self, actuation: Actuation):
+        """Go on under other conditions."""
+        self._conditions, self.plain = actuation, False
+
+    def set_target(self, positions, velocities, gripper_width: float):
+        """Send a command: positions [N] rad, velocities [N] rad/s, width [m]."""
+        if self.plain:
+            self._arm.set_target(positions, velocities, gripper_width)
+            return
+        slot = int(self._now * self._length * _RATE)
+        if slot != self._slot:
+            self._slot = slot
+            self._lost = self._rng.random() < self._conditions.loss
+            late = self._conditions.delay + self._rng.random() * self._conditions.jitter
+            self._late = round(late / self._length)
+        if not self._lost:
+            # None overtakes another.
+            self._arrival = max(self._arrival, self._now + self._late)
+            self._under_way.append((self._arrival, (np.array(positions, dtype=float),
+                                                    np.array(velocities, dtype=float),
+                                                    float(gripper_width))))
+
+    def act(self):
+        """Let arrive what does so before the next substep; to be called before each of them."""
+        arrived = None
+        while self._under_way and self._under_way[0][0] <= self._now:
+            arrived = self._under_way.popleft()[1]
+        if arrived is not None:
+            positions, velocities, width = arrived
+            self._arm.set_target(self._moved(positions), velocities, width)
+        self._now += 1
+
+    def _moved(self, positions):
+        """Return where the joints go: what is within the play moves nothing."""
+        play = self._conditions.backlash
+        if not play:
+            return positions
+        if self._free is None:
+            self._free = positions
+        self._free = np.clip(self._free, positions - play, positions + play)
+        return self._free

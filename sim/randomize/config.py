@@ -1,0 +1,226 @@
+"""Randomizations: files that say what varies, when, how, and how it is drawn."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Dict, Mapping, Sequence, Tuple
+import zlib
+
+import numpy as np
+from sim.randomize.conditions import Conditions, GROUPS, Term, TERMS
+from sim.randomize.distributions import Distribution, distribution_of
+from sim.tasks import BoxSpec
+from wm_ros import paths
+from wm_ros.types import WmRosError
+import yaml
+
+WHEN = ('startup', 'reset', 'interval')
+HOW = ('absolute', 'add', 'scale')
+_KEYS = {'term', 'when', 'how', 'every'}
+#: What may change in the middle of an episode; all else is furniture.
+_FIXED = ('object.size', 'object.height', 'object.round', 'object.colour', 'scenery.')
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a file: a term that varies."""
+
+    term: Term
+    when: str
+    how: str
+    distribution: Distribution
+    every: Tuple[float, float] = (1.0, 1.0)     # [s] between changes, for 'interval'
+
+    def draw(self, rng: np.random.Generator, usual, count: int):
+        """Return what the term's ``count`` numbers, usually ``usual``, are this time [count]."""
+        drawn = self.distribution.draw(rng, count)
+        usual = np.broadcast_to(np.asarray(usual, dtype=float), (count,))
+        if self.how == 'absolute':
+            return drawn
+        return usual + drawn if self.how == 'add' else usual * drawn
+
+    def reach(self, usual: float) -> Tuple[float, float]:
+        """Return the least and the greatest that comes of a usual value."""
+        low, high = self.distribution.low, self.distribution.high
+        if self.how == 'absolute':
+            return low, high
+        ends = (usual + low, usual + high) if self.how == 'add' else (usual * low, usual * high)
+        return min(ends), max(ends)
+
+
+@dataclass(frozen=True)
+class Randomization:
+    """What varies: entries in the order of their file.  ``name`` is the file's."""
+
+    name: str
+    entries: Tuple[Entry, ...]
+    description: str = ''
+    seed: int = 0               # of what is drawn once, at startup
+    startup: Mapping[str, Tuple[float, ...]] = field(default_factory=dict, compare=False)
+
+    def draw(self, seed: int, boxes: Sequence[BoxSpec], joints: int) -> Conditions:
+        """Return the conditions of the episode ``seed`` with a task's ``boxes``."""
+        made = Conditions(boxes=tuple(boxes))
+        for entry in self.entries:
+            stream = self.seed if entry.when == 'startup' else seed
+            made = _changed(made, entry, _rng(stream, entry, 0), joints)
+        return made
+
+    def changes(self, seed: int, limit: float) -> Tuple[Tuple[float, int, int], ...]:
+        """Return when [s] in an episode of ``limit`` [s] which entry changes: sorted, numbered."""
+        found = []
+        for index, entry in enumerate(self.entries):
+            if entry.when == 'interval':
+                rng, time, count = _rng(seed, entry, -1), 0.0, 0
+                while True:
+                    time, count = time + rng.uniform(*entry.every), count + 1
+                    if time >= limit:
+                        break
+                    found.append((time, index, count))
+        return tuple(sorted(found))
+
+    def changed(self, conditions: Conditions, seed: int, index: int, count: int,
+                boxes: Sequence[BoxSpec], joints: int) -> Conditions:
+        """Return ``conditions`` after entry ``index`` has been drawn for the ``count``-th time."""
+        entry = self.entries[index]
+        return _changed(conditions, entry, _rng(seed, entry, count), joints, boxes)
+
+
+def load_randomization(reference: str, seed: int = 0) -> Randomization:
+    """
+    Return the randomization of a file, or of the shipped one of that name.
+
+    Raises WmRosError that says what is wrong, in which entry, and what is expected.
+    """
+    path = Path(reference).expanduser()
+    if not path.is_file():
+        shipped = paths.config_dir() / 'randomization'
+        path = shipped / f'{reference}.yaml'
+        if Path(reference).name != reference or not path.is_file():
+            known = ', '.join(sorted(file.stem for file in shipped.glob('*.yaml')))
+            raise WmRosError(f'randomization {reference!r}: no such file, and none of the shipped '
+                             f'ones: {known}')
+    try:
+        data = yaml.safe_load(path.read_text(encoding='utf-8'))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise WmRosError(f'randomization {path}: {" ".join(str(error).split())}') from error
+    return parse(data, path.stem, str(path), seed)
+
+
+def parse(data: Any, name: str, where: str, seed: int = 0) -> Randomization:
+    """Return the randomization that ``data`` describes; errors name ``where`` it is from."""
+    if not isinstance(data, dict) or not isinstance(data.get('terms'), list) \
+            or set(data) - {'description', 'terms'}:
+        raise WmRosError(f'randomization {where}: expected description and terms, a list')
+    entries = []
+    for number, row in enumerate(data['terms'], 1):
+        try:
+            entries.append(_entry(row))
+        except (TypeError, ValueError) as error:
+            raise WmRosError(f'randomization {where}: entry {number}: {error}') from error
+    return Randomization(name, tuple(entries), str(data.get('description', '')), seed)
+
+
+def _entry(row) -> Entry:
+    if not isinstance(row, dict):
+        raise ValueError(f'got {row!r}, expected a mapping with term, when, how and a distribution')
+    term = TERMS.get(row.get('term'))
+    if term is None:
+        raise ValueError(f'term: got {row.get("term")!r}, expected one of {", ".join(TERMS)}')
+    when, how = row.get('when', 'reset'), row.get('how', 'absolute')
+    for key, value, known in (('when', when, WHEN), ('how', how, HOW)):
+        if value not in known:
+            raise ValueError(f'{key}: got {value!r}, expected one of {", ".join(known)}')
+    if when == 'interval' and term.name.startswith(_FIXED):
+        raise ValueError(f'when: got interval, and {term.name} cannot change during an episode')
+    if how == 'scale' and term.usual == 0.0:
+        raise ValueError(f'how: got scale, and {term.name} is usually 0: expected absolute or add')
+    entry = Entry(term, when, how, distribution_of(
+        {key: value for key, value in row.items() if key not in _KEYS}), _every(row, when))
+    usual = 1.0 if term.usual is None else term.usual
+    low, high = entry.reach(usual)
+    if (term.usual is not None or how == 'absolute') and not (
+            term.low <= low <= high <= term.high):
+        raise ValueError(f'{term.name}: from {low:g} to {high:g} {term.unit}, expected within '
+                         f'{term.low:g} and {term.high:g}')
+    return entry
+
+
+def _every(row, when):
+    every = row.get('every', [1.0, 1.0])
+    numbers = every if isinstance(every, list) else [every, every]
+    if (len(numbers) != 2 or not all(type(x) in (int, float) for x in numbers)
+            or not 0.05 <= numbers[0] <= numbers[1] < np.inf):
+        raise ValueError(f'every: got {every!r}, expected seconds, [least, most], at least 0.05')
+    if 'every' in row and when != 'interval':
+        raise ValueError(f'every: got {every!r} with when: {when}, expected it with interval only')
+    return float(numbers[0]), float(numbers[1])
+
+
+def _rng(seed, entry, count):
+    """Return a generator of the entry's own: another entry changes nothing of what it draws."""
+    key = zlib.crc32(f'{entry.term.name} {entry.when} {entry.how}'.encode())
+    return np.random.default_rng((seed, 7, key, count + 1))
+
+
+def _changed(made: Conditions, entry: Entry, rng, joints, usual_boxes=None) -> Conditions:
+    """Return ``made`` with the entry drawn; what is usual of boxes may be told."""
+    group, name = entry.term.name.split('.')
+    if group == 'object':
+        return _other_boxes(made, entry, name, rng, usual_boxes or made.boxes)
+    before = getattr(getattr(made, group), name)
+    count = {'joints': joints}.get(entry.term.size, entry.term.size)
+    usual = before if entry.when != 'interval' else entry.term.usual
+    values = np.clip(entry.draw(rng, usual, count), entry.term.low, entry.term.high)
+    value = float(values[0]) if entry.term.size == 1 else tuple(values.tolist())
+    return replace(made, drawn=_noted(made, entry, values), **{
+        group: replace(getattr(made, group), **{name: value})})
+
+
+def _noted(made, entry, values) -> Dict[str, Tuple[float, ...]]:
+    return {**made.drawn, entry.term.name: tuple(np.ravel(values).tolist())}
+
+
+def _other_boxes(made, entry, name, rng, usual) -> Conditions:
+    boxes, values = [], []
+    for box, like in zip(made.boxes, usual):
+        box, value = _OBJECTS[name](box, like, entry, rng)
+        boxes.append(box)
+        values.append(value)
+    return replace(made, boxes=tuple(boxes), drawn=_noted(made, entry, values))
+
+
+def _limited(entry, rng, usual):
+    return float(np.clip(entry.draw(rng, usual, 1)[0], entry.term.low, entry.term.high))
+
+
+def _number(field_name):
+    def change(box, like, entry, rng):
+        value = _limited(entry, rng, getattr(like, field_name))
+        return replace(box, **{field_name: value}), value
+    return change
+
+
+def _size(box, like, entry, rng):
+    longest = max(like.size)
+    share = _limited(entry, rng, longest) / longest
+    return replace(box, size=tuple(share * edge for edge in like.size)), share * longest
+
+
+def _height(box, like, entry, rng):
+    height = _limited(entry, rng, like.size[2])
+    return replace(box, size=(*box.size[:2], height)), height
+
+
+def _round(box, like, entry, rng):
+    chance, drawn = _limited(entry, rng, 0.0), rng.random()
+    shape = 'cylinder' if drawn < chance else like.shape
+    return replace(box, shape=shape), float(shape == 'cylinder')
+
+
+def _colour(box, like, entry, rng):
+    colour = np.clip(entry.draw(rng, like.colour[:3], 3), 0.0, 1.0)
+    return replace(box, colour=(*colour.tolist(), box.colour[3])), colour
+
+
+_OBJECTS = {'mass': _number('mass'), 'friction': _number('friction'), 'size': _size,
+            'height': _height, 'round': _round, 'colour': _colour}

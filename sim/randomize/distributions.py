@@ -1,0 +1,82 @@
+"""Distributions that numbers are drawn from, by the name that files give them."""
+
+from dataclasses import dataclass
+import math
+from typing import Tuple
+
+import numpy as np
+from wm_ros.types import WmRosError
+
+_WIDEST = 3.0           # standard deviations that a normal is cut off at
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """
+    ``kind`` with its ``numbers``; ``low`` and ``high`` are the least and greatest drawn.
+
+    uniform and log_uniform: least, greatest; normal: mean, standard deviation, cut off at three;
+    choice: what is chosen from; value: always that, one number or as many as there are.
+    """
+
+    kind: str
+    numbers: Tuple[float, ...]
+
+    @property
+    def low(self) -> float:
+        """Return the least."""
+        if self.kind == 'normal':
+            return self.numbers[0] - _WIDEST * self.numbers[1]
+        return min(self.numbers)
+
+    @property
+    def high(self) -> float:
+        """Return the greatest."""
+        if self.kind == 'normal':
+            return self.numbers[0] + _WIDEST * self.numbers[1]
+        return max(self.numbers)
+
+    def draw(self, rng: np.random.Generator, count: int) -> np.ndarray:
+        """Return ``count`` numbers."""
+        if self.kind == 'uniform':
+            return rng.uniform(*self.numbers, count)
+        if self.kind == 'log_uniform':
+            return np.exp(rng.uniform(*np.log(self.numbers), count))
+        if self.kind == 'normal':
+            mean, width = self.numbers
+            return mean + width * np.clip(rng.normal(size=count), -_WIDEST, _WIDEST)
+        if self.kind == 'choice':
+            return rng.choice(self.numbers, count)
+        if len(self.numbers) not in (1, count):
+            raise WmRosError(f'value: got {len(self.numbers)} numbers, expected 1 or {count}')
+        return np.broadcast_to(self.numbers, (count,))
+
+    def __str__(self):
+        return f'{self.kind} {", ".join(f"{number:g}" for number in self.numbers)}'
+
+
+KINDS = ('uniform', 'log_uniform', 'normal', 'choice', 'value')
+
+
+def distribution_of(told: dict) -> Distribution:
+    """Return the one distribution that ``told`` {kind: numbers} names; ValueError otherwise."""
+    if len(told) != 1 or next(iter(told)) not in KINDS:
+        raise ValueError(f'distribution: got {", ".join(map(str, told)) or "none"}, expected one '
+                         f'of {", ".join(KINDS)}')
+    (kind, numbers), = told.items()
+    if not isinstance(numbers, list):
+        numbers = [numbers]
+    if not numbers or not all(type(x) in (int, float) and math.isfinite(x) for x in numbers):
+        raise ValueError(f'{kind}: got {numbers!r}, expected finite numbers')
+    numbers = tuple(map(float, numbers))
+    wanted = {'uniform': 2, 'log_uniform': 2, 'normal': 2}.get(kind, len(numbers))
+    if len(numbers) != wanted:
+        raise ValueError(f'{kind}: got {len(numbers)} numbers, expected {wanted}')
+    if kind in ('uniform', 'log_uniform') and numbers[0] > numbers[1]:
+        raise ValueError(f'{kind}: got {numbers[0]:g} to {numbers[1]:g}, expected least first')
+    if kind == 'log_uniform' and numbers[0] <= 0:
+        raise ValueError(f'{kind}: got {numbers[0]:g}, expected above 0')
+    if kind == 'normal' and numbers[1] < 0:
+        raise ValueError(f'{kind}: got a standard deviation of {numbers[1]:g}, expected at least '
+                         '0')
+    return Distribution(kind, numbers)
