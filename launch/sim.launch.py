@@ -6,7 +6,8 @@ Simulated robot, sensors, world model, planner and safety gate.
 The robot is simulated in real time (see robot_node in config/params.yaml).
 
 Arguments (``--show-args`` explains them): namespace, task, robot, checkpoint, sensors, engine,
-params_file, use_sim_time, autostart, use_mock_hardware, single_process, rviz, log_level.
+randomization, params_file, use_sim_time, autostart, use_mock_hardware, single_process, rviz,
+log_level.
 Nodes, parameters and order come from the table in wm_ros/graph.py, as for ``wm_ros up sim``.
 The launch ends when one of its nodes does.
 """

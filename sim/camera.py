@@ -7,11 +7,12 @@ a process of its own, so that physics and joint states go on undisturbed.
 """
 
 import math
+import pickle
 import sys
-from typing import List, Sequence
+from typing import List, Optional, Sequence
 
 import numpy as np
-from sim.look import Look
+from sim.look import Look, look_of
 from sim.quiet import pybullet, quiet
 from sim.tasks import make_task
 from sim.tasks.base import BoxSpec
@@ -48,18 +49,21 @@ class Camera:
         self._links, self._hinges = [], []      # bodies of the arm's colours
         self._parts = [] if studio else self._build_arm()
         self._table = self._add(pybullet.GEOM_BOX, _TABLE_CENTRE, halfExtents=_TABLE_HALF)
-        self._colours = [box.colour for box in boxes]
-        self._boxes = [self._add_box(box) for box in boxes]
+        self._specs, self._boxes = (), []
+        self._have(tuple(boxes))
+        self._grains = np.random.default_rng(0)
         self._strangers = {}
         self._goal = self._add(pybullet.GEOM_SPHERE, radius=0.02) if with_goal else None
         self.dress(look)
 
-    def dress(self, look: Look):
-        """Show everything as ``look`` says from now on."""
+    def dress(self, look: Look, boxes: Optional[Sequence[BoxSpec]] = None):
+        """Show everything as ``look`` says from now on, and other ``boxes`` where given."""
         self.look = look
+        if boxes is not None:
+            self._have(tuple(boxes))
         self._matrices = look.view.matrices(self.width, self.height)
         self._background = look.background(self.height)
-        boxes = self._colours if look.boxes is None else look.boxes
+        boxes = [box.colour for box in self._specs] if look.boxes is None else look.boxes
         painted = [(self._table, look.table), *zip(self._boxes, boxes)]
         painted += [(body, look.arm) for body in self._links]
         painted += [(body, look.joints) for body in self._hinges]
@@ -96,8 +100,18 @@ class Camera:
         rgb = rgba[..., :3].astype(np.uint8)
         empty = depth >= 1.0
         np.copyto(rgb, self._background, where=empty[..., None])
+        if self.look.blur or self.look.grain:
+            rgb = _through_lens(rgb, self.look, self._grains)
         return Frame(rgb, self._metres(depth, empty) if self.depth else None,
                      self._numbers(bodies, strangers) if self._segments else None)
+
+    def _have(self, boxes):
+        """Have bodies of these boxes."""
+        if boxes == self._specs:
+            return
+        for body in self._boxes:
+            pybullet.removeBody(body, physicsClientId=self._client)
+        self._specs, self._boxes = boxes, [self._add_box(box) for box in boxes]
 
     def _show(self, strangers):
         """Build what is new among ``strangers``, and put what is gone below the table."""
@@ -200,6 +214,8 @@ class Camera:
         return pybullet.createMultiBody(0, -1, visual, position, physicsClientId=self._client)
 
     def _add_box(self, box):
+        if box.shape == 'cylinder':
+            return self._add(pybullet.GEOM_CYLINDER, radius=box.size[0] / 2, length=box.size[2])
         return self._add(pybullet.GEOM_BOX, halfExtents=[edge / 2 for edge in box.size])
 
     def _paint(self, body, colour):
@@ -209,6 +225,23 @@ class Camera:
     def _put(self, body, position, quaternion):
         pybullet.resetBasePositionAndOrientation(body, position, quaternion,
                                                  physicsClientId=self._client)
+
+
+def _through_lens(rgb, look, rng):
+    """Return ``rgb`` [H, W, 3] blurred and with grain."""
+    picture = rgb.astype(np.float32)
+    if look.blur:
+        reach = math.ceil(3 * look.blur)
+        weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / look.blur) ** 2)
+        weights /= weights.sum()
+        for axis in (0, 1):
+            edges = np.pad(picture, [(reach, reach) if i == axis else (0, 0) for i in range(3)],
+                           mode='edge')
+            windows = np.lib.stride_tricks.sliding_window_view(edges, len(weights), axis)
+            picture = windows @ weights.astype(np.float32)
+    if look.grain:
+        picture = picture + 255 * look.grain * rng.standard_normal(picture.shape, np.float32)
+    return np.clip(picture, 0, 255).round().astype(np.uint8)
 
 
 def _along(direction):
@@ -226,25 +259,25 @@ def render(scene, width: int, height: int) -> np.ndarray:
     if camera is None or (camera.width, camera.height) != (width, height):
         if camera is not None:
             camera.close()
-        camera = scene._camera = Camera(scene.robot, scene.task.boxes, width, height,
-                                        with_goal=True)
+        camera = scene._camera = Camera(scene.robot, scene.boxes, width, height, with_goal=True)
+    camera.dress(look_of(scene.conditions, scene.seed), scene.boxes)
     return camera.render(scene.arm.joint_positions, scene.arm.gripper_width,
-                         scene.object_poses, scene.goal).rgb
+                         scene.object_poses, scene.goal, scene.spawned).rgb
 
 
 def main():
-    """Answer states on standard input with pictures on standard output until it ends."""
+    """Answer requests on standard input with pictures on standard output until it ends."""
     robot, boxes = load_robot(sys.argv[1]), make_task(sys.argv[2]).boxes
     width, height, depth = (int(word) for word in sys.argv[3:6])
     camera = Camera(robot, boxes, width, height, depth=bool(depth))
-    count = len(robot.joint_names)
-    size = 8 * (count + 1 + 7 * len(boxes))
     while True:
-        data = sys.stdin.buffer.read(size)
-        if len(data) < size:
+        try:
+            dress, state = pickle.load(sys.stdin.buffer)    # from the process that started it
+        except (EOFError, pickle.UnpicklingError):
             return
-        state = np.frombuffer(data)
-        frame = camera.render(state[:count], state[count], state[count + 1:].reshape(-1, 7))
+        if dress is not None:
+            camera.dress(*dress)
+        frame = camera.render(*state[:3], strangers=state[3])
         sys.stdout.buffer.write(frame.rgb.tobytes())
         if depth:
             sys.stdout.buffer.write(frame.depth.tobytes())

@@ -4,7 +4,7 @@ from typing import Callable, Dict
 
 import numpy as np
 from sim.scene import Scene
-from sim.tasks import BoxSpec
+from sim.tasks import stranger
 
 _LOW, _HIGH = np.array([0.35, -0.22]), np.array([0.62, 0.22])     # [m] of the table in sight
 _APART = 0.10           # [m] between a stranger and the task's objects
@@ -40,7 +40,7 @@ def _drop(scene, rng):
 
 
 def _appear(scene, rng):
-    box = _stranger(rng)
+    box = stranger(rng)
     while True:
         place = rng.uniform(_LOW, _HIGH)
         others = scene.object_poses[:, :2]
@@ -56,7 +56,7 @@ def _throw(scene, rng):
     start = np.array([rng.uniform(0.35, 0.6), 0.55 * side, rng.uniform(0.2, 0.4)])
     duration = rng.uniform(0.35, 0.6)       # [s] of a flight that ends at the target
     velocity = (target - start) / duration + [0.0, 0.0, 0.5 * 9.81 * duration]
-    scene.spawn(_stranger(rng), np.append(start, _turned(rng)), velocity)
+    scene.spawn(stranger(rng), np.append(start, _turned(rng)), velocity)
 
 
 def _heavy(scene, rng):
@@ -75,16 +75,6 @@ KINDS: Dict[str, Callable] = {
 
 #: Kinds that need no object of the task.
 WITHOUT_OBJECT = {'appear', 'throw'}
-
-
-def _stranger(rng):
-    """Return a box that no task has: edges of 3 to 7 cm, any colour that is not grey."""
-    while True:
-        colour = rng.uniform(0.05, 1.0, 3)
-        if np.ptp(colour) > 0.4:
-            break
-    return BoxSpec('stranger', tuple(rng.uniform(0.03, 0.07, 3)), rng.uniform(0.05, 0.3), 0.5,
-                   (*colour, 1.0))
 
 
 def _turned(rng):

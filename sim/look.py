@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Optional, Tuple
 
 import numpy as np
+from sim.randomize import Conditions
 from sim.view import View
 
 Colour = Tuple[float, float, float]     # red, green, blue in [0, 1]
@@ -16,7 +17,8 @@ class Look:
 
     The background goes from ``sky`` at the picture's upper edge to ``horizon`` at the lower
     one.  ``boxes`` None leaves the objects the colours of their task.  ``ambient`` is the share
-    of light from all sides, the rest comes from ``light`` (a direction, any length).
+    of light from all sides, the rest comes from ``light`` (a direction, any length).  ``blur``
+    [px] and ``grain`` (a share of white) are the standard deviations of lens and pixels.
     """
 
     sky: Colour = (0.80, 0.86, 0.92)
@@ -28,6 +30,8 @@ class Look:
     light: Tuple[float, float, float] = (0.6, 0.4, 1.6)
     ambient: float = 0.55
     view: View = View()
+    blur: float = 0.0
+    grain: float = 0.0
 
     def background(self, height: int) -> np.ndarray:
         """Return the colour of each row [H, 1, 3] uint8."""
@@ -57,6 +61,26 @@ def draw(rng: np.random.Generator, boxes: int = 0, base: Look = Look()) -> Look:
         boxes=tuple(_apart(rng, table) for _ in range(boxes)),
         light=(np.cos(angle), np.sin(angle), rng.uniform(0.8, 2.0)),
         ambient=rng.uniform(0.4, 0.7), view=view)
+
+
+def look_of(conditions: Conditions, seed: int, base: Look = Look()) -> Look:
+    """Return how the episode ``seed`` looks under ``conditions``."""
+    camera, rng = conditions.camera, np.random.default_rng((seed, 4))
+    far = camera.colours
+
+    def near(colour, other):
+        return tuple((1 - far) * np.array(colour[:3]) + far * np.array(other))
+
+    view, table = base.view, near(base.table, _any(rng))
+    view = replace(view, eye=tuple(np.add(view.eye, camera.position)),
+                   target=tuple(np.add(view.target, camera.target)),
+                   field=view.field + camera.field)
+    return replace(
+        base, sky=near(base.sky, _any(rng)), horizon=near(base.horizon, _any(rng)), table=table,
+        arm=near(base.arm, _any(rng)), joints=near(base.joints, _any(rng)),
+        boxes=tuple(near(box.colour, _apart(rng, table)) for box in conditions.boxes),
+        light=tuple(np.add(base.light, camera.light)), ambient=camera.ambient, view=view,
+        blur=camera.blur, grain=camera.noise)
 
 
 def _any(rng):

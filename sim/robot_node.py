@@ -18,6 +18,8 @@ from rclpy.node import Node
 from sim.controller import check_positions, check_trajectory
 from sim.engines import make_scene
 from sim.faults import Faults
+from sim.look import look_of
+from sim.randomize import randomization_of
 from sim.scene import SUBSTEP
 from sim.view import CameraProcess, FRAME, View
 from sim.world import FIRST, Schedule, World
@@ -53,7 +55,7 @@ class RobotNode(Node):
     def __init__(self, **kwargs):
         super().__init__(self.executable, **kwargs)
         self._ended = threading.Event()
-        self._thread = self._picture = None
+        self._thread = self._picture = self._look = None
         try:
             self.parameters = Parameters(self, self._check, lambda: True)
             self._set_up(self.parameters.values)
@@ -87,7 +89,8 @@ class RobotNode(Node):
         self._own_time = self._lockstep or self.get_parameter('use_sim_time').value
         self._world_lock = threading.Lock()       # of the world
         self._seed, self._next_seed = values['seed'], values['seed'] + 1
-        scene = make_scene(values['engine'], self.robot, values['task'])
+        scene = make_scene(values['engine'], self.robot, values['task'],
+                           randomization_of(values))
         scene.reset(self._seed)
         self._faults = Faults(values)
         self._faults.restart(self._seed)
@@ -255,10 +258,15 @@ class RobotNode(Node):
             topics.wrench(stamp, scene.senses.wrench)
         if (schedules['camera'].due(substeps) and self._picture is not None
                 and not faults.lost('frame', scene.time)):
-            self._picture.take(stamp, scene.arm.joint_positions, scene.arm.gripper_width,
-                               scene.object_poses)
+            self._take_picture(stamp, scene)
         if schedules['episode'].due(substeps):
             self._publish_episode()
+
+    def _take_picture(self, stamp, scene):
+        if self._look is None or self._look[0] is not scene.conditions:
+            self._look = scene.conditions, (look_of(scene.conditions, scene.seed), scene.boxes)
+        self._picture.take(stamp, scene.arm.joint_positions, scene.arm.gripper_width,
+                           scene.object_poses, scene.spawned, self._look[1])
 
     def _publish_goal(self):
         scene = self._world.scene

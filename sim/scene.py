@@ -9,7 +9,7 @@ import numpy as np
 from sim.actuators import Actuators
 from sim.randomize import Conditions, Randomization
 from sim.senses import Senses
-from sim.tasks import BoxSpec, Judge, make_task, Situation, Start
+from sim.tasks import BoxSpec, Judge, make_task, Situation, Start, stranger
 from wm_ros.robot.kinematics import Kinematics
 from wm_ros.robot.robot import Robot
 from wm_ros.types import WmRosError
@@ -17,6 +17,7 @@ from wm_ros.types import WmRosError
 SUBSTEP = 1.0 / 240.0           # [s]
 _LOOK_EVERY = 6                 # substeps between judgements of success (40 Hz)
 _DRAWS = 1000                   # of starts, of which one is to be inside the workspace
+_AROUND = 0.12                  # [m] that distractors keep from what counts
 
 
 class Scene(ABC):
@@ -87,6 +88,7 @@ class Scene(ABC):
         self._place(self._reach(start.end_effector), start.gripper_width, start.object_poses)
         self.goal = start.goal
         self.substeps = 0
+        self._distract()
         self.actuators.reset(self.conditions.actuation, self.seed)
         self.senses.restart(self.conditions.sensing, self.seed)
         #: Sum of the task's reward at the model's rate, until the episode is done.
@@ -116,6 +118,21 @@ class Scene(ABC):
         if self.task.spec.subject is not None:
             goal[2] += height
         return replace(start, object_poses=poses, goal=goal)
+
+    def _distract(self):
+        """Put boxes around, which the task knows nothing of, away from all that counts."""
+        rng = np.random.default_rng((self.seed, 5))
+        low, high = self.robot.workspace_low, self.robot.workspace_high
+        taken = [self.goal[:2], *self.object_poses[:, :2]]
+        for _ in range(round(self.conditions.scenery.distractors)):
+            for _ in range(_DRAWS):
+                place = rng.uniform(low[:2], high[:2])
+                if min(np.linalg.norm(place - other) for other in taken) > _AROUND:
+                    break
+            taken.append(place)
+            box, yaw = stranger(rng), rng.uniform(-np.pi, np.pi)
+            self.spawn(box, [*place, self.conditions.scenery.table_height + box.size[2] / 2,
+                             0.0, 0.0, np.sin(yaw / 2), np.cos(yaw / 2)])
 
     def _change(self):
         """Let change what is due to during the episode."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 import math
+import pickle
 import subprocess
 import sys
 from typing import NamedTuple, Optional, Tuple
@@ -77,15 +78,22 @@ class CameraProcess:
 
     def __init__(self, robot: str, task: str, width: int, height: int, depth: bool = False):
         self.width, self.height, self.depth = width, height, depth
+        self._dress = None
         # It ends when its standard input does, and so with this process.
         self._process = subprocess.Popen(
             [sys.executable, '-m', 'sim.camera', robot, task, str(width), str(height),
              str(int(depth))], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
-    def request(self, joint_positions, gripper_width: float, object_poses):
-        """Ask for a picture; raises OSError when the process has ended."""
-        state = np.concatenate([joint_positions, [gripper_width], np.ravel(object_poses)])
-        self._process.stdin.write(state.astype(float).tobytes())
+    def request(self, joint_positions, gripper_width: float, object_poses, strangers=(),
+                dress=None):
+        """
+        Ask for a picture; raises OSError when the process has ended.
+
+        See ``Camera.render``; ``dress`` are look and objects for ``Camera.dress``, from now on.
+        """
+        told, self._dress = None if dress == self._dress else dress, dress
+        pickle.dump((told, (joint_positions, gripper_width, object_poses, list(strangers))),
+                    self._process.stdin)
         self._process.stdin.flush()
 
     def receive(self) -> Optional[Frame]:

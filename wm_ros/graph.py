@@ -98,6 +98,7 @@ class GraphOptions:
     checkpoint: str = ''
     sensors: str = ''                       # such as camera
     engine: str = ''                        # of a simulated robot: pybullet, mujoco or mock
+    randomization: str = ''                 # of a simulated robot: a name or a file
     params_files: Tuple[str, ...] = ()
     settings: Tuple[str, ...] = ()          # '[node:]name:=value'
     remaps: Tuple[str, ...] = ()            # 'from:=to'
@@ -133,9 +134,11 @@ def graph(kind: str = 'sim', options: GraphOptions = GraphOptions()) -> Tuple[No
 
 
 def _check_engine(kind, options):
-    if kind == 'robot' and options.engine:
-        raise WmRosError(f'engine {options.engine!r}: is that of a simulated robot; leave it '
-                         'away, or start the graph sim')
+    for name in ('engine', 'randomization'):
+        value = getattr(options, name)
+        if kind == 'robot' and value:
+            raise WmRosError(f'{name} {value!r}: is that of a simulated robot; leave it away, or '
+                             'start the graph sim')
     if options.use_mock_hardware and options.engine not in ('', 'mock'):
         raise WmRosError(f'engine {options.engine!r}: mocked hardware has no physics; leave one '
                          'of the two away')
@@ -161,15 +164,18 @@ def _layers(kind, options):
 
 
 def _arguments(options):
-    robot = options.robot
-    if robot.endswith(('.yaml', '.yml')):
-        robot = str(Path(robot).resolve())
     general = {name: value for name, value in (
-        ('task', options.task), ('robot', robot),
+        ('task', options.task), ('robot', _whole(options.robot)),
         ('checkpoint', _existing(options.checkpoint)), ('autostart', options.autostart),
-        ('engine', 'mock' if options.use_mock_hardware else options.engine))
+        ('engine', 'mock' if options.use_mock_hardware else options.engine),
+        ('randomization', _whole(options.randomization)))
         if value not in ('', None)}
     return {'': general}
+
+
+def _whole(name):
+    """Return a name as it is, a file with its whole path: nodes may run elsewhere."""
+    return str(Path(name).resolve()) if name.endswith(('.yaml', '.yml')) else name
 
 
 def _existing(checkpoint):

@@ -28,6 +28,8 @@ _COMMON = (
 _ROBOT_NODE = (
     ParamSpec('engine', 'string', 'pybullet', 'Physics: pybullet, mujoco, or mock (a kinematic '
               'echo of the arm).', (ROBOT,), choices=('pybullet', 'mujoco', 'mock')),
+    ParamSpec('randomization', 'string', '', 'What varies from episode to episode: a name in '
+              'config/randomization, or a file; empty: nothing.', (ROBOT,)),
     ParamSpec('lockstep', 'bool', False, 'Advance time only by ~/step; otherwise real time.',
               (ROBOT,)),
     ParamSpec('seed', 'int', 0, 'Seed of the first scene, and of the next one when set; those '

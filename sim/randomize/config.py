@@ -1,12 +1,12 @@
 """Randomizations: files that say what varies, when, how, and how it is drawn."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Dict, Mapping, Sequence, Tuple
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 import zlib
 
 import numpy as np
-from sim.randomize.conditions import Conditions, GROUPS, Term, TERMS
+from sim.randomize.conditions import Conditions, Term, TERMS
 from sim.randomize.distributions import Distribution, distribution_of
 from sim.tasks import BoxSpec
 from wm_ros import paths
@@ -55,7 +55,6 @@ class Randomization:
     entries: Tuple[Entry, ...]
     description: str = ''
     seed: int = 0               # of what is drawn once, at startup
-    startup: Mapping[str, Tuple[float, ...]] = field(default_factory=dict, compare=False)
 
     def draw(self, seed: int, boxes: Sequence[BoxSpec], joints: int) -> Conditions:
         """Return the conditions of the episode ``seed`` with a task's ``boxes``."""
@@ -106,6 +105,12 @@ def load_randomization(reference: str, seed: int = 0) -> Randomization:
     return parse(data, path.stem, str(path), seed)
 
 
+def randomization_of(values: Mapping[str, Any]) -> Optional[Randomization]:
+    """Return what the robot node's parameters ask for, None for nothing."""
+    reference = values['randomization']
+    return load_randomization(reference) if reference else None
+
+
 def parse(data: Any, name: str, where: str, seed: int = 0) -> Randomization:
     """Return the randomization that ``data`` describes; errors name ``where`` it is from."""
     if not isinstance(data, dict) or not isinstance(data.get('terms'), list) \
@@ -122,7 +127,7 @@ def parse(data: Any, name: str, where: str, seed: int = 0) -> Randomization:
 
 def _entry(row) -> Entry:
     if not isinstance(row, dict):
-        raise ValueError(f'got {row!r}, expected a mapping with term, when, how and a distribution')
+        raise ValueError(f'got {row!r}, expected term, when, how and a distribution')
     term = TERMS.get(row.get('term'))
     if term is None:
         raise ValueError(f'term: got {row.get("term")!r}, expected one of {", ".join(TERMS)}')

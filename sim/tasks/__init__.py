@@ -6,11 +6,11 @@ The task called ``name`` in ``wm_ros.tasks`` is the class of that name in ``<nam
 
 from importlib import import_module
 
-from sim.tasks.base import BoxSpec, Judge, Situation, Start, Task
+from sim.tasks.base import BoxSpec, Judge, Situation, Start, stranger, Task
 from wm_ros.tasks import get_task
 from wm_ros.types import WmRosError
 
-__all__ = ['BoxSpec', 'Judge', 'Situation', 'Start', 'Task', 'make_task']
+__all__ = ['BoxSpec', 'Judge', 'make_task', 'Situation', 'Start', 'stranger', 'Task']
 
 
 def make_task(name: str) -> Task:

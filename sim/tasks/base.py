@@ -118,6 +118,16 @@ class Judge:
         self.success = time - self._since >= self._task.spec.hold_time - 1e-9
 
 
+def stranger(rng: np.random.Generator) -> BoxSpec:
+    """Return a box that no task has: edges of 3 to 7 cm, any colour that is not grey."""
+    while True:
+        colour = rng.uniform(0.05, 1.0, 3)
+        if np.ptp(colour) > 0.4:
+            break
+    return BoxSpec('stranger', tuple(rng.uniform(0.03, 0.07, 3)), rng.uniform(0.05, 0.3), 0.5,
+                   (*colour, 1.0))
+
+
 def pose(position) -> np.ndarray:
     """Return an upright pose [7] at ``position`` [3]."""
     return np.array([*position, 0.0, 0.0, 0.0, 1.0])

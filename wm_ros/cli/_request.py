@@ -9,6 +9,9 @@ def add_product_arguments(parser):
                         help='camera: objects are found in its image (default: object_poses)')
     parser.add_argument('--engine', default='',
                         help='physics: pybullet (default) or mujoco')
+    parser.add_argument('--randomization', default='', metavar='NAME',
+                        help='what varies from episode to episode: a name in '
+                        'config/randomization, or a file')
     parser.add_argument('--params-file', action='append', default=[], metavar='FILE',
                         help='ROS parameter file; a later one wins')
     parser.add_argument('--set', action='append', default=[], metavar='[NODE:]NAME:=VALUE',
@@ -19,5 +22,6 @@ def product(arguments) -> dict:
     """Return them as ``evaluation.run.Request`` names them."""
     return {'checkpoint': arguments.checkpoint, 'robot': arguments.robot,
             'sensors': arguments.sensors, 'engine': arguments.engine,
+            'randomization': arguments.randomization,
             'params_files': tuple(arguments.params_file),
             'settings': tuple(arguments.set)}

@@ -14,6 +14,7 @@ from typing import Any, Deque, List, Mapping, Optional, Tuple
 
 import numpy as np
 from sim.engines import make_scene
+from sim.randomize import randomization_of
 from sim.scene import SUBSTEP
 from sim.world import Schedule
 from wm_ros.evaluation.sensors import Sensors
@@ -79,7 +80,8 @@ class ClosedLoop:
     def __init__(self, robot: Robot, task: str, model: WorldModel,
                  params: Mapping[str, Mapping[str, Any]]):
         self.robot, self.task, self.model = robot, get_task(task), model
-        self.scene = make_scene(params[ROBOT]['engine'], robot, task)
+        self.scene = make_scene(params[ROBOT]['engine'], robot, task,
+                                randomization_of(params[ROBOT]))
         mpc = {name: value for name, value in params[MPC].items()
                if name.startswith(('planner.', 'objective.'))}
         self.settings = PlannerSettings.from_params(mpc)

@@ -36,6 +36,7 @@ class Request:
     robot: str = ''
     sensors: str = ''
     engine: str = ''
+    randomization: str = ''
     params_files: Tuple[str, ...] = ()
     settings: Tuple[str, ...] = ()  # 'node:name:=value'
     jobs: int = 1
@@ -60,6 +61,7 @@ class Request:
             settings += (f'{MPC}:planner.type:={self.planner}',)
         return GraphOptions(task=self.task, robot=self.robot, checkpoint=self.checkpoint,
                             sensors=self.sensors, engine=self.engine,
+                            randomization=self.randomization,
                             params_files=self.params_files, settings=settings)
 
 
@@ -122,6 +124,7 @@ class Evaluation:
             'plan_ms_p50': float(np.nanquantile(plan_ms, 0.5)),
             'plan_ms_p99': float(np.nanquantile(plan_ms, 0.99)),
             'checkpoint': self.checkpoint, 'engine': self.engine, 'robot': self.robot,
+            'randomization': self.params[ROBOT]['randomization'],
             'sensors': self.request.sensors or 'poses',
             'ros': False,
             'limited_share': sum(result.limited for result in results) / cycles,

@@ -5,6 +5,7 @@ from typing import Any, Dict, Mapping, Tuple
 import numpy as np
 from sim.camera import Camera
 from sim.faults import Faults
+from sim.look import look_of
 from sim.scene import Scene
 from sim.world import Schedule
 from wm_ros.param_table import ROBOT, SENSOR
@@ -27,7 +28,7 @@ class Sensors:
         self._newest: Dict[str, Tuple[float, np.ndarray]] = {}
         self._camera, self._looking = None, Schedule(0.0)
         if sensing['use_camera'] and self._size:
-            self._camera = Camera(scene.robot, scene.task.boxes, robot['camera.width'],
+            self._camera = Camera(scene.robot, scene.boxes, robot['camera.width'],
                                   robot['camera.height'])
             self._looking = Schedule(robot['camera.rate'])
 
@@ -35,6 +36,8 @@ class Sensors:
         """Begin the episode of ``seed``."""
         self._faults.restart(seed)
         self._newest.clear()
+        if self._camera is not None:
+            self._camera.dress(look_of(self.scene.conditions, seed), self.scene.boxes)
         self._looking.restart(0)
         for schedule, _ in self._sampling.values():
             schedule.restart(0)
@@ -82,4 +85,5 @@ class Sensors:
             return None
         arm = self.scene.arm
         return squared(self._camera.render(
-            arm.joint_positions, arm.gripper_width, self.scene.object_poses).rgb, self._size)
+            arm.joint_positions, arm.gripper_width, self.scene.object_poses,
+            strangers=self.scene.spawned).rgb, self._size)

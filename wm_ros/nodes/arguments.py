@@ -23,6 +23,9 @@ def add_graph_arguments(parser: argparse.ArgumentParser):
                         help='camera: objects are found in its image (default: object_poses)')
     parser.add_argument('--engine', default='', metavar='NAME',
                         help='physics of the simulated robot: pybullet (default) or mujoco')
+    parser.add_argument('--randomization', default='', metavar='NAME',
+                        help='what varies from episode to episode: a name in '
+                        'config/randomization, or a file')
     parser.add_argument('--namespace', default='', metavar='NS',
                         help='namespace of all nodes and relative topics')
     parser.add_argument('--params-file', action='append', default=[], metavar='FILE',
@@ -46,6 +49,7 @@ def graph_options(arguments: argparse.Namespace) -> GraphOptions:
     return GraphOptions(
         task=arguments.task, robot=arguments.robot, checkpoint=arguments.checkpoint,
         sensors=arguments.sensors, engine=arguments.engine,
+        randomization=arguments.randomization,
         params_files=tuple(arguments.params_file), settings=tuple(arguments.set),
         remaps=tuple(arguments.remap), use_sim_time=arguments.use_sim_time,
         use_mock_hardware=arguments.use_mock_hardware, autostart=arguments.autostart)
@@ -57,7 +61,8 @@ def graph_command_line(kind: str, options: GraphOptions, namespace: str = '',
     line = [kind]
     for flag, value in (('--task', options.task), ('--robot', options.robot),
                         ('--checkpoint', options.checkpoint), ('--sensors', options.sensors),
-                        ('--engine', options.engine), ('--namespace', namespace),
+                        ('--engine', options.engine),
+                        ('--randomization', options.randomization), ('--namespace', namespace),
                         ('--log-level', log_level)):
         if value:
             line += [flag, value]

@@ -94,7 +94,7 @@ class Objective:
         return -lacking
 
     def _approach(self, dream, goal):
-        """Bring the end effector to the object: where it is grasped, or pushed to the goal from."""
+        """Bring the end effector to the object: to grasp it, or to push it to the goal."""
         ee = dream.states[:, 1:, self._model.layout.ee]
         thing = dream.states[:, 1:, self._subject]
         if self._task.grips:

@@ -76,8 +76,8 @@ def comments(tuning: Tuning, path: Path) -> List[str]:
         lines.append(f'In the episodes that it was chosen by: {_behaviour(played)}.')
     else:
         lines.append('Judged offline alone: the tuning was interrupted.')
-    asked = ''.join(f' --{name} {getattr(request, name)}' for name in
-                    ('robot', 'checkpoint', 'sensors', 'engine') if getattr(request, name))
+    asked = ''.join(f' --{name} {getattr(request, name)}' for name in (
+        'robot', 'checkpoint', 'sensors', 'engine', 'randomization') if getattr(request, name))
     return lines + [f'Try it: wm_ros evaluate --task {request.task}{asked} --params-file '
                     f'{path.name}']
 

@@ -53,6 +53,7 @@ class TuningRequest:
     robot: str = ''
     sensors: str = ''
     engine: str = ''
+    randomization: str = ''
     params_files: Tuple[str, ...] = ()
     settings: Tuple[str, ...] = ()  # 'node:name:=value'
     search: Tuple[str, ...] = ()    # 'NAME=LOW:HIGH'
@@ -76,8 +77,8 @@ class TuningRequest:
     def evaluation(self, first: int = 0, episodes: int = 1) -> Request:
         """Return the request to play ``episodes`` from the one with the number ``first``."""
         return Request(self.task, episodes, self.episode(first), self.planner, self.checkpoint,
-                       self.robot, self.sensors, self.engine, self.params_files, self.settings,
-                       self.jobs)
+                       self.robot, self.sensors, self.engine, self.randomization,
+                       self.params_files, self.settings, self.jobs)
 
 
 class Tuning:

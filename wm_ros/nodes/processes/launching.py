@@ -31,6 +31,8 @@ ARGUMENTS = {
     'checkpoint': ('', 'world model; empty: the one shipped for robot and task'),
     'sensors': ('', 'such as camera: objects are found in its image; empty: object_poses'),
     'engine': ('', 'physics of the simulated robot: pybullet or mujoco; empty: pybullet'),
+    'randomization': ('', 'what varies from episode to episode: a name in config/randomization '
+                      'or a file; empty: nothing'),
     'params_file': ('', 'ROS parameter file, read after the shipped ones'),
     'use_sim_time': ('', 'true or false; empty: only when the robot is in lockstep'),
     'autostart': ('', 'true or false: configure and activate at once; empty: true'),
@@ -50,7 +52,8 @@ def description(kind: str) -> LaunchDescription:
 
 def arguments_of(kind: str) -> dict:
     """Return the arguments of a launch file, as in ``ARGUMENTS``."""
-    return {name: told for name, told in ARGUMENTS.items() if kind == 'sim' or name != 'engine'}
+    return {name: told for name, told in ARGUMENTS.items()
+            if kind == 'sim' or name not in ('engine', 'randomization')}
 
 
 def actions(kind: str, values: dict) -> List[Node]:
@@ -58,6 +61,7 @@ def actions(kind: str, values: dict) -> List[Node]:
     options = GraphOptions(
         task=values['task'], robot=values['robot'], checkpoint=values['checkpoint'],
         sensors=values['sensors'], engine=values.get('engine', ''),
+        randomization=values.get('randomization', ''),
         params_files=tuple(filter(None, [values['params_file']])),
         use_sim_time=_flag(values, 'use_sim_time'), autostart=_flag(values, 'autostart'),
         use_mock_hardware=bool(_flag(values, 'use_mock_hardware')))

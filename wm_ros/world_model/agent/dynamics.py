@@ -111,7 +111,8 @@ class Dynamics(nn.Module):
         state = self.with_setpoint(state, moved, reached)
         if not self.layout.grips:
             return state
-        return self._with_grip(state, state[..., -1:] + GRIPPER_STEP * action[..., 4:].clamp(-1, 1))
+        opened = GRIPPER_STEP * action[..., 4:].clamp(-1, 1)
+        return self._with_grip(state, state[..., -1:] + opened)
 
     def _with_grip(self, state, width):
         """Return ``state`` with another width [..., 1] that the gripper is driven to."""
