@@ -145,7 +145,11 @@ def changes():
 
 
 def _skipped(probe, since, rate):
-    """Return how many cycles at ``rate`` [Hz] were left out within half a second."""
+    """
+    Return how many cycles at ``rate`` [Hz] were left out within half a second.
+
+    Of what plans are made from: when they come to this process says more of this process.
+    """
     probe.watch(_AROUND)
-    gaps = np.diff(probe.plan_times(max(0, since - 1)))
+    gaps = np.diff(probe.plan_stamps(max(0, since - 1)))
     return int(np.maximum(np.round(gaps * rate) - 1, 0).sum())

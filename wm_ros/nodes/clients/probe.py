@@ -27,6 +27,7 @@ class PlannerProbe:
         self._ros = ClientNode('planner_probe', namespace, context, alive)
         self._lengths: List[int] = []
         self._times: List[float] = []       # [s] at which plans came
+        self._stamps: List[float] = []      # [s] from when on they act
         self._ros.listen(convert.JointTrajectory, f'{MPC}/plan', self._on_plan)
         self._goal = self._ros.node.create_publisher(convert.PoseStamped, f'{MPC}/goal', 1)
         # Read when they are asked for; until then the graph needs the time.
@@ -35,6 +36,7 @@ class PlannerProbe:
     def _on_plan(self, msg):
         self._lengths.append(len(msg.points))
         self._times.append(time.monotonic())
+        self._stamps.append(convert.seconds(msg.header.stamp))
 
     def close(self):
         """Leave the graph."""
@@ -57,6 +59,10 @@ class PlannerProbe:
     def plan_times(self, since: int = 0) -> np.ndarray:
         """Return when [s, steady clock] the plans after the ``since``-th came."""
         return np.array(self._times[since:])
+
+    def plan_stamps(self, since: int = 0) -> np.ndarray:
+        """Return from when [s] on the plans after the ``since``-th act: as far apart as beliefs."""
+        return np.array(self._stamps[since:])
 
     def motion(self) -> Tuple[np.ndarray, np.ndarray]:
         """Return stamps [T] s and velocities [T, N] rad/s of all joint states so far."""
