@@ -84,16 +84,18 @@ def swap():
         first = len(probe.plan_times())
         for planner in (*PLANNERS, *PLANNERS[::-1]):
             # The same leg with the planner so far, and with one that takes over on the way.
-            _, bend = _leg(probe, onward, lambda: None)
-            usual.append(bend)
-            (accepted, reason, _), bend = _leg(
+            usual.append(_leg(probe, onward, lambda: None)[1])
+            (accepted, reason, _), window = _leg(
                 probe, onward, lambda name=planner: probe.change('planner.type', name))
-            swapped.append(bend)
+            swapped.append(window)
             plans, way = probe.watch(_LEG)
             rows += [true(f'swap_accepted/{planner}', accepted, command, reason),
                      shown(f'swap_plans_per_second/{planner}', plans / _LEG, 'Hz', command,
                            f'the joint that went farthest: {way:.2f} rad')]
         gap = float(np.diff(probe.plan_times(first)).max())
+        motion = probe.motion()
+    usual, swapped = ([_acceleration(*(part[window] for part in motion)) for window in windows]
+                      for windows in (usual, swapped))
     rows = list({row.figure: row for row in rows}.values())
     return [
         at_most('swap_longest_gap', gap, shipped[SAFETY]['safety.plan_timeout'], 's', command,
@@ -105,14 +107,13 @@ def swap():
 
 
 def _leg(probe, onward, change):
-    """Return what ``change``, on the way to the next goal, returns, and how the arm bends."""
+    """Return what ``change``, on the way to the next goal, returns, and the states around it."""
     onward()
     probe.watch(_UNDER_WAY)
-    before = len(probe.motion()[0])
+    before = probe.heard()
     found = change()
     probe.watch(_AROUND)
-    stamps, velocities = probe.motion()
-    return found, _acceleration(stamps[before:], velocities[before:])
+    return found, slice(before, probe.heard())
 
 
 def _acceleration(stamps, velocities):

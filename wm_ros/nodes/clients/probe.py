@@ -64,6 +64,10 @@ class PlannerProbe:
         """Return from when [s] on the plans after the ``since``-th act: as far apart as beliefs."""
         return np.array(self._stamps[since:])
 
+    def heard(self) -> int:
+        """Return how many joint states came so far; what they say is best asked in the end."""
+        return len(self._states)
+
     def motion(self) -> Tuple[np.ndarray, np.ndarray]:
         """Return stamps [T] s and velocities [T, N] rad/s of all joint states so far."""
         states = [deserialize_message(data, convert.JointState) for data in [*self._states]]
