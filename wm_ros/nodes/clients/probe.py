@@ -61,7 +61,7 @@ class PlannerProbe:
         return np.array(self._times[since:])
 
     def plan_stamps(self, since: int = 0) -> np.ndarray:
-        """Return from when [s] on the plans after the ``since``-th act: as far apart as beliefs."""
+        """Return when [s] the plans after the ``since``-th begin to act: apart as beliefs are."""
         return np.array(self._stamps[since:])
 
     def heard(self) -> int:
