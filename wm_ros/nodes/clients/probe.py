@@ -10,14 +10,14 @@ from rclpy.parameter import get_parameter_value, Parameter
 from rclpy.serialization import deserialize_message
 from wm_ros.nodes import convert
 from wm_ros.nodes.clients.client_node import ANSWER, ClientNode
-from wm_ros.param_table import MPC
+from wm_ros.param_table import MPC, SAFETY
 
 _JUMP = 0.1     # [rad] from one joint state to the next: a scene was drawn anew, nothing moved
 
 
 class PlannerProbe:
     """
-    A parameter client, and a listener to ``mpc_node/plan`` and ``joint_states``, in one node.
+    A parameter client, and a listener to plans, commands and joint states, in one node.
 
     ``alive`` is asked during every wait and raises to end it.
     """
@@ -27,14 +27,17 @@ class PlannerProbe:
         self._ros = ClientNode('planner_probe', namespace, context, alive)
         self._lengths: List[int] = []
         self._times: List[float] = []       # [s] at which plans came
+        self._stamps: List[float] = []      # [s] from when on they act
         self._ros.listen(convert.JointTrajectory, f'{MPC}/plan', self._on_plan)
         self._goal = self._ros.node.create_publisher(convert.PoseStamped, f'{MPC}/goal', 1)
         # Read when they are asked for; until then the graph needs the time.
         self._states = self._ros.gather(convert.JointState, 'joint_states', raw=True)
+        self._sent = self._ros.gather(convert.JointState, f'{SAFETY}/command', raw=True)
 
     def _on_plan(self, msg):
         self._lengths.append(len(msg.points))
         self._times.append(time.monotonic())
+        self._stamps.append(convert.seconds(msg.header.stamp))
 
     def close(self):
         """Leave the graph."""
@@ -58,11 +61,21 @@ class PlannerProbe:
         """Return when [s, steady clock] the plans after the ``since``-th came."""
         return np.array(self._times[since:])
 
+    def plan_stamps(self, since: int = 0) -> np.ndarray:
+        """Return when [s] the plans after the ``since``-th begin to act: apart as beliefs are."""
+        return np.array(self._stamps[since:])
+
+    def heard(self) -> int:
+        """Return how many joint states came so far; what they say is best asked in the end."""
+        return len(self._states)
+
     def motion(self) -> Tuple[np.ndarray, np.ndarray]:
         """Return stamps [T] s and velocities [T, N] rad/s of all joint states so far."""
-        states = [deserialize_message(data, convert.JointState) for data in [*self._states]]
-        return (np.array([convert.seconds(state.header.stamp) for state in states]),
-                np.array([state.velocity for state in states], dtype=float))
+        return _velocities(self._states)
+
+    def commanded(self) -> Tuple[np.ndarray, np.ndarray]:
+        """Return the same of all commands, arm joints first."""
+        return _velocities(self._sent)
 
     def plans_until(self, steps: int, since: int, timeout: float = ANSWER) -> int:
         """Return how many plans after the ``since``-th it took until one had ``steps`` steps."""
@@ -83,6 +96,12 @@ class PlannerProbe:
         states = [deserialize_message(data, convert.JointState)
                   for data in self._states[first:]]
         return plans, way([state.position for state in states])
+
+
+def _velocities(gathered):
+    states = [deserialize_message(data, convert.JointState) for data in [*gathered]]
+    return (np.array([convert.seconds(state.header.stamp) for state in states]),
+            np.array([state.velocity for state in states], dtype=float))
 
 
 def way(positions: Sequence[Sequence[float]]) -> float:

@@ -24,8 +24,8 @@ class CompiledRollout:
     Does what ``Rollout`` does, on a CPU, in ``precision`` (one of PRECISIONS), without gradients.
 
     Candidates are shared out among up to ``threads``, which meet once a dream and not once an
-    operation; few or small ones are dreamed by one.  The weights are those of ``network``, also when they change later.  Holds memory:
-    one instance per thread.
+    operation; few or small ones are dreamed by one.  The weights are those of ``network``, also
+    when they change later.  Holds memory: one instance per thread.
     """
 
     def __init__(self, network, precision: str = 'float32', threads: int = 1):

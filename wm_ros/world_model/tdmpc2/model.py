@@ -28,8 +28,8 @@ class LatentModel:
     ``backend`` is one of BACKENDS; away from a CPU compile or eager.  Up to ``threads``
     share the candidates of a dream in float32 or bfloat16; torch's own are then best kept to one
     (``torch.set_num_threads``), as searches ask torch for little at a time.  The value heads that
-    each dream asks are drawn from ``seed``.  Holds memory: one instance per thread.  Raises WmRosError
-    for others.
+    each dream asks are drawn from ``seed``.  Holds memory: one instance per thread.  Raises
+    WmRosError for others.
     """
 
     def __init__(self, network: Network, backend: str = 'float32', device: str = 'cpu',
