@@ -1,0 +1,156 @@
+"""Randomizations: what files may say, and what is drawn of them."""
+
+import numpy as np
+import pytest
+from sim.randomize import load_randomization, Physics, TERMS
+from sim.randomize.config import parse
+from sim.randomize.report import draw, drawn
+from sim.tasks import make_task
+from wm_ros import paths
+from wm_ros.cli import main
+from wm_ros.robot.robot import load_robot
+from wm_ros.types import WmRosError
+
+BOXES = make_task('push').boxes
+SHIPPED = sorted(file.stem for file in (paths.config_dir() / 'randomization').glob('*.yaml'))
+
+
+def made(*rows, seed=0):
+    return parse({'terms': list(rows)}, 'made', 'made.yaml', seed)
+
+
+def conditions(randomization, seed=3, boxes=BOXES):
+    return randomization.draw(seed, boxes, 7)
+
+
+@pytest.mark.parametrize('how, told, expected', [
+    ('absolute', {'value': 0.7}, 0.7), ('scale', {'value': 0.7}, 0.7),
+    ('add', {'value': -0.3}, 0.7)])
+def test_a_value_is_taken_as_it_is_added_or_multiplied(how, told, expected):
+    found = conditions(made({'term': 'physics.table_friction', 'how': how, **told}))
+    assert found.physics.table_friction == pytest.approx(expected)
+    assert found.drawn == {'physics.table_friction': (pytest.approx(expected),)}
+    assert found.physics.gravity == Physics().gravity and found.boxes == BOXES
+
+
+@pytest.mark.parametrize('told, low, high', [
+    ({'uniform': [0.5, 2.0]}, 0.5, 2.0), ({'log_uniform': [0.5, 2.0]}, 0.5, 2.0),
+    ({'normal': [1.0, 0.1]}, 0.7, 1.3), ({'choice': [0.5, 1.0, 2.0]}, 0.5, 2.0)])
+def test_distributions_keep_their_limits_and_fill_them(told, low, high):
+    randomization = made({'term': 'physics.motor_gain', **told})
+    found = np.array([conditions(randomization, seed).physics.motor_gain for seed in range(600)])
+    assert low <= found.min() < low + 0.2 and high - 0.2 < found.max() <= high
+    middle = 1.0 if 'uniform' not in told else 1.25
+    assert np.median(found) == pytest.approx(middle, abs=0.12)
+
+
+def test_episodes_are_drawn_by_their_seed_and_nothing_else():
+    mass = {'term': 'object.mass', 'how': 'scale', 'uniform': [0.5, 2.0]}
+    friction = {'term': 'object.friction', 'how': 'scale', 'uniform': [0.5, 2.0]}
+    alone, both = made(mass), made(friction, mass)
+    assert conditions(alone) == conditions(alone)
+    assert conditions(alone, 4) != conditions(alone)
+    assert conditions(alone).boxes[0].mass == conditions(both).boxes[0].mass
+    assert conditions(both).drawn['object.mass'] != conditions(both).drawn['object.friction']
+
+
+def test_at_startup_it_is_drawn_once():
+    row = {'term': 'physics.gravity', 'when': 'startup', 'uniform': [8.0, 11.0]}
+    first = {conditions(made(row), seed).physics.gravity for seed in range(5)}
+    other = {conditions(made(row, seed=1), seed).physics.gravity for seed in range(5)}
+    assert len(first) == len(other) == 1 and first != other
+
+
+def test_at_intervals_it_changes_on_the_way():
+    randomization = made({'term': 'physics.gravity', 'when': 'interval', 'every': [0.5, 1.0],
+                          'how': 'scale', 'uniform': [0.5, 1.5]})
+    changes = randomization.changes(3, 5.0)
+    assert np.all(np.diff([0.0, *(time for time, _, _ in changes), 5.0]) <= 1.0)
+    assert np.all(np.diff([0.0, *(time for time, _, _ in changes)]) >= 0.5)
+    found = conditions(randomization)
+    gravities = [found.physics.gravity]
+    for _, index, count in changes:
+        found = randomization.changed(found, 3, index, count, BOXES, 7)
+        gravities.append(found.physics.gravity)
+    # Of what is usual, and not of what it was before: it does not wander off.
+    assert len(set(gravities)) == len(gravities) and 4.9 < min(gravities) < max(gravities) < 14.8
+
+
+def test_numbers_of_joints_and_of_axes_are_drawn_one_by_one():
+    found = conditions(made({'term': 'sensing.joint_bias', 'uniform': [-0.01, 0.01]},
+                            {'term': 'sensing.pose_bias', 'value': [0.01, 0.02, -0.01]}))
+    assert len(set(found.sensing.joint_bias)) == 7
+    assert found.sensing.pose_bias == (0.01, 0.02, -0.01)
+
+
+def test_objects_are_drawn_one_by_one():
+    boxes = make_task('stack').boxes
+    found = conditions(made(
+        {'term': 'object.size', 'how': 'scale', 'uniform': [0.8, 1.2]},
+        {'term': 'object.height', 'value': 0.05}, {'term': 'object.mass', 'value': 0.3},
+        {'term': 'object.round', 'value': 1.0},
+        {'term': 'object.colour', 'uniform': [0.0, 1.0]}), boxes=boxes).boxes
+    assert found[0].size[0] != found[1].size[0] and found[0].size[0] == found[0].size[1]
+    for box, like in zip(found, boxes):
+        assert 0.8 <= box.size[0] / like.size[0] <= 1.2 and box.size[2] == 0.05
+        assert box.mass == 0.3 and box.shape == 'cylinder' and box.colour != like.colour
+
+
+@pytest.mark.parametrize('row, word', [
+    ('mass', "got 'mass', expected term, when, how"),
+    ({'value': 1}, "term: got None, expected one of object.mass"),
+    ({'term': 'object.mas', 'value': 1}, "term: got 'object.mas', expected one of object.mass"),
+    ({'term': 'physics.gravity'}, 'distribution: got none, expected one of uniform'),
+    ({'term': 'physics.gravity', 'gauss': [1, 2]}, 'distribution: got gauss, expected one of'),
+    ({'term': 'physics.gravity', 'uniform': [9, 8]}, 'uniform: got 9 to 8, expected least first'),
+    ({'term': 'physics.gravity', 'uniform': [9]}, 'uniform: got 1 numbers, expected 2'),
+    ({'term': 'physics.gravity', 'uniform': [9, float('nan')]}, 'expected finite numbers'),
+    ({'term': 'physics.gravity', 'uniform': [9, '10']}, 'expected finite numbers'),
+    ({'term': 'physics.gravity', 'log_uniform': [0, 10]}, 'log_uniform: got 0, expected above 0'),
+    ({'term': 'physics.gravity', 'normal': [9.8, -1]}, 'standard deviation of -1, expected at'),
+    ({'term': 'physics.gravity', 'value': 50}, 'from 50 to 50 m/s.2, expected within 1 and 20'),
+    ({'term': 'physics.motor_gain', 'how': 'scale', 'uniform': [0.001, 1]},
+     'physics.motor_gain: from 0.001 to 1 , expected within 0.02 and 5'),
+    ({'term': 'actuation.delay', 'how': 'scale', 'value': 2}, 'actuation.delay is usually 0'),
+    ({'term': 'physics.gravity', 'how': 'times', 'value': 2}, "how: got 'times', expected one"),
+    ({'term': 'physics.gravity', 'when': 'often', 'value': 9}, "when: got 'often', expected one"),
+    ({'term': 'object.size', 'when': 'interval', 'value': 0.05}, 'object.size cannot change'),
+    ({'term': 'physics.gravity', 'every': 1, 'value': 9}, 'with when: reset, expected it with'),
+    ({'term': 'physics.gravity', 'when': 'interval', 'every': [0, 1], 'value': 9},
+     'at least 0.05')])
+def test_what_makes_no_sense_is_refused(row, word):
+    with pytest.raises(WmRosError, match=f'made.yaml: entry 1: .*{word}'):
+        made(row)
+
+
+def test_files_that_are_not_there_or_none_are_refused(tmp_path):
+    with pytest.raises(WmRosError, match=f"'nowhere': no such file.*: {', '.join(SHIPPED)}"):
+        load_randomization('nowhere')
+    file = tmp_path / 'bad.yaml'
+    for text in ('terms: {', 'a list', 'terms: 3', 'terms: []\nterm: x'):
+        file.write_text(text)
+        with pytest.raises(WmRosError, match='randomization .*bad.yaml: '):
+            load_randomization(str(file))
+
+
+@pytest.mark.parametrize('name', SHIPPED)
+@pytest.mark.parametrize('task', ['push', 'stack'])
+def test_shipped_ones_can_be_drawn(name, task, tmp_path):
+    randomization = load_randomization(name)
+    assert randomization.description
+    found = drawn(randomization, task, load_robot('panda'), 50)
+    assert set(found) == {entry.term.name for entry in randomization.entries}
+    draw(randomization, found, tmp_path / 'drawn.png')
+    assert (tmp_path / 'drawn.png').stat().st_size > 10_000
+
+
+def test_the_command_shows_files_and_terms(tmp_path, capsys):
+    picture = tmp_path / 'usual.png'
+    assert main(['randomization', 'show', 'usual', '--episodes', '20', '--output',
+                 str(picture)]) == 0
+    shown = capsys.readouterr().out
+    assert 'object.friction' in shown and 'log_uniform' in shown and picture.is_file()
+    assert main(['randomization', 'terms']) == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in TERMS)
+    assert main(['randomization', 'show', 'nowhere']) == 2
