@@ -6,6 +6,7 @@ import numpy as np
 from sim.randomize.conditions import Actuation
 
 _RATE = 100.0           # [Hz] at which commands count as sent, however often they are given
+_SLOTS = 4096           # hundredths of a second after which chances repeat
 
 
 class Actuators:
@@ -25,10 +26,11 @@ class Actuators:
 
     def reset(self, actuation: Actuation, seed: int):
         """Begin an episode; the arm holds what it was told last."""
-        self._conditions, self._rng = actuation, np.random.default_rng((seed, 8))
+        self._conditions = actuation
+        self._chances = np.random.default_rng((seed, 8)).random((_SLOTS, 2))
         self.plain = actuation == Actuation()
         self._under_way.clear()
-        self._now, self._slot, self._arrival = 0, -1, 0
+        self._now = self._arrival = 0
         self._free = None               # [N] rad, where the play of the joints stands
 
     def change(self, actuation: Actuation):
@@ -40,15 +42,11 @@ class Actuators:
         if self.plain:
             self._arm.set_target(positions, velocities, gripper_width)
             return
-        slot = int(self._now * self._length * _RATE)
-        if slot != self._slot:
-            self._slot = slot
-            self._lost = self._rng.random() < self._conditions.loss
-            late = self._conditions.delay + self._rng.random() * self._conditions.jitter
-            self._late = round(late / self._length)
-        if not self._lost:
+        of_loss, of_jitter = self._chances[int(self._now * self._length * _RATE) % _SLOTS]
+        if of_loss >= self._conditions.loss:
+            late = self._conditions.delay + of_jitter * self._conditions.jitter
             # None overtakes another.
-            self._arrival = max(self._arrival, self._now + self._late)
+            self._arrival = max(self._arrival, self._now + round(late / self._length))
             self._under_way.append((self._arrival, (np.array(positions, dtype=float),
                                                     np.array(velocities, dtype=float),
                                                     float(gripper_width))))

@@ -21,7 +21,6 @@ class BulletScene(Scene):
         pybullet.setGravity(0, 0, -9.81, physicsClientId=self.client)
         plane = pybullet.createCollisionShape(pybullet.GEOM_PLANE, physicsClientId=self.client)
         self.table = pybullet.createMultiBody(0, plane, physicsClientId=self.client)
-        self._height = 0.0              # [m] of the table
         with quiet():
             self.arm = BulletArm(robot, self.client)
         self._strangers = []            # (BoxSpec, body) of what was spawned
@@ -33,15 +32,11 @@ class BulletScene(Scene):
         self._set_up()
 
     def _configure(self, conditions):
-        physics, height = conditions.physics, conditions.scenery.table_height
+        physics = conditions.physics
         pybullet.setGravity(0, 0, -physics.gravity, physicsClientId=self.client)
         pybullet.changeDynamics(self.table, -1, lateralFriction=physics.table_friction,
                                 physicsClientId=self.client)
         self.arm.configure(physics)
-        if height != self._height:
-            pybullet.resetBasePositionAndOrientation(
-                self.table, [0, 0, height], [0, 0, 0, 1], physicsClientId=self.client)
-            self._height = height
 
     def _furnish(self):
         """Have bodies of this episode's shapes."""
@@ -113,6 +108,7 @@ class BulletScene(Scene):
         for body, box in zip(self.objects, self.boxes):
             self._weigh(body, box.mass, box.friction)
         pybullet.restoreState(self._clean, physicsClientId=self.client)
+        self._put(self.table, [0, 0, self.conditions.scenery.table_height, 0, 0, 0, 1])
         self.arm.reset(joint_positions, gripper_width)
         # Contacts of the episode before are remembered where a body is put next to its old place:
         # once seen out of reach, it comes without them, and a seed always gives the same episode.

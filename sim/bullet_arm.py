@@ -68,7 +68,7 @@ class BulletArm:
                 physicsClientId=client)
         effort = physics.motor_effort * self.robot.limits.effort - physics.joint_friction
         self._efforts = np.maximum(effort, 0.0)
-        self._gain = min(1.0, physics.motor_gain * _POSITION_GAIN)
+        self._gain = min(1.0, physics.motor_gain)
 
     def _couple_fingers(self):
         """Tie the fingers to each other: PyBullet ignores the URDF's mimic tag."""
@@ -98,7 +98,8 @@ class BulletArm:
         pybullet.setJointMotorControlArray(
             self.body, self.joints, pybullet.POSITION_CONTROL, targetPositions=positions,
             targetVelocities=velocities, forces=self._efforts,
-            positionGains=[self._gain] * count, velocityGains=[_VELOCITY_GAIN] * count,
+            positionGains=[self._gain * _POSITION_GAIN] * count,
+            velocityGains=[self._gain * _VELOCITY_GAIN] * count,
             physicsClientId=self.client)
         if self.fingers:
             share = len(self.fingers)

@@ -32,9 +32,9 @@ class TouchDown(Reach):
     name = 'touch_down'
     boxes = Push.boxes
 
-    def sample(self, rng):
+    def sample(self, rng, boxes):
         """Draw as for reach, and put the block aside."""
-        start = super().sample(rng)
+        start = super().sample(rng, boxes)
         return Start(start.end_effector, pose([0.5, 0.25, 0.025])[None], start.goal)
 '''
 

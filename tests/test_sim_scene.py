@@ -15,7 +15,7 @@ from wm_ros.tasks import get_task
 from wm_ros.types import WmRosError
 
 ROBOT = load_robot('panda')
-TASKS = ('reach', 'push')
+TASKS = ('reach', 'push', 'pick_and_place', 'stack')
 
 
 @pytest.fixture(scope='module', params=['pybullet', 'mujoco'])
@@ -25,6 +25,12 @@ def steppers(request):
     yield made
     for stepper in made.values():
         stepper.scene.close()
+
+
+def drawn(task, seed):
+    """Return the start of ``task`` that a seed stands for."""
+    rng = np.random.default_rng(seed)
+    return task.sample(rng, task.blocks(rng))
 
 
 def assert_same_poses(first, second):
@@ -37,12 +43,13 @@ def assert_same_poses(first, second):
 def test_starts_and_goals_are_those_of_the_task(task):
     spec, made = get_task(task), make_task(task)
     low, high = np.array(spec.goal_low), np.array(spec.goal_high)
-    starts = [made.sample(np.random.default_rng(seed)) for seed in range(2000)]
+    starts = [drawn(made, seed) for seed in range(2000)]
     goals = np.array([start.goal[:3] for start in starts])
     assert (goals >= low).all() and (goals <= high).all()
-    # All of the box is in use.
-    reach = (high - low) * 0.02
-    assert (goals.min(0) <= low + reach).all() and (goals.max(0) >= high - reach).all()
+    # All of the box is in use; how high a block is stacked, the other one says.
+    reach, axes = (high - low) * 0.02, 2 if task == 'stack' else 3
+    assert (goals.min(0) <= low + reach)[:axes].all()
+    assert (goals.max(0) >= high - reach)[:axes].all()
     subjects = np.array([start.end_effector if spec.goal_of == 'end_effector'
                          else start.object_poses[0, :3] for start in starts])
     assert np.linalg.norm(subjects - goals, axis=1).min() >= spec.min_start_distance
@@ -58,7 +65,7 @@ def test_the_scene_begins_as_drawn(steppers, task):
     stepper = steppers[task]
     for seed in range(15):
         seen = stepper.reset(seed)
-        start = stepper.scene.task.sample(np.random.default_rng(seed))
+        start = drawn(stepper.scene.task, seed)
         place = stepper.scene.kinematics.forward(seen.joint_positions)[0]
         # Nearer to the base the elbow is at its limit; see test_kinematics.
         assert np.linalg.norm(place - start.end_effector) < (
@@ -78,16 +85,18 @@ def test_objects_rest_at_the_start(steppers):
     np.testing.assert_allclose(after, before, atol=2e-4)
 
 
-def test_same_seed_same_episode_whatever_came_before(steppers):
-    stepper = steppers['push']
+@pytest.mark.parametrize('task', TASKS)
+def test_same_seed_same_episode_whatever_came_before(steppers, task):
+    stepper = steppers[task]
     first = record(stepper, 5, 60)
     for seed in (8, 9):
         episode(stepper, seed)
     np.testing.assert_array_equal(record(stepper, 5, 60), first)
-    other = Stepper(type(stepper.scene)(ROBOT, 'push'))
+    other = Stepper(type(stepper.scene)(ROBOT, task))
     np.testing.assert_array_equal(record(other, 5, 60), first)
     other.scene.close()
-    assert np.ptp(first[:, 20:23], axis=0).max() > 0.02         # the block was pushed
+    # Block, or arm, were moved.
+    assert np.ptp(first[:, 0 if task == 'reach' else slice(20, 23)], axis=0).max() > 0.02
 
 
 def test_other_seeds_are_other_episodes(steppers):
@@ -149,16 +158,26 @@ def situation(task, distance, speed):
     place, velocity = now.goal[:3] + [0, 0, distance], np.array([speed, 0.0, 0.0])
     if scene.task.spec.goal_of == 'end_effector':
         return replace(now, end_effector=place, end_effector_velocity=velocity)
-    return replace(now, object_poses=np.array([[*place, 0, 0, 0, 1]]),
-                   object_velocities=velocity[None])
+    poses, velocities = np.array(now.object_poses), np.array(now.object_velocities)
+    poses[0], velocities[0] = [*place, 0, 0, 0, 1], velocity
+    return replace(now, object_poses=poses, object_velocities=velocities)
 
 
 @pytest.mark.parametrize('task, distance, speed, there', [
     ('reach', 0.0199, 0.0, True), ('reach', 0.0201, 0.0, False), ('reach', 0.01, 0.3, True),
     ('push', 0.0499, 0.0, True), ('push', 0.0501, 0.0, False), ('push', 0.01, 0.009, True),
-    ('push', 0.01, 0.011, False)])
+    ('push', 0.01, 0.011, False), ('pick_and_place', 0.0249, 0.019, True),
+    ('pick_and_place', 0.0251, 0.0, False), ('stack', 0.0199, 0.009, True),
+    ('stack', 0.0201, 0.0, False), ('stack', 0.01, 0.011, False)])
 def test_at_the_goal_means_near_and_at_rest(task, distance, speed, there):
     assert make_task(task).at_goal(situation(task, distance, speed)) is there
+
+
+def test_what_is_stacked_has_to_be_let_go_of():
+    there = situation('stack', 0.0, 0.0)
+    for above, done in ((0.059, False), (0.061, True)):
+        tool = there.object_poses[0, :3] + [0.0, 0.0, above]
+        assert make_task('stack').at_goal(replace(there, end_effector=tool)) is done
 
 
 def test_success_needs_the_goal_held_without_interruption():
