@@ -20,7 +20,9 @@ except ModuleNotFoundError:
     HAS_LAUNCH = False
 needs_launch = pytest.mark.skipif(not HAS_LAUNCH, reason='the official launch is not installed')
 NAMES = {'namespace', 'use_sim_time', 'params_file', 'autostart', 'log_level', 'robot', 'task',
-         'checkpoint', 'sensors', 'engine', 'use_mock_hardware', 'rviz', 'single_process'}
+         'checkpoint', 'sensors', 'engine', 'randomization', 'use_mock_hardware', 'rviz',
+         'single_process'}
+SIMULATED = {'engine', 'randomization'}     # of what a real robot knows nothing
 
 
 def tree_of(path):
@@ -52,7 +54,7 @@ def test_file_describes_its_graph(kind):
     assert 'from wm_ros.nodes.processes.launching import description' in ast.unparse(tree)
     text = ast.get_docstring(tree)
     listed = text.split('explains them): ')[1].split('.\n')[0].replace('\n', ' ').split(', ')
-    assert set(listed) == NAMES - ({'engine'} if kind == 'robot' else set())
+    assert set(listed) == NAMES - (SIMULATED if kind == 'robot' else set())
 
 
 def test_arguments():
@@ -113,12 +115,13 @@ def told(context, node):
     ({'task': 'push', 'use_mock_hardware': 'true', 'autostart': 'false'},
      GraphOptions(task='push', use_mock_hardware=True, autostart=False)),
     ({'engine': 'mujoco'}, GraphOptions(engine='mujoco')),
+    ({'randomization': 'usual'}, GraphOptions(randomization='usual')),
     ({'use_sim_time': 'True', 'namespace': 'left'}, GraphOptions(use_sim_time=True)),
 ])
 @needs_launch
 def test_launched_nodes_are_those_of_the_table(kind, arguments, options):
     """Executables, namespaces and every parameter, with its type."""
-    if kind == 'robot' and 'engine' in arguments:
+    if kind == 'robot' and SIMULATED & set(arguments):
         arguments, options = {}, GraphOptions()     # it has no such argument
     context, nodes = described(kind, **arguments)
     entries = graph(kind, options)

@@ -98,7 +98,7 @@ def test_objects_are_drawn_one_by_one():
 
 @pytest.mark.parametrize('row, word', [
     ('mass', "got 'mass', expected term, when, how"),
-    ({'value': 1}, "term: got None, expected one of object.mass"),
+    ({'value': 1}, 'term: got None, expected one of object.mass'),
     ({'term': 'object.mas', 'value': 1}, "term: got 'object.mas', expected one of object.mass"),
     ({'term': 'physics.gravity'}, 'distribution: got none, expected one of uniform'),
     ({'term': 'physics.gravity', 'gauss': [1, 2]}, 'distribution: got gauss, expected one of'),

@@ -99,8 +99,8 @@ def test_the_same_seed_trains_the_same_weights_and_another_one_others(trained, t
 def test_no_training_episode_is_one_that_is_evaluated_on(trained):
     training = trained[3]
     for number, episode in enumerate(training.replay.episodes, 1):
-        start = training.collector.scene.task.sample(
-            np.random.default_rng(seeds.TRAINING + number))
+        task, rng = training.collector.scene.task, np.random.default_rng(seeds.TRAINING + number)
+        start = task.sample(rng, task.blocks(rng))
         np.testing.assert_array_equal(episode.goal, start.goal)
 
 

@@ -111,6 +111,14 @@ class Conditions:
     scenery: Scenery = Scenery()
     drawn: Mapping[str, Tuple[float, ...]] = field(default_factory=dict)
 
+    def numbers(self) -> Dict[str, float]:
+        """Return what was drawn, each number by itself: {'object.mass': kg, 'x.y[1]': ...}."""
+        found = {}
+        for name, values in self.drawn.items():
+            found.update({name: values[0]} if len(values) == 1 else {
+                f'{name}[{i}]': value for i, value in enumerate(values)})
+        return found
+
 
 #: Groups of conditions that are not about objects, by name.
 GROUPS = MappingProxyType({'physics': Physics, 'actuation': Actuation, 'sensing': Sensing,

@@ -45,6 +45,8 @@ def add_parser(subparsers):
     parser.add_argument('--replay', metavar='DIR',
                         help='do again what was done in the recordings there, from the same '
                         'starts, with other events or none: what would have come of it')
+    parser.add_argument('--randomization', default='', metavar='NAME',
+                        help='worlds to record in: a name in config/randomization, or a file')
     parser.add_argument('--robot', default='panda')
     parser.add_argument('--json', metavar='FILE', help='write the figures there')
     parser.set_defaults(run=run)
@@ -81,16 +83,21 @@ def run(arguments) -> int:
 def _recorder(arguments, task, witnessing):
     """Return what records, and its function from a seed, or what is replayed, to an episode."""
     import numpy as np
+    from sim.randomize import load_randomization
     from wm_ros.evaluation.recorded import Recorder
     from wm_ros.evaluation.run import make_loop, parameters, Request
     from wm_ros.learning.collect import Collector, record, replay
     from wm_ros.robot.robot import load_robot
     if arguments.source == 'agent' and not arguments.replay:
         request = Request(task.name, 1, robot=arguments.robot,
+                          randomization=arguments.randomization,
                           settings=('sensor_node:use_wrench:=true',))
         recorder = Recorder(make_loop(task.name, parameters(request)), witnessing)
         return recorder, recorder.run
-    collector = Collector(load_robot(arguments.robot), task.name, witnessing)
+    randomization = None
+    if arguments.randomization:
+        randomization = load_randomization(arguments.randomization)
+    collector = Collector(load_robot(arguments.robot), task.name, witnessing, randomization)
     if arguments.replay:
         return collector, partial(replay, collector)
     rng = np.random.default_rng(arguments.seed)

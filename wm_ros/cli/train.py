@@ -41,6 +41,8 @@ def add_parser(subparsers):
                         help='no scripted expert: explore, then learn from the planner')
     parser.add_argument('--data', nargs='+', default=[], metavar='DIR',
                         help='begin with the episodes of these folders (wm_ros collect)')
+    parser.add_argument('--randomization', default='', metavar='NAME',
+                        help='worlds to learn in: a name in config/randomization, or a file')
     part = parser.add_argument_group('of parts that are trained on recordings')
     part.add_argument('--held-out', nargs='+', default=[], metavar='DIR',
                       help='recordings to validate on')
@@ -57,6 +59,7 @@ def add_parser(subparsers):
 
 def run(arguments) -> int:
     """Train and save."""
+    from sim.randomize import load_randomization
     import torch
     from wm_ros.console import prepare_json, StageBars, write_json
     from wm_ros.evaluation.run import parameters, Request
@@ -85,10 +88,13 @@ def run(arguments) -> int:
         planner.update(ALONE_PLANNER)
     output = arguments.output or f'{robot.name}_{arguments.task}'
     check_output(output, arguments.json)
+    randomization = None
+    if arguments.randomization:
+        randomization = load_randomization(arguments.randomization)
     recorded = _recorded(arguments)
     with StageBars() as bars:
         training = Training(robot, arguments.task, recipe, arguments.seed, planner,
-                            arguments.device, bars.report)
+                            arguments.device, bars.report, randomization)
         training.add(recorded)
         try:
             figures = training.run()
@@ -105,6 +111,9 @@ def run(arguments) -> int:
 
 def _refuse_settings_of_agents(arguments):
     from wm_ros.types import WmRosError
+    if arguments.randomization:
+        raise WmRosError('--randomization is for the agent; a part learns from what was recorded '
+                         '(wm_ros collect --randomization)')
     if arguments.no_demonstrations:
         raise WmRosError('--no-demonstrations is for the agent; a part learns from whatever was '
                          'recorded (wm_ros collect)')

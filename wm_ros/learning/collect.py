@@ -4,6 +4,7 @@ from typing import Callable, List, Optional
 
 import numpy as np
 from sim.engines import make_scene
+from sim.randomize import Randomization
 from sim.stepper import Stepper
 from sim.witness import columns_of, Witness, Witnessing
 from wm_ros import seeds
@@ -46,12 +47,14 @@ class Collector:
     """
     Runs episodes of ``task`` and records them; one physics world, reused.
 
-    With ``witnessing`` the episodes hold the streams of ``sim.witness.Witness``.
+    With ``witnessing`` the episodes hold the streams of ``sim.witness.Witness``; they are of
+    worlds as ``randomization`` draws them, and say what was drawn.
     """
 
-    def __init__(self, robot: Robot, task: str, witnessing: Optional[Witnessing] = None):
+    def __init__(self, robot: Robot, task: str, witnessing: Optional[Witnessing] = None,
+                 randomization: Optional[Randomization] = None):
         self.task = get_task(task)
-        self.scene = make_scene('pybullet', robot, task)
+        self.scene = make_scene('pybullet', robot, task, randomization)
         self.stepper = Stepper(self.scene)
         self.witness = None if witnessing is None else Witness(self.scene, witnessing)
         self.estimator = StateEstimator(robot, self.task)
@@ -96,7 +99,7 @@ class Collector:
             task=self.task.name, states=np.array(states), goal=self.scene.goal,
             actions=np.array(actions), rewards=np.array(rewards, np.float32),
             success=self.scene.success, source=source, seed=seed,
-            streams=columns_of(rows),
+            randomisation=self.scene.conditions.numbers(), streams=columns_of(rows),
             expert=np.array(experts, np.float32) * self.mask.astype(np.float32)
             if label else None)
 

@@ -29,11 +29,13 @@ class Training:
     """
     One training run of ``task``; ``report(stage, done, total, figures)`` hears of progress.
 
-    The same seed gives the same run on the same machine and thread count.
+    The same seed gives the same run on the same machine and thread count.  The worlds that it
+    learns in are as ``randomization`` draws them, a ``sim.randomize.Randomization`` or None.
     """
 
     def __init__(self, robot: Robot, task: str, recipe: Recipe, seed: int, planner: dict,
-                 device: str = 'cpu', report: Optional[Callable] = None):
+                 device: str = 'cpu', report: Optional[Callable] = None,
+                 randomization=None):
         if not 0 <= seed < seeds.RUNS:
             raise WmRosError(f'--seed: got {seed}, expected from 0 to {seeds.RUNS - 1}')
         check_device(device)
@@ -42,7 +44,8 @@ class Training:
         self.rng = np.random.default_rng(own)
         self.robot, self.recipe, self.seed = robot, recipe, seed
         self.report = report or (lambda stage, done, total, figures: None)
-        self.collector = Collector(robot, task)
+        self.collector = Collector(robot, task, randomization=randomization)
+        self.randomization = '' if randomization is None else randomization.name
         self.task = self.collector.task
         self.model_config, self.trainer_config = ModelConfig(), TrainerConfig()
         self.dynamics = Dynamics(robot, self.task, self.model_config)
@@ -87,6 +90,7 @@ class Training:
         training = {
             'seed': self.seed, 'recipe': self.recipe.to_dict(),
             'trainer': self.trainer_config.to_dict(), 'planner': self.planner_params,
+            'randomization': self.randomization,
             'torch': torch.__version__.split('+')[0], **figures}
         expected, training['calibration_steps'] = self._expected_innovation()
         return save_checkpoint(path, self.dynamics, self.robot, self.task, training, expected)
