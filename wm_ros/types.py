@@ -12,7 +12,7 @@ episode.
 from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from types import MappingProxyType
-from typing import Mapping, Optional
+from typing import Mapping, Optional, Tuple
 
 import numpy as np
 
@@ -87,6 +87,8 @@ class Belief(_Frozen):
     unseen: float = 0.0         # [s] since the objects were last seen; 0 without objects
     uncertainty: float = 0.0    # [m] standard deviation of the objects' places, at most
     checkpoint: str = ''        # hash of the checkpoint that made it
+    #: Stamp [s] and state [X] that the next observed transition begins at; stays with its maker.
+    origin: Optional[Tuple[float, np.ndarray]] = None
 
 
 @dataclass(frozen=True)

@@ -53,8 +53,7 @@ def ensemble_loss(dynamics: Dynamics, state, action, reached, latent):
 def predict_latent(dynamics: Dynamics, state, latent, action):
     """Return the latent [..., D] that is expected after ``action``."""
     following = dynamics.follow(state, dynamics.move_setpoint(state, action))
-    contact = dynamics.features.contact(state, following)
-    return dynamics.transition(torch.cat([contact, latent, action], -1))
+    return dynamics.next_latent(dynamics.features.contact(state, following), latent, action)
 
 
 def filter_latents(dynamics: Dynamics, states, actions, first):
@@ -82,8 +81,25 @@ def filter_replay(dynamics: Dynamics, states, actions, replay):
     for t in range(int(lengths[0]) - 1):
         rows = torch.as_tensor(offsets[lengths > t + 1] + t, device=states.device)
         latent = dynamics.encode(states[rows], predicted[rows])
-        predicted[rows + 1] = predict_latent(dynamics, states[rows], latent, actions[rows])
+        latent = predict_latent(dynamics, states[rows], latent, actions[rows])
+        if dynamics.config.context:
+            latent = dynamics.identified(states[rows], latent, states[rows + 1])
+        predicted[rows + 1] = latent
     return predicted
+
+
+def identify(dynamics: Dynamics, states, latents):
+    """
+    Return the latents [L, B, D] of a sequence in the context that its transitions show.
+
+    ``states`` [L, B, X] or more; ``latents`` [L, B, D] as they were filtered, of which the first
+    has the context to begin with.  Gradients lead through the contexts.
+    """
+    own, found = dynamics.config.latent, [latents[0]]
+    for t in range(len(latents) - 1):
+        after = dynamics.identified(states[t], found[-1], states[t + 1])
+        found.append(torch.cat([latents[t + 1, :, :own], after[:, own:]], -1))
+    return torch.stack(found)
 
 
 def consistency_loss(posterior, predicted):

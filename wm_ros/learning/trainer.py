@@ -22,6 +22,8 @@ class TrainerConfig:
     target_rate: float = 0.01   # of the value target's moving average
     clip: float = 10.0
     refresh: int = 250          # updates between filterings of the whole memory
+    context_batch: int = 24     # sequences per ensemble member, where there is a context,
+    context_length: int = 16    # and their steps
 
     def to_dict(self) -> dict:
         """Return it as plain data, for checkpoints."""
@@ -47,6 +49,7 @@ class Trainer:
         self.data = {k: torch.as_tensor(v, device=self.device)
                      for k, v in replay.arrays.items()}
         self.sequences = replay.starts(self.config.length)
+        self.long_sequences = replay.starts(self.config.context_length)
         self.rows = replay.starts(1)
         self.labelled = replay.starts(1, labelled=True)
         if not len(self.sequences):
@@ -98,10 +101,28 @@ class Trainer:
     def _ensemble_loss(self):
         config, data = self.config, self.data
         members = self.dynamics.config.members
-        rows = torch.as_tensor(self.rng.choice(self.rows, (members, config.rows)))
-        state, latent = self._encode(rows)
+        if self.dynamics.config.context:
+            rows, latent = self._in_context(members)
+            state = data['state'][rows]
+        else:
+            rows = torch.as_tensor(self.rng.choice(self.rows, (members, config.rows)))
+            state, latent = self._encode(rows)
         return losses.ensemble_loss(self.dynamics, state, data['action'][rows],
                                     data['state'][rows + 1], latent)
+
+    def _in_context(self, members):
+        """Return rows [E, B L] of sequences, and latents whose contexts have gradients."""
+        config, states = self.config, self.data['state']
+        starts = torch.as_tensor(self.rng.choice(
+            self.long_sequences, members * config.context_batch))
+        rows = starts + torch.arange(config.context_length + 1)[:, None]
+        _, latents = self._encode(rows[:-1])
+        latents = losses.identify(self.dynamics, states[rows], latents)
+        # [L, E B, ...] -> [E, L B, ...]: each member has sequences of its own.
+        rows, latents = (
+            values.unflatten(1, (members, -1)).transpose(0, 1).flatten(1, 2)
+            for values in (rows[:-1], latents))
+        return rows, latents
 
     def _policy_loss(self):
         if not len(self.labelled):

@@ -18,6 +18,7 @@ from wm_ros.robot.robot import Robot
 from wm_ros.tasks import TaskSpec
 from wm_ros.types import ACTION_NAMES
 from wm_ros.world_model.agent.features import Features, rotate
+from wm_ros.world_model.agent.identify import Identifier
 from wm_ros.world_model.networks import EnsembleMLP, mlp, SimNorm
 from wm_ros.world_model.state import StateLayout
 
@@ -32,10 +33,12 @@ class ModelConfig:
     hidden: int = 128
     values: int = 3
     discount: float = 0.97
+    context: int = 0            # width of what tells of hidden physics, 0: nothing does
 
     def __post_init__(self):
         for name, low, high in (('latent', 8, 1024), ('members', 1, 64), ('values', 2, 64),
-                                ('ensemble_hidden', 1, 4096), ('hidden', 1, 4096)):
+                                ('ensemble_hidden', 1, 4096), ('hidden', 1, 4096),
+                                ('context', 0, 256)):
             value = getattr(self, name)
             if type(value) is not int or not low <= value <= high:
                 raise ValueError(f'config.{name}: got {value!r}, expected an integer from {low} '
@@ -56,7 +59,8 @@ class Dynamics(nn.Module):
 
     Inputs are batched: ``state`` [..., X] explicit, ``latent`` [..., D], ``action`` [..., A]
     in [-1, 1], ``goal`` [..., 3] m.  [K, *] where the ensemble takes part: of three
-    dimensions it takes the first for its members.
+    dimensions it takes the first for its members.  The last numbers of latents are the context,
+    where there is one: see ``Identifier``.
     """
 
     def __init__(self, robot: Robot, task: TaskSpec, config: ModelConfig):
@@ -67,15 +71,18 @@ class Dynamics(nn.Module):
         self._moving = 6 + 8 * self.layout.objects      # outputs; then the gripper's, if any
         outputs = self._moving + self.layout.grips
         contact, context = self.features.contact_width, self.features.context_width
-        intent, d, h = self.features.intent_width, config.latent, config.hidden
+        intent, own, h = self.features.intent_width, config.latent, config.hidden
+        d = own + config.context
         self.register_buffer('lag', torch.zeros(4, 2))
         self.register_buffer('scale', torch.ones(outputs))
         self.register_buffer('active', torch.tensor(task.active, dtype=torch.float32))
         self._register_rule()
         width = config.ensemble_hidden
         self.ensemble = EnsembleMLP(config.members, (contact + d, width, width, outputs))
-        self.encoder = nn.Sequential(mlp((context + d, h, d)), SimNorm())
-        self.transition = nn.Sequential(mlp((contact + d + len(ACTION_NAMES), h, d)), SimNorm())
+        self.encoder = nn.Sequential(mlp((context + d, h, own)), SimNorm())
+        self.transition = nn.Sequential(mlp((contact + d + len(ACTION_NAMES), h, own)), SimNorm())
+        if config.context:
+            self.identifier = Identifier(contact + outputs + len(ACTION_NAMES), config.context)
         self.reward_head = mlp((intent + d, h, 1))
         self.value_heads = nn.ModuleList(
             mlp((intent + d, h, h, 1)) for _ in range(config.values))
@@ -93,11 +100,43 @@ class Dynamics(nn.Module):
 
     def initial_latent(self, like):
         """Return the latent [..., D] before anything was seen."""
-        return like.new_full((*like.shape[:-1], self.config.latent), 1 / 8)
+        first = like.new_full((*like.shape[:-1], self.config.latent), 1 / 8)
+        return functional.pad(first, (0, self.config.context))
 
     def encode(self, state, predicted):
         """Return the latent [..., D] that ``state`` and the prediction [..., D] make."""
-        return self.encoder(torch.cat([self.features.context(state), predicted], -1))
+        return self._in_context(
+            self.encoder(torch.cat([self.features.context(state), predicted], -1)), predicted)
+
+    def next_latent(self, contact, latent, action):
+        """Return the latent [..., D] after ``action``, of the features of ``contact`` [..., I]."""
+        return self._in_context(
+            self.transition(torch.cat([contact, latent, action], -1)), latent)
+
+    def _in_context(self, own, latent):
+        """Return a latent of which the networks have made their ``own`` part."""
+        if not self.config.context:
+            return own
+        return torch.cat([own, latent[..., self.config.latent:]], -1)
+
+    def identified(self, state, latent, reached):
+        """
+        Return ``latent`` [B, D] in the context that a transition shows: a whole step.
+
+        It led from ``state`` to ``reached`` [B, X], both as they were observed.
+        """
+        own, layout = self.config.latent, self.layout
+        twist = reached[..., layout.setpoint_twist]
+        moved = self.with_setpoint(state, reached[..., layout.setpoint_pose], twist)
+        opened = None
+        if layout.grips:
+            moved = self._with_grip(moved, reached[..., -1:])
+            opened = reached[..., -1:] - state[..., -1:]
+        following = self.follow(state, moved)
+        residual = self.target_residual(state, following, reached) / self.scale
+        context = self.identifier(latent[..., own:], self.features.contact(state, following),
+                                  residual, self._action_of(twist, opened))
+        return torch.cat([latent[..., :own], context], -1)
 
     def move_setpoint(self, state, action):
         """Return ``state`` with the setpoint of the next step; exact."""
@@ -198,8 +237,7 @@ class Dynamics(nn.Module):
         following = self.follow(state, moved)
         contact, members = self.residuals(state, latent, following)
         after = self.apply_residual(state, following, members.mean(0))
-        latent = self.transition(torch.cat([contact, latent, action], -1))
-        return after, latent, self._spread(members)
+        return after, self.next_latent(contact, latent, action), self._spread(members)
 
     def _action_of(self, twist, opened=None):
         """Return the action [..., A] that is the setpoint's velocity [..., 4], ``opened`` by m."""

@@ -93,6 +93,7 @@ class WorldModel:
             None if expected is None else expected.state, sight)
         now = self._tensor(state)[None]
         latent = self.dynamics.initial_latent(now) if expected is None else expected.latent
+        latent, origin = self._identify(previous, expected, state, observation.stamp, latent)
         commanded = observation.commanded_positions
         return Belief(
             stamp=observation.stamp, state=state,
@@ -106,7 +107,28 @@ class WorldModel:
             if observation.commanded_gripper is None else observation.commanded_gripper,
             surprise=0.0 if expected is None else self._surprise(expected, state, seen),
             unseen=self._unseen(unseen + max(0.0, elapsed), observation, seen),
-            uncertainty=float(spread.max(initial=0.0)), checkpoint=self.checkpoint)
+            uncertainty=float(spread.max(initial=0.0)), checkpoint=self.checkpoint,
+            origin=origin)
+
+    def _identify(self, previous, expected, state, stamp, latent):
+        """
+        Return ``latent`` [1, D] in its context, and the origin of the next transition.
+
+        The network knows whole steps only; observations come at their own rate, and between two
+        of them the state is taken to be on the straight way.
+        """
+        if not self.dynamics.config.context:
+            return latent, None
+        if expected is None:
+            return latent, (stamp, state)
+        (begin, first), dt = previous.origin or (previous.stamp, previous.state), self.robot.dt
+        while begin + dt <= stamp + SAME:
+            share = (begin + dt - previous.stamp) / max(stamp - previous.stamp, SAME)
+            reached = previous.state + min(1.0, share) * (state - previous.state)
+            latent = self.dynamics.identified(
+                self._tensor(first)[None], latent, self._tensor(reached)[None])
+            begin, first = begin + dt, reached
+        return latent, (begin, first)
 
     def _expect(self, previous, observation, elapsed) -> 'Expected':
         """Return what is expected at ``observation``, whose commands are known."""
