@@ -65,7 +65,8 @@ def make_episode(task='reach', steps=12, seed=0, expert=True, scale=0.01):
             now = torch.tensor(states[-1])
             after = dynamics.follow(now, dynamics.move_setpoint(now, torch.tensor(action)))
             drift = np.zeros(layout.width)
-            drift[15:] = scale * rng.normal(size=layout.width - 15)
+            moving = slice(15, 15 + 8 * layout.objects)
+            drift[moving] = scale * rng.normal(size=8 * layout.objects)
             states.append((after.numpy() + drift).astype(np.float32))
     return Episode(
         task=task, states=np.array(states), goal=GOAL, actions=actions,

@@ -23,16 +23,24 @@ EXACT = {'numba': 5e-5, 'wide': 5e-5, 'torchscript': 0.0}
 
 @pytest.fixture(scope='module')
 def shipped():
-    """Return the shipped dynamics by task."""
-    return {task: load_checkpoint('', ROBOT, get_task(task)).dynamics
-            for task in ('reach', 'push')}
+    """Return dynamics by task: shipped ones, and of tasks that grasp untrained ones."""
+    found = {task: load_checkpoint('', ROBOT, get_task(task)).dynamics
+             for task in ('reach', 'push')}
+    for task, context in (('pick_and_place', 0), ('stack', 12)):
+        found[task] = make_dynamics(task, config=ModelConfig(context=context)).requires_grad_(False)
+        found[task].scale.fill_(0.05)
+    return found
+
+
+TASKS = ('reach', 'push', 'pick_and_place', 'stack')
 
 
 def inputs(dynamics, rows):
     """Return states, latents, actions, goals about where they are in use."""
     generator = torch.Generator().manual_seed(rows)
     state = 0.3 * torch.randn(rows, dynamics.layout.width, generator=generator)
-    return (state, torch.rand(rows, dynamics.config.latent, generator=generator),
+    width = dynamics.initial_latent(state).shape[1]
+    return (state, torch.rand(rows, width, generator=generator),
             torch.rand(rows, 5, generator=generator) * 2.4 - 1.2,
             0.3 * torch.randn(rows, 3, generator=generator))
 
@@ -44,7 +52,7 @@ def assert_same(got, expected, atol):
 
 
 @pytest.mark.parametrize('backend', EXACT)
-@pytest.mark.parametrize('task', ['reach', 'push'])
+@pytest.mark.parametrize('task', TASKS)
 @pytest.mark.parametrize('rows', [1, 7, 64])
 def test_every_method_gives_the_same_numbers(shipped, backend, task, rows):
     dynamics = shipped[task]
@@ -58,14 +66,18 @@ def test_every_method_gives_the_same_numbers(shipped, backend, task, rows):
                              ('encode', (state, latent))):
             assert_same([getattr(run, name)(*values)], [getattr(dynamics, name)(*values)],
                         EXACT[backend])
-        part = (state[:1], latent[:1], state[:1, 6:14] + 0.02, torch.tensor([[0.37]]))
+        setpoint = state[:1, 6:14] + 0.02
+        if dynamics.layout.grips:
+            setpoint = torch.cat([setpoint, state[:1, -1:] - 0.004], 1)
+        part = (state[:1], latent[:1], setpoint, torch.tensor([[0.37]]))
         assert_same(run.partial_step(*part), dynamics.partial_step(*part), EXACT[backend])
 
 
 @pytest.mark.parametrize('backend', EXACT)
+@pytest.mark.parametrize('task', ['push', 'stack'])
 @pytest.mark.parametrize('guided', [0, 1, 6, 13])
-def test_dreams_are_the_same(shipped, backend, guided):
-    dynamics = shipped['push']
+def test_dreams_are_the_same(shipped, backend, task, guided):
+    dynamics = shipped[task]
     _, rollout = compile_dynamics(dynamics, backend)
     state, latent, _, goal = inputs(dynamics, 1)
     state[0, :3] = torch.tensor([0.5, 0.0, 0.05])

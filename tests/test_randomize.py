@@ -44,6 +44,13 @@ def test_distributions_keep_their_limits_and_fill_them(told, low, high):
     assert np.median(found) == pytest.approx(middle, abs=0.12)
 
 
+def test_several_ranges_are_filled_alike():
+    randomization = made({'term': 'object.mass', 'uniform': [0.1, 0.2, 0.5, 0.8]})
+    found = np.array([conditions(randomization, seed).boxes[0].mass for seed in range(800)])
+    inside = (found <= 0.2) | (found >= 0.5)
+    assert inside.all() and np.mean(found <= 0.2) == pytest.approx(0.25, abs=0.06)
+
+
 def test_episodes_are_drawn_by_their_seed_and_nothing_else():
     mass = {'term': 'object.mass', 'how': 'scale', 'uniform': [0.5, 2.0]}
     friction = {'term': 'object.friction', 'how': 'scale', 'uniform': [0.5, 2.0]}
@@ -102,7 +109,7 @@ def test_objects_are_drawn_one_by_one():
     ({'term': 'object.mas', 'value': 1}, "term: got 'object.mas', expected one of object.mass"),
     ({'term': 'physics.gravity'}, 'distribution: got none, expected one of uniform'),
     ({'term': 'physics.gravity', 'gauss': [1, 2]}, 'distribution: got gauss, expected one of'),
-    ({'term': 'physics.gravity', 'uniform': [9, 8]}, 'uniform: got 9 to 8, expected least first'),
+    ({'term': 'physics.gravity', 'uniform': [9, 8]}, 'uniform: got 9, 8, expected the least of each range'),
     ({'term': 'physics.gravity', 'uniform': [9]}, 'uniform: got 1 numbers, expected 2'),
     ({'term': 'physics.gravity', 'uniform': [9, float('nan')]}, 'expected finite numbers'),
     ({'term': 'physics.gravity', 'uniform': [9, '10']}, 'expected finite numbers'),

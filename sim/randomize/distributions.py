@@ -15,8 +15,9 @@ class Distribution:
     """
     ``kind`` with its ``numbers``; ``low`` and ``high`` are the least and greatest drawn.
 
-    uniform and log_uniform: least, greatest; normal: mean, standard deviation, cut off at three;
-    choice: what is chosen from; value: always that, one number or as many as there are.
+    uniform and log_uniform: least, greatest, and again where there are several ranges; normal:
+    mean, standard deviation, cut off at three; choice: what is chosen from; value: always that,
+    one number or as many as there are.
     """
 
     kind: str
@@ -39,9 +40,9 @@ class Distribution:
     def draw(self, rng: np.random.Generator, count: int) -> np.ndarray:
         """Return ``count`` numbers."""
         if self.kind == 'uniform':
-            return rng.uniform(*self.numbers, count)
+            return _spread(rng, self.numbers, count)
         if self.kind == 'log_uniform':
-            return np.exp(rng.uniform(*np.log(self.numbers), count))
+            return np.exp(_spread(rng, np.log(self.numbers), count))
         if self.kind == 'normal':
             mean, width = self.numbers
             return mean + width * np.clip(rng.normal(size=count), -_WIDEST, _WIDEST)
@@ -53,6 +54,16 @@ class Distribution:
 
     def __str__(self):
         return f'{self.kind} {", ".join(f"{number:g}" for number in self.numbers)}'
+
+
+def _spread(rng, ends, count):
+    """Return numbers that fill all ranges alike, ``ends`` being least, greatest, least, ..."""
+    low, high = np.reshape(ends, (-1, 2)).T
+    lengths = high - low
+    if not lengths.sum():
+        return rng.choice(low, count)
+    which = rng.choice(len(low), count, p=lengths / lengths.sum())
+    return rng.uniform(low[which], high[which])
 
 
 KINDS = ('uniform', 'log_uniform', 'normal', 'choice', 'value')
@@ -69,12 +80,14 @@ def distribution_of(told: dict) -> Distribution:
     if not numbers or not all(type(x) in (int, float) and math.isfinite(x) for x in numbers):
         raise ValueError(f'{kind}: got {numbers!r}, expected finite numbers')
     numbers = tuple(map(float, numbers))
-    wanted = {'uniform': 2, 'log_uniform': 2, 'normal': 2}.get(kind, len(numbers))
-    if len(numbers) != wanted:
-        raise ValueError(f'{kind}: got {len(numbers)} numbers, expected {wanted}')
-    if kind in ('uniform', 'log_uniform') and numbers[0] > numbers[1]:
-        raise ValueError(f'{kind}: got {numbers[0]:g} to {numbers[1]:g}, expected least first')
-    if kind == 'log_uniform' and numbers[0] <= 0:
+    ranges = kind in ('uniform', 'log_uniform')
+    if ranges and len(numbers) % 2 or kind == 'normal' and len(numbers) != 2:
+        raise ValueError(f'{kind}: got {len(numbers)} numbers, expected 2'
+                         + ', or 2 of each range' * ranges)
+    if ranges and any(low > high for low, high in zip(numbers[::2], numbers[1::2])):
+        raise ValueError(f'{kind}: got {", ".join(f"{x:g}" for x in numbers)}, expected the least '
+                         'of each range first')
+    if kind == 'log_uniform' and min(numbers) <= 0:
         raise ValueError(f'{kind}: got {numbers[0]:g}, expected above 0')
     if kind == 'normal' and numbers[1] < 0:
         raise ValueError(f'{kind}: got a standard deviation of {numbers[1]:g}, expected at least '

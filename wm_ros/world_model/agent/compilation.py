@@ -61,8 +61,6 @@ def _order(config, backend):
 def _check_place(name, dynamics):
     if name in _ON_CPU and dynamics.scale.device.type != 'cpu':
         raise _NotHere(f'it runs on a CPU, not on {dynamics.scale.device.type}')
-    if name in _ON_CPU and dynamics.layout.grips:
-        raise _NotHere('it knows no gripper')
     if name in _ON_CPU and find_spec('numba') is None:
         raise _NotHere('it needs pip install numba')
 

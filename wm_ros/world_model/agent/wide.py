@@ -58,11 +58,12 @@ class _Room:
         self._active = dynamics.active.numpy()
         self._transition = Chain(dynamics.transition, rows, precision)
         self._policy = Chain(dynamics.policy_head, rows, precision)
-        seen = features.contact_width + config.latent
-        self._setpoints = np.zeros((rows, 8), np.float32)
-        self._following = np.zeros((rows, 15), np.float32)
+        latent = config.latent + config.context
+        seen = features.contact_width + latent
+        self._setpoints = np.zeros((rows, 9), np.float32)
+        self._following = np.zeros((rows, 16), np.float32)
         self._moved = np.zeros((rows, seen + len(self._active)), np.float32)
-        self._aims = np.zeros((rows, features.intent_width + config.latent), np.float32)
+        self._aims = np.zeros((rows, features.intent_width + latent), np.float32)
         # What members do not see comes last, and has no weight.
         self._members = [Chain(_member(dynamics.ensemble, i), rows, precision,
                                self._moved.shape[1]) for i in range(config.members)]
@@ -85,10 +86,9 @@ class _Room:
         count, first = len(x), self._seen - z.shape[1]
         setpoints, following, moved = (memory[:count] for memory in (
             self._setpoints, self._following, self._moved))
-        maps.move_setpoint(x, actions, w.speed, w.change, w.walls, w.dt, setpoints)
+        kernels.lead(x, actions, w, setpoints)
         maps.follow(x, setpoints, w.lag, following)
-        maps.contact(x, following, w.objects, w.robot_scale, w.object_scale, w.object_shift,
-                     moved)
+        kernels.look(x, following, w, moved)
         moved[:, first:self._seen] = z
         moved[:, self._seen:] = actions
         given = self._given['moved'][:count]
@@ -96,8 +96,9 @@ class _Room:
         residuals = self._residuals[:, :count]
         for member, residual in zip(self._members, residuals):
             torch.from_numpy(residual).copy_(member(given))
-        maps.apply_residual(x, following, residuals, w.objects, w.scale, after, spread)
-        torch.from_numpy(latents).copy_(self._transition(given))
+        kernels.arrive(x, following, residuals, w, after, spread)
+        torch.from_numpy(latents[:, :w.own]).copy_(self._transition(given))
+        latents[:, w.own:] = z[:, w.own:]
 
 
 def _member(ensemble, index):

@@ -2,7 +2,8 @@
 The dynamics' fixed parts, row by row: setpoint, lag, feature maps, residuals.
 
 They are those of ``agent.dynamics`` and ``agent.features``, to float32's rounding; the tests
-compare them.  Rows are explicit states as ``StateLayout`` says: x [K, 15 + 8 M].
+compare them.  Rows are explicit states as ``StateLayout`` says: x [K, 15 + 8 M], and what tasks
+of the gripper have more comes after that (``grasp``).
 """
 
 import numpy as np
@@ -11,7 +12,7 @@ from wm_ros.world_model.compiled.numerics import bounded, compiled, F, inlined, 
 
 @compiled
 def move_setpoint(x, actions, speed, change, walls, dt, out):
-    """Put setpoint position, yaw and their rates after ``actions`` [K, A] into out [K, 8]."""
+    """Put setpoint position, yaw and their rates after ``actions`` [K, A] into out [K, >= 8]."""
     for k in range(x.shape[0]):
         for i in range(4):
             place, velocity = x[k, 6 + i], x[k, 10 + i]
@@ -39,11 +40,15 @@ def _brake(left, change, dt):
 
 @compiled
 def follow(x, setpoints, lag, out):
-    """Put the robot's part of the next state [K, 15] into out: setpoint known, lag fitted."""
+    """
+    Put the robot's part of the next state into out [K, 16]: setpoint known, lag fitted.
+
+    Its last number is the width that the gripper is driven to.
+    """
     for k in range(x.shape[0]):
         for i in range(8):
             out[k, 6 + i] = setpoints[k, i]
-        out[k, 14] = x[k, 14]
+        out[k, 14], out[k, 15] = x[k, 14], setpoints[k, 8]
         for i in range(3):
             behind, moving = x[k, 6 + i] - x[k, i], x[k, 3 + i]
             before, after = x[k, 10 + i], setpoints[k, 4 + i]

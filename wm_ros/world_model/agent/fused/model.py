@@ -4,7 +4,9 @@ from functools import lru_cache
 
 import numpy as np
 import torch
+from wm_ros.robot.motion import GRIPPER_STEP
 from wm_ros.world_model.agent.fused import kernels
+from wm_ros.world_model.agent.fused.grasp import Grip
 from wm_ros.world_model.agent.fused.kernels import DeepNet, Net, Weights, Work
 
 
@@ -104,7 +106,8 @@ class FusedDynamics:
             'robot_scale', 'object_scale', 'object_shift', 'context_scale', 'thing_scale',
             'centre', 'table')})
         return Weights(
-            objects=dynamics.layout.objects, dt=np.float32(dynamics.rule.dt),
+            objects=dynamics.layout.objects, own=dynamics.config.latent, grip=_grip(dynamics),
+            dt=np.float32(dynamics.rule.dt),
             speed=_array(dynamics.rule_speed), change=_array(dynamics.rule_change),
             walls=_array(dynamics.rule_walls), lag=_array(dynamics.lag),
             scale=_array(dynamics.scale), active=_array(dynamics.active),
@@ -118,7 +121,7 @@ class FusedDynamics:
             return np.zeros((*more, rows, width), np.float32)
 
         return Work(
-            setpoints=memory(8), following=memory(15),
+            setpoints=memory(9), following=memory(16), own=memory(weights.own),
             seen=memory(weights.ensemble_w1.shape[1]), moved=memory(len(weights.transition.w1)),
             aims=memory(len(weights.policy.w1)), context=memory(len(weights.encoder.w1)),
             hidden1=memory(weights.ensemble_w1.shape[2]),
@@ -127,6 +130,13 @@ class FusedDynamics:
             narrow=memory(dynamics.config.hidden), narrow2=memory(dynamics.config.hidden),
             wide1=memory(weights.policy.w1.shape[1]), wide2=memory(weights.policy.w2.shape[1]),
             action=memory(weights.policy.w3.shape[1]))
+
+
+def _grip(dynamics):
+    low, high = dynamics.rule.widths
+    return Grip(int(dynamics.layout.grips), np.float32(low), np.float32(high),
+                np.float32(GRIPPER_STEP), _array(dynamics.features.grip_scale),
+                _array(dynamics.features.precise))
 
 
 def _padded(count):

@@ -1,0 +1,74 @@
+"""Dynamics of tasks that grasp: the gripper's command is exact, and is known in beliefs."""
+
+from model_testing import make_dynamics, make_model, ROBOT
+import numpy as np
+import pytest
+from sim.bullet import BulletScene
+from sim.stepper import Stepper
+import torch
+from wm_ros.planning import Mpc, PlannerSettings
+from wm_ros.robot.motion import GRIPPER_STEP
+from wm_ros.tasks import get_task
+from wm_ros.types import ParameterError
+from wm_ros.world_model.state import StateEstimator, StateLayout
+
+SETTINGS = PlannerSettings.from_params({'planner.horizon': 6, 'planner.num_samples': 8,
+                                        'planner.num_elites': 2})
+
+
+@pytest.fixture(scope='module')
+def stepper():
+    scene = BulletScene(ROBOT, 'pick_and_place')
+    yield Stepper(scene)
+    scene.close()
+
+
+def test_only_tasks_of_the_gripper_know_what_it_is_told():
+    for task, grips in (('reach', 0), ('push', 0), ('pick_and_place', 1), ('stack', 1)):
+        layout = StateLayout.of(get_task(task))
+        assert layout.width == 15 + 8 * len(get_task(task).object_names) + grips
+
+
+def test_what_the_gripper_is_told_is_imagined_as_it_is_executed(stepper):
+    dynamics, rng = make_dynamics('pick_and_place'), np.random.default_rng(0)
+    estimator = StateEstimator(ROBOT, get_task('pick_and_place'))
+    seen = stepper.reset(3)
+    state = estimator.update(None, 0.0, seen)
+    for action in rng.uniform(-2, 2, (12, 5)).astype(np.float32):
+        with torch.no_grad():
+            moved = dynamics.move_setpoint(torch.tensor(state), torch.tensor(action))
+        stamp, seen = seen.stamp, stepper.step(action)
+        state = estimator.update(state, stamp, seen)
+        assert float(moved[-1]) == pytest.approx(state[-1], abs=1e-6)
+        assert float(moved[-1]) == pytest.approx(seen.commanded_gripper, abs=1e-6)
+        assert ROBOT.gripper_min <= state[-1] <= ROBOT.gripper_max
+
+
+def test_a_plan_opens_and_closes_as_its_actions_say(stepper):
+    model = make_model('pick_and_place')
+    mpc = Mpc(model, ROBOT, get_task('pick_and_place'), SETTINGS)
+    belief = model.observe(None, stepper.reset(3))
+    plan = mpc.plan(belief, stepper.scene.goal, None, belief.stamp)
+    assert np.ptp(plan.actions[:, 4]) > 0.0
+    widths = [belief.commanded_gripper]
+    for action in plan.actions:
+        widths.append(np.clip(widths[-1] + GRIPPER_STEP * np.clip(action[4], -1, 1),
+                              ROBOT.gripper_min, ROBOT.gripper_max))
+    np.testing.assert_allclose(plan.gripper, widths, atol=1e-6)
+    np.testing.assert_allclose(mpc.dream.states[:, 0, -1], belief.commanded_gripper, atol=1e-6)
+
+
+def test_beliefs_are_moved_on_along_what_the_gripper_was_told(stepper):
+    model = make_model('pick_and_place')
+    belief = model.observe(None, stepper.reset(3))
+    later = stepper.step([0.0, 0.0, 0.0, 0.0, -1.0])
+    told = belief.commanded_gripper, later.commanded_gripper
+    assert told[1] < told[0] - 0.9 * GRIPPER_STEP or told[1] == ROBOT.gripper_min
+    after = model.observe(belief, later)
+    assert after.state[-1] == pytest.approx(told[1], abs=1e-6)
+
+
+def test_nlp_says_that_it_does_not_grasp():
+    mpc = Mpc(make_model('stack'), ROBOT, get_task('stack'), SETTINGS)
+    with pytest.raises(ParameterError, match='planner.type: got nlp.* stack needs'):
+        mpc.check({'planner.type': 'nlp'})
