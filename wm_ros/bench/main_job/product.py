@@ -16,14 +16,11 @@ _TUNING_EPISODES = 200           # the dither is tuned on seeds that nothing is 
 
 
 @lru_cache(maxsize=None)        # several parts of a bench ask for the same episodes
-def evaluate(task, episodes=EPISODES, seed=0, planner='', settings=(), checkpoint='',
-             sensors='', params_files=()) -> dict:
-    """Return the report of an evaluation on all cores."""
-    request = Request(task, episodes, seed, planner, checkpoint, sensors=sensors,
-                      params_files=params_files, settings=tuple(settings),
-                      jobs=os.cpu_count() or 1)
-    evaluation = Evaluation(request)
-    with progress_bar(f'{task} {planner}', episodes) as advance:
+def evaluate(task, episodes=EPISODES, **told) -> dict:
+    """Return the report of an evaluation on all cores; ``told`` as ``Request`` takes it."""
+    evaluation = Evaluation(Request(task, episodes, jobs=os.cpu_count() or 1, **told))
+    what = ' '.join([task, *(told[name] for name in ('planner', 'engine') if told.get(name))])
+    with progress_bar(what, episodes) as advance:
         results = evaluation.run(lambda so_far: advance(len(so_far)))
     return evaluation.report(results)
 

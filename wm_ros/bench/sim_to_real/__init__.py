@@ -1,0 +1,1 @@
+"""Figures of crossing from one world to another, each part on its own."""
