@@ -27,7 +27,8 @@ def shipped():
     found = {task: load_checkpoint('', ROBOT, get_task(task)).dynamics
              for task in ('reach', 'push')}
     for task, context in (('pick_and_place', 0), ('stack', 12)):
-        found[task] = make_dynamics(task, config=ModelConfig(context=context)).requires_grad_(False)
+        found[task] = make_dynamics(task, config=ModelConfig(context=context))
+        found[task].requires_grad_(False)
         found[task].scale.fill_(0.05)
     return found
 

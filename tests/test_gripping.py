@@ -13,7 +13,7 @@ from wm_ros.types import ParameterError
 from wm_ros.world_model.state import StateEstimator, StateLayout
 
 SETTINGS = PlannerSettings.from_params({'planner.horizon': 6, 'planner.num_samples': 8,
-                                        'planner.num_elites': 2})
+                                        'planner.num_elites': 2, 'planner.num_policy_samples': 8})
 
 
 @pytest.fixture(scope='module')

@@ -29,14 +29,19 @@ class Entry:
     how: str
     distribution: Distribution
     every: Tuple[float, float] = (1.0, 1.0)     # [s] between changes, for 'interval'
+    share: float = 1.0          # of the way from what is usual to what is drawn
 
     def draw(self, rng: np.random.Generator, usual, count: int):
         """Return what the term's ``count`` numbers, usually ``usual``, are this time [count]."""
         drawn = self.distribution.draw(rng, count)
         usual = np.broadcast_to(np.asarray(usual, dtype=float), (count,))
-        if self.how == 'absolute':
-            return drawn
-        return usual + drawn if self.how == 'add' else usual * drawn
+        found = drawn if self.how == 'absolute' else (
+            usual + drawn if self.how == 'add' else usual * drawn)
+        if self.share == 1.0:
+            return found
+        if self.distribution.kind.startswith('log'):
+            return usual * (found / usual) ** self.share
+        return usual + self.share * (found - usual)
 
     def reach(self, usual: float) -> Tuple[float, float]:
         """Return the least and the greatest that comes of a usual value."""
@@ -63,6 +68,11 @@ class Randomization:
             stream = self.seed if entry.when == 'startup' else seed
             made = _changed(made, entry, _rng(stream, entry, 0), joints)
         return made
+
+    def narrowed(self, shares: Sequence[float]) -> 'Randomization':
+        """Return the same with each entry at most so far from what is usual; 1: as it is."""
+        return replace(self, entries=tuple(
+            replace(entry, share=float(share)) for entry, share in zip(self.entries, shares)))
 
     def changes(self, seed: int, limit: float) -> Tuple[Tuple[float, int, int], ...]:
         """Return when [s] in an episode of ``limit`` [s] which entry changes: sorted, numbered."""

@@ -1,0 +1,111 @@
+"""The context: what observed transitions tell of what is not seen and does not change."""
+
+from dataclasses import replace
+
+from model_testing import make_dynamics, make_episode, make_model, observe_at, ROBOT, SMALL
+import numpy as np
+import pytest
+import torch
+from wm_ros.learning import losses
+from wm_ros.learning.replay import Replay
+from wm_ros.learning.trainer import Trainer, TrainerConfig
+from wm_ros.world_model.agent.dynamics import ModelConfig
+from wm_ros.world_model.agent.rollout import Rollout
+
+CONTEXT = replace(SMALL, context=6)
+OWN = SMALL.latent
+
+
+def drifting(count=24, steps=24, seed=0):
+    """Return episodes in each of which the block drifts by another step, which no state shows."""
+    rng, replay = np.random.default_rng(seed), Replay()
+    for number in range(count):
+        episode = make_episode('push', steps=steps, seed=seed + number, scale=0.0)
+        states = np.array(episode.states)
+        states[:, 15] += rng.choice([-0.01, 0.01]) * np.arange(steps + 1)
+        replay.add(replace(episode, states=states))
+    return replay
+
+
+def trained(config, updates=250):
+    dynamics = make_dynamics('push', config=config)
+    trainer = Trainer(dynamics, TrainerConfig(batch=8, rows=64, refresh=100, context_batch=8),
+                      0, updates)
+    trainer.prepare(drifting())
+    return dynamics, [trainer.update()['ensemble'] for _ in range(updates)]
+
+
+def test_a_context_is_what_hidden_causes_are_known_by():
+    with_context, without = (np.mean(trained(config)[1][-30:]) for config in (CONTEXT, SMALL))
+    assert with_context < 0.6 * without
+
+
+def test_without_one_latents_are_as_wide_as_they_say():
+    state = torch.zeros(2, 23)
+    assert make_dynamics('push').initial_latent(state).shape == (2, OWN)
+    first = make_dynamics('push', config=CONTEXT).initial_latent(state)
+    assert first.shape == (2, OWN + 6) and not first[:, OWN:].any()
+
+
+def test_in_a_dream_it_stays_as_it_is():
+    dynamics = make_dynamics('push', config=CONTEXT)
+    state = torch.tensor(make_episode('push').states[0])
+    latent = dynamics.initial_latent(state)
+    latent[OWN:] = torch.linspace(-1, 1, 6)
+    _, _, latents, _ = Rollout(dynamics)(
+        state, latent, torch.rand(5, 7, 5), state[:3], 2)
+    assert (latents[..., OWN:] == latent[OWN:]).all()
+    assert (latents[:, 1:, :OWN] != latent[:OWN]).any()
+
+
+def test_a_memory_is_filtered_as_the_running_graph_filters():
+    dynamics = make_dynamics('push', config=CONTEXT)
+    episode, replay = make_episode('push', steps=8), Replay()
+    replay.add(episode)
+    states, actions = torch.tensor(episode.states), torch.tensor(episode.actions)
+    predicted = losses.filter_replay(dynamics, states, actions, replay)
+    with torch.no_grad():
+        latent = dynamics.initial_latent(states[:1])
+        for t in range(8):
+            seen = dynamics.encode(states[t:t + 1], latent)
+            _, after, _ = dynamics.step(states[t:t + 1], seen, actions[t:t + 1])
+            latent = dynamics.identified(states[t:t + 1], after, states[t + 1:t + 2])
+            torch.testing.assert_close(predicted[t + 1:t + 2], latent, rtol=1e-4, atol=1e-5)
+        found = losses.identify(dynamics, states[:8, None], torch.stack(
+            [dynamics.encode(states[t:t + 1], predicted[t:t + 1]) for t in range(8)]))
+    torch.testing.assert_close(found[:, 0, OWN:], predicted[:8, OWN:], rtol=1e-4, atol=1e-5)
+
+
+def beliefs(model, moments):
+    """Return the beliefs of an arm that moves steadily, and a block that slides."""
+    found, belief = [], None
+    way = ROBOT.home + np.outer(moments, np.full(7, 0.1))
+    for moment, q in zip(moments, way):
+        pose = [0.5, 0.1 + 0.05 * moment, 0.025, 0.0, 0.0, 0.0, 1.0]
+        belief = model.observe(belief, observe_at(1.0 + moment, q, np.full(7, 0.1), poses=[pose]))
+        found.append(belief)
+    return found
+
+
+@pytest.mark.parametrize('period', [0.025, 0.02, 0.0125])
+def test_it_changes_with_whole_steps_however_often_is_observed(period):
+    model = make_model('push', config=CONTEXT)
+    step = ROBOT.dt
+    slow = beliefs(model, np.arange(0, 9) * step)[-1]
+    fast = beliefs(model, np.arange(0, round(8 * step / period) + 1) * period)[-1]
+    assert slow.stamp == pytest.approx(fast.stamp)
+    assert np.abs(slow.latent[OWN:]).max() > 0.01
+    np.testing.assert_allclose(fast.latent[OWN:], slow.latent[OWN:], atol=0.02)
+
+
+def test_after_a_pause_it_begins_anew():
+    model = make_model('push', config=CONTEXT)
+    before = beliefs(model, np.arange(0, 9) * ROBOT.dt)[-1]
+    pose = [0.5, 0.1, 0.025, 0.0, 0.0, 0.0, 1.0]
+    after = model.observe(before, observe_at(before.stamp + 5.0, poses=[pose]))
+    assert not after.latent[OWN:].any() and np.abs(before.latent[OWN:]).max() > 0.01
+
+
+def test_sizes_that_make_no_sense_are_refused():
+    with pytest.raises(ValueError, match='config.context: got -1, expected an integer from 0'):
+        ModelConfig(context=-1)
