@@ -63,8 +63,9 @@ class Witness:
         self._due = int(rng.integers(_FIRST, _LAST))
 
     def _dress(self, rng):
-        if self._wanted.looks:
-            self._camera.dress(look.draw(rng, len(self.scene.task.boxes)))
+        scene = self.scene
+        self._camera.dress(look.draw(rng, len(scene.boxes)) if self._wanted.looks
+                           else look.look_of(scene.conditions, scene.seed), scene.boxes)
 
     def before(self, step: int):
         """Let the event happen when it is time."""

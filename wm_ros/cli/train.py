@@ -43,6 +43,9 @@ def add_parser(subparsers):
                         help='begin with the episodes of these folders (wm_ros collect)')
     parser.add_argument('--randomization', default='', metavar='NAME',
                         help='worlds to learn in: a name in config/randomization, or a file')
+    parser.add_argument('--context', type=int, default=None, metavar='N',
+                        help='width of what tells of hidden physics, 0 for none (default: 16 with '
+                        '--randomization, 0 without)')
     part = parser.add_argument_group('of parts that are trained on recordings')
     part.add_argument('--held-out', nargs='+', default=[], metavar='DIR',
                       help='recordings to validate on')
@@ -59,6 +62,7 @@ def add_parser(subparsers):
 
 def run(arguments) -> int:
     """Train and save."""
+    from dataclasses import replace
     from sim.randomize import load_randomization
     import torch
     from wm_ros.console import prepare_json, StageBars, write_json
@@ -80,7 +84,10 @@ def run(arguments) -> int:
         return _train_part.run(arguments)
     _refuse_settings_of_parts(arguments)
     robot = load_robot(arguments.robot)
-    recipe = get_recipe(arguments.task, not arguments.no_demonstrations, arguments.debug_run)
+    recipe = get_recipe(arguments.task, not arguments.no_demonstrations, arguments.debug_run,
+                        bool(arguments.randomization))
+    if arguments.context is not None:
+        recipe = replace(recipe, context=arguments.context)
     planner = {name: value for name, value in parameters(Request(arguments.task, 1))[MPC].items()
                if name.startswith(('planner.', 'objective.'))}
     planner['planner.dt'] = robot.dt

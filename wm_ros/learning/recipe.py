@@ -17,6 +17,7 @@ class Recipe:
     round_updates: int
     last_updates: int
     demonstrations: bool = True
+    context: int = 0            # width of the model's, see ``ModelConfig``
 
     def to_dict(self) -> dict:
         """Return it as plain data, for checkpoints."""
@@ -31,6 +32,7 @@ class Recipe:
 RECIPES = {
     'reach': Recipe(60, 600, 1, 20, 10, 300, 900),
     'push': Recipe(300, 2500, 4, 60, 15, 700, 3000),
+    'stack': Recipe(400, 3500, 5, 60, 15, 900, 4000),
 }
 # Without a script to imitate, the planner is the teacher: more rounds, most of them its own.
 _ALONE = {
@@ -42,15 +44,26 @@ ALONE_PLANNER = {'objective.approach': 0.3, 'planner.noise_std': 0.5,
                  'planner.num_policy_samples': 32}
 
 
-def get_recipe(task: str, demonstrations: bool = True, debug: bool = False) -> Recipe:
+#: Worlds that vary need more of everything, and something to tell them apart by.
+_CONTEXT, _MORE = 16, 1.6
+
+
+def get_recipe(task: str, demonstrations: bool = True, debug: bool = False,
+               randomized: bool = False) -> Recipe:
     """
     Return the recipe of ``task``; ``debug`` runs every part of it in seconds.
 
     A task without one of its own takes that of push, or of reach where there are no objects.
+    ``randomized`` ones are for worlds that vary.
     """
     recipes = RECIPES if demonstrations else _ALONE
     like = 'push' if get_task(task).object_names else 'reach'
     recipe = recipes.get(task, recipes[like])
+    if randomized:
+        recipe = replace(recipe, context=_CONTEXT, **{
+            name: round(_MORE * getattr(recipe, name)) for name in (
+                'first_episodes', 'first_updates', 'rounds', 'prior_episodes', 'round_updates',
+                'last_updates')})
     if debug:
         recipe = replace(recipe, first_episodes=6, first_updates=20, rounds=1,
                          prior_episodes=min(2, recipe.prior_episodes), planner_episodes=1,

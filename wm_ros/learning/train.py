@@ -47,7 +47,8 @@ class Training:
         self.collector = Collector(robot, task, randomization=randomization)
         self.randomization = '' if randomization is None else randomization.name
         self.task = self.collector.task
-        self.model_config, self.trainer_config = ModelConfig(), TrainerConfig()
+        self.model_config = ModelConfig(context=recipe.context)
+        self.trainer_config = TrainerConfig()
         self.dynamics = Dynamics(robot, self.task, self.model_config)
         self.trainer = Trainer(self.dynamics, self.trainer_config, batches, recipe.updates,
                                device)
