@@ -1,11 +1,14 @@
 """Dynamics of tasks that grasp: the gripper's command is exact, and is known in beliefs."""
 
+from contextlib import closing
+
 from model_testing import make_dynamics, make_model, ROBOT
 import numpy as np
 import pytest
 from sim.bullet import BulletScene
 from sim.stepper import Stepper
 import torch
+from wm_ros.evaluation.run import make_loop, parameters, Request
 from wm_ros.planning import Mpc, PlannerSettings
 from wm_ros.robot.motion import GRIPPER_STEP
 from wm_ros.tasks import get_task
@@ -72,3 +75,10 @@ def test_nlp_says_that_it_does_not_grasp():
     mpc = Mpc(make_model('stack'), ROBOT, get_task('stack'), SETTINGS)
     with pytest.raises(ParameterError, match='planner.type: got nlp.* stack needs'):
         mpc.check({'planner.type': 'nlp'})
+
+
+@pytest.mark.parametrize('engine', ['pybullet', 'mujoco'])
+@pytest.mark.parametrize('task', ['pick_and_place', 'stack'])
+def test_the_shipped_agents_grasp(task, engine):
+    with closing(make_loop(task, parameters(Request(task, 1, engine=engine)))) as loop:
+        assert all(loop.run(seed).success for seed in range(3))

@@ -23,7 +23,8 @@ def meta_of(name):
 
 
 def test_there_are_some():
-    assert {'panda_reach', 'panda_push', 'panda_push_eyes', 'panda_push_world'} <= set(WEIGHTS)
+    assert {'panda_reach', 'panda_push', 'panda_pick_and_place', 'panda_stack',
+            'panda_push_eyes', 'panda_push_world'} <= set(WEIGHTS)
     assert 'panda_push_world' in USUAL
 
 
