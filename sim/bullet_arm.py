@@ -49,8 +49,9 @@ class BulletArm:
         """
         Take up what concerns the arm.
 
-        Friction of joints takes away from their motors' efforts: the motors are constraints,
-        which leave nothing of it otherwise.
+        Friction and damping of joints take away from their motors' efforts: the motors are
+        constraints, which leave nothing of them otherwise; and PyBullet's own damping is explicit,
+        and drives light wrists apart.
         """
         if physics == self._physics:
             return
@@ -58,16 +59,12 @@ class BulletArm:
         for finger in self.fingers:
             pybullet.changeDynamics(self.body, finger, lateralFriction=physics.finger_friction,
                                     physicsClientId=client)
-        for joint in self.joints:
-            pybullet.changeDynamics(self.body, joint, jointDamping=physics.joint_damping,
-                                    physicsClientId=client)
         for link, info in self._links.items():
             pybullet.changeDynamics(
                 self.body, link, mass=physics.link_mass * info[0],
                 localInertiaDiagonal=[physics.link_mass * x for x in info[2]],
                 physicsClientId=client)
-        effort = physics.motor_effort * self.robot.limits.effort - physics.joint_friction
-        self._efforts = np.maximum(effort, 0.0)
+        self._efforts = physics.motor_effort * self.robot.limits.effort - physics.joint_friction
         self._gain = min(1.0, physics.motor_gain)
 
     def _couple_fingers(self):
@@ -97,7 +94,7 @@ class BulletArm:
         count = len(self.joints)
         pybullet.setJointMotorControlArray(
             self.body, self.joints, pybullet.POSITION_CONTROL, targetPositions=positions,
-            targetVelocities=velocities, forces=self._efforts,
+            targetVelocities=velocities, forces=self._left(),
             positionGains=[self._gain * _POSITION_GAIN] * count,
             velocityGains=[self._gain * _VELOCITY_GAIN] * count,
             physicsClientId=self.client)
@@ -107,6 +104,12 @@ class BulletArm:
                 self.body, self.fingers, pybullet.POSITION_CONTROL,
                 targetPositions=[gripper_width / share] * share,
                 forces=[FINGER_FORCE] * share, physicsClientId=self.client)
+
+    def _left(self):
+        """Return the efforts [N] N m that friction and damping leave to the motors."""
+        damping = self._physics.joint_damping
+        lost = damping * np.abs(self.joint_velocities) if damping else 0.0
+        return np.maximum(self._efforts - lost, 0.0)
 
     def refresh(self):
         """Forget what was read; to be called after each substep."""
