@@ -11,13 +11,13 @@ from wm_ros.evaluation.run import Request
 from wm_ros.nodes import convert
 from wm_ros.nodes.clients import live, probe
 from wm_ros.nodes.clients.episode_client import EpisodeClient, LiveEpisode
-from wm_ros.param_table import MPC, SAFETY
+from wm_ros.param_table import MPC, ROBOT, SAFETY
 from wm_ros.types import Code, Status, WmRosError
 
 EVALUATION = SimpleNamespace(
     request=Request('reach', 3, seed=7), checkpoint='abc', robot='panda',
-    engine='pybullet',
-    params={MPC: {'planner.type': 'mppi', 'planner.horizon': 10}})
+    engine='pybullet', changed=[],
+    params={ROBOT: {'randomization': ''}, MPC: {'planner.type': 'mppi', 'planner.horizon': 10}})
 
 
 def episode(latencies, planned=10, late=0, seed=7, rolling=999.0, **kwargs):

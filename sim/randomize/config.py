@@ -64,6 +64,17 @@ class Randomization:
             made = _changed(made, entry, _rng(stream, entry, 0), joints)
         return made
 
+    def with_value(self, term: Term, value: float) -> 'Randomization':
+        """
+        Return itself with ``term`` always at ``value``, whatever its own entries say of it.
+
+        Where what is usual is the task's affair (``term.usual`` None) it is so many times that.
+        """
+        how = 'scale' if term.usual is None else 'absolute'
+        entry = Entry(term, 'reset', how, Distribution('value', (float(value),)))
+        others = [entry for entry in self.entries if entry.term.name != term.name]
+        return replace(self, entries=(*others, entry))
+
     def changes(self, seed: int, limit: float) -> Tuple[Tuple[float, int, int], ...]:
         """Return when [s] in an episode of ``limit`` [s] which entry changes: sorted, numbered."""
         found = []
@@ -82,6 +93,10 @@ class Randomization:
         """Return ``conditions`` after entry ``index`` has been drawn for the ``count``-th time."""
         entry = self.entries[index]
         return _changed(conditions, entry, _rng(seed, entry, count), joints, boxes)
+
+
+#: All is as usual.
+NOTHING = Randomization('', ())
 
 
 def load_randomization(reference: str, seed: int = 0) -> Randomization:
