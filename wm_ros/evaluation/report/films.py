@@ -22,7 +22,7 @@ _PAUSE = 0.6                    # [s] on the last picture
 _CRF = 27                       # a video of 10 s is some 100 kB
 _FAILURES, _SUCCESSES = 6, 2
 #: The whole arm, and all of the table that objects are on.
-_VIEW = View(eye=(1.55, 0.62, 0.78), target=(0.38, 0.01, 0.25), field=42.0)
+_VIEW = View(eye=(1.62, 0.70, 0.85), target=(0.34, 0.01, 0.27), field=45.0)
 
 
 class Film(NamedTuple):
@@ -31,13 +31,14 @@ class Film(NamedTuple):
     title: str
     result: Result
     video: bytes                # MP4, H.264
+    poster: bytes               # JPEG of its first picture
     strip: bytes                # JPEG of pictures beside each other
     moments: Tuple[float, ...]  # [s] of the strip's pictures
     otherwise: bool             # it took another course than in the evaluation
 
 
 def films(evaluation: Evaluation, figures: Mapping[str, Any],
-          progress: Callable[[int, int], None] = lambda done, total: None) -> List[Film]:
+          progress: Callable[[int], None] = lambda done: None) -> List[Film]:
     """
     Return films of failures and of successes of an evaluation whose report is ``figures``.
 
@@ -48,19 +49,19 @@ def films(evaluation: Evaluation, figures: Mapping[str, Any],
             (seed, evaluation.randomization) for seed in chosen])):
         time = figures['times'][shot.result.seed - figures['seed']]
         made.append(shot._replace(title=title, otherwise=abs(shot.result.time - time) > 1e-3))
-        progress(len(made), len(chosen))
+        progress(len(made))
     return made
 
 
 def chosen_seeds(figures: Mapping[str, Any]) -> Dict[int, str]:
     """Return {seed: what it stands for}: the first failures, a usual and the slowest success."""
     failed = figures['failed_seeds']
-    chosen = dict.fromkeys(failed[:_FAILURES], 'not reached')
+    chosen = dict.fromkeys(failed[:_FAILURES], '')
     reached = sorted((time, seed) for seed, time in enumerate(figures['times'], figures['seed'])
                      if seed not in failed)
     if reached:
-        chosen[reached[len(reached) // 2][1]] = 'reached, median time'
-        chosen.setdefault(reached[-1][1], 'reached, the slowest')
+        chosen[reached[len(reached) // 2][1]] = 'the median time of all that reach it'
+        chosen.setdefault(reached[-1][1], 'the slowest that reaches it')
     return chosen
 
 
@@ -74,9 +75,9 @@ def _film(loop: ClosedLoop, episode) -> Film:
         camera.close()
     every = np.linspace(0, len(camera.frames) - 1, STRIP).round().astype(int)
     moments = tuple(float(camera.times[i]) for i in every)
-    strip = _strip([camera.frames[i] for i in every])
     last = [camera.frames[-1]] * round(_PAUSE * RATE)
-    return Film('', result, _mp4(camera.frames + last), strip, moments, False)
+    return Film('', result, _mp4(camera.frames + last), _jpeg(camera.frames[0]),
+                _strip([camera.frames[i] for i in every]), moments, False)
 
 
 class _Filming:
@@ -110,13 +111,16 @@ class _Filming:
 
 def _strip(frames) -> bytes:
     """Return pictures beside each other."""
-    wide = STRIP * _SMALL + (STRIP - 1) * _GAP
-    sheet = Image.new('RGB', (wide, _SMALL), 'white')
+    sheet = np.full((_SMALL, STRIP * (_SMALL + _GAP) - _GAP, 3), 255, np.uint8)
     for i, frame in enumerate(frames):
         small = Image.fromarray(frame).resize((_SMALL, _SMALL), Image.LANCZOS)
-        sheet.paste(small, (i * (_SMALL + _GAP), 0))
+        sheet[:, i * (_SMALL + _GAP):][:, :_SMALL] = small
+    return _jpeg(sheet)
+
+
+def _jpeg(picture) -> bytes:
     file = io.BytesIO()
-    sheet.save(file, 'JPEG', quality=88)
+    Image.fromarray(picture).save(file, 'JPEG', quality=88)
     return file.getvalue()
 
 

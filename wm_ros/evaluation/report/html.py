@@ -18,7 +18,7 @@ def join(*parts: Any) -> Html:
                         for part in parts if part is not None))
 
 
-def tag(name: str, *children: Any, **attributes: Any) -> Html:
+def tag(name: str, /, *children: Any, **attributes: Any) -> Html:
     """
     Return an element; ``class_='x'`` is its class.
 
@@ -84,7 +84,7 @@ def number(value: Any, digits: int = 3, unit: str = '', sign: bool = False) -> s
 
 def short(value: float) -> str:
     """Return a number with as many digits as are of use."""
-    return f'{value:.4g}'.replace('-', '−')
+    return f'{value:.3g}'.replace('-', '−')
 
 
 def interval(ends: Sequence[float], digits: int = 3, unit: str = '', sign: bool = False) -> str:
@@ -113,11 +113,11 @@ body { margin: 0; background: #fff; color: var(--ink); font: 15px/1.55 system-ui
   "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", "Liberation Sans", Arial, sans-serif; }
 main { max-width: 1040px; margin: 0 auto; padding: 44px 28px 72px; }
 h1 { margin: 0; font-size: 28px; font-weight: 650; letter-spacing: -0.01em; }
-h2 { margin: 52px 0 10px; padding-top: 14px; border-top: 1px solid var(--line); font-size: 19px;
+h2 { margin: 42px 0 10px; padding-top: 14px; border-top: 1px solid var(--line); font-size: 19px;
   font-weight: 650; }
 h3 { margin: 0 0 6px; font-size: 15px; font-weight: 650; }
-p { margin: 0 0 12px; max-width: 74ch; }
-.lead, .note, footer { color: var(--soft); }
+p { margin: 0 0 12px; max-width: 88ch; }
+.lead, .note, .soft, footer { color: var(--soft); }
 .lead { margin-top: 4px; }
 .note, footer { font-size: 13.5px; }
 code { font: 13px ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace;
@@ -135,9 +135,9 @@ dt { color: var(--soft); font-size: 13px; }
 dd { margin: 0; overflow-wrap: anywhere; }
 .wide { overflow-x: auto; margin: 12px 0; }
 table { border-collapse: collapse; min-width: 50%; font-size: 14px; }
-th { padding: 6px 22px 6px 0; border-bottom: 1px solid var(--ink); color: var(--soft);
+th { padding: 6px 20px 6px 0; border-bottom: 1px solid var(--ink); color: var(--soft);
   font-weight: 500; font-size: 13px; text-align: left; vertical-align: bottom; }
-td { padding: 5px 22px 5px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+td { padding: 5px 20px 5px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 th.number, td.number { text-align: right; white-space: nowrap; }
 th:last-child, td:last-child { padding-right: 0; }
 figure { margin: 14px 0; }

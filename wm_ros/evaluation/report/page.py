@@ -16,8 +16,10 @@ from wm_ros.tasks import get_task
 
 _PLOTTED = 12           # factors that have a plot, those that explain most
 _TOLD = 6               # factors that a film's caption tells at once
+_COLUMNS = (('factor', False), ('worst in', True), ('success', True), ('best in', True),
+            ('success', True), ('explains', True), ('by chance', True), ('time', True))
 #: Further figures: name, what it is called, digits, unit.
-_FIGURES = (('plan_ms_p99', 'plan time p99', 1, 'ms'), ('return_mean', 'return', 3, ''),
+_FIGURES = (('return_mean', 'return', 2, ''),
             ('jerk_rms', 'jerk of commands, RMS', 0, 'rad/s³'),
             ('limited_share', 'gate limited the command', 4, 'of cycles'),
             ('held_share', 'gate held the arm', 4, 'of cycles'),
@@ -61,7 +63,8 @@ def _headline(figures):
     times, failed = figures['times'], len(figures['failed_seeds'])
     p50, p90 = np.percentile(times, [50, 90])
     return cards([
-        ('success', number(figures['success_rate']), interval(figures['success_ci95'])),
+        ('success', number(figures['success_rate']),
+         f'95 %: {interval(figures["success_ci95"])}'),
         ('failures', str(failed), f'of {figures["episodes"]} episodes'),
         ('time to goal, mean', number(figures['time_to_goal_mean'], 2, 's'),
          f'median {number(p50, 2)}, p90 {number(p90, 2, "s")}'),
@@ -85,7 +88,7 @@ def _changed(figures):
     if not rows:
         return section(title, tag('p', 'None.'))
     return section(title, table(
-        [('parameter', False), ('value', True), ('shipped', True), ('of', False)],
+        [('parameter', False), ('value', True), ('shipped', True), ('node', False)],
         [(tag('code', row['name']), tag('code', shown(row['value'])),
           tag('code', shown(row['shipped'])), ', '.join(row['nodes'])) for row in rows]))
 
@@ -101,23 +104,25 @@ def _sensitivity(figures):
     rows = figures.get('sensitivity')
     if not rows:
         return None
-    columns = [('factor', False), ('unit', False), ('worst in', True), ('success', True),
-               ('best in', True), ('success', True), ('explains', True), ('by chance', True),
-               ('rank corr. with time', True)]
+    most, others = rows[:_PLOTTED], rows[_PLOTTED:]
+    rest = tag('details', tag('summary', f'{len(others)} more factors, which explain less'),
+               table(_COLUMNS, map(_factor, others))) if others else None
     return section(
         'What success depends on',
         note('Success in quantile bins of what was drawn for each episode; bars are 95 % '
              'intervals, the dotted line is all episodes. “Explains” is the share of the variance '
              'of success between episodes that the bins account for, “by chance” how often '
              f'shuffled episodes give as much: of {len(rows)} factors, '
-             f'{number(0.05 * len(rows), 1)} are below 0.05 where nothing matters.'),
-        tag('figure', plots.sensitivity(rows[:_PLOTTED], figures['success_rate'])),
-        table(columns, [_factor(row) for row in rows]))
+             f'about {number(0.05 * len(rows), 1)} are below 0.05 where nothing matters. “Time” '
+             'is the rank correlation with the time to goal.'),
+        tag('figure', plots.sensitivity(most, figures['success_rate'])),
+        table(_COLUMNS, map(_factor, most)), rest)
 
 
 def _factor(row):
     ordered = sorted(row['bins'], key=lambda one: one['success_rate'])
-    cells = [row['factor'], plots.unit_of(row['factor'])]
+    unit = plots.unit_of(row['factor'])
+    cells = [join(row['factor'], tag('span', f' {unit}', class_='soft') if unit else None)]
     for one in (ordered[0], ordered[-1]):
         low, high = short(one['low']), short(one['high'])
         cells += [low if low == high else f'{low} … {high}', number(one['success_rate'])]
@@ -141,7 +146,7 @@ def _sweeps(figures):
 
 def _meaning(term) -> str:
     known = TERMS.get(term)
-    return '' if known is None else known.doc
+    return '' if known is None else f'{term}: {known.doc[0].lower()}{known.doc[1:]}'
 
 
 def _failed(figures):
@@ -166,7 +171,12 @@ def _films(figures, films):
 def _film(figures, film):
     result = film.result
     how = 'reached after' if result.success else 'not reached in'
-    said = [f'{how} {number(result.time, 2, "s")}', film.title]
+    said = [f'{how} {number(result.time, 2, "s")}']
+    if film.title:
+        said.append(film.title)
+    if result.held:
+        said.append(f'the gate held the arm in {number(result.held / result.cycles, 2)} of its '
+                    'cycles')
     if film.otherwise:
         said.append('this time; plans with a deadline differ from run to run')
     drawn = _drawn(figures, result.drawn)
@@ -174,9 +184,10 @@ def _film(figures, film):
     return tag(
         'article',
         tag('video', src=data('video/mp4', film.video), controls=True, loop=True, muted=True,
-            playsinline=True, preload='metadata', title=f'seed {result.seed}'),
+            playsinline=True, preload='metadata', poster=data('image/jpeg', film.poster),
+            title=f'seed {result.seed}'),
         tag('div', tag('h3', tag('span', class_='verdict' + ' lost' * (not result.success)),
-                       f'seed {result.seed}'), tag('p', '; '.join(dict.fromkeys(said)), '.'),
+                       f'seed {result.seed}'), tag('p', '; '.join(said), '.'),
             tag('img', src=data('image/jpeg', film.strip), alt=f'pictures at {moments} s'),
             note(f'at {moments} s'), *drawn), class_='film')
 

@@ -5,7 +5,7 @@ from typing import Any, Mapping, Optional, Sequence
 
 import numpy as np
 from sim.randomize import TERMS
-from wm_ros.evaluation.report.canvas import BAD, canvas, GOOD, inline, SOFT, WIDTH
+from wm_ros.evaluation.report.canvas import BAD, canvas, GOOD, inline, LINE, SOFT, WIDTH
 from wm_ros.evaluation.report.html import Html
 
 _BINS = 40
@@ -73,9 +73,8 @@ def sweep(term: str, points: Sequence[Mapping[str, Any]], base: Mapping[str, Any
         right.plot(values, [point['time_to_goal_mean'] for point in points], 'o-', ms=4,
                    color=GOOD)
         right.axhline(base['time_to_goal_mean'], color=SOFT, linewidth=0.9, linestyle=':')
-        right.set(ylabel='time to goal, mean [s]', ylim=(0, None))
-        if right.get_ylim()[1] > limit:
-            right.set_ylim(0, 1.04 * limit)
+        right.axhline(limit, color=LINE, linewidth=1.2)
+        right.set(ylabel='time to goal, mean [s]', ylim=(0, 1.06 * limit))
         for axes in (left, right):
             axes.set_xlabel(_axis_of(term))
             _scale(axes, values)
