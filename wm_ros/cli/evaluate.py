@@ -8,6 +8,7 @@ nothing is played: two reports of the same episodes are compared pair by pair.
 
 import argparse
 import os
+from pathlib import Path
 import sys
 
 from wm_ros.cli._request import add_product_arguments, product
@@ -81,8 +82,12 @@ def run(arguments) -> int:
 
 def _check_places(arguments):
     from wm_ros.console import prepare_file, prepare_json
+    from wm_ros.types import WmRosError
     prepare_json(arguments.json)
     prepare_file('--report', arguments.report)
+    if arguments.json and arguments.report and (
+            Path(arguments.json).resolve() == Path(arguments.report).resolve()):
+        raise WmRosError(f'--report {arguments.report}: is --json as well; name another file')
 
 
 def _live(evaluation) -> dict:

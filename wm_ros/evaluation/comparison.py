@@ -44,7 +44,8 @@ def _wrong(figures) -> str:
     if count < 1 or len(times) != count or not all(
             type(time) in (int, float) and np.isfinite(time) for time in times):
         return f'got other than a finite time of each of {count} episodes'
-    if not set(figures['failed_seeds']) <= set(range(first, first + count)):
+    if not all(type(seed) is int and first <= seed < first + count
+               for seed in figures['failed_seeds']):
         return 'got failed_seeds that were not played'
     return ''
 
@@ -103,8 +104,11 @@ def _differs(first, second) -> List[Dict[str, Any]]:
                for row in report.get('changed_parameters', ())}
     sides = [{**_parameters(report, shipped), **{name: report.get(name) for name in _SETTINGS}}
              for report in (first, second)]
-    return [{'name': name, 'a': sides[0].get(name), 'b': sides[1].get(name)}
-            for name in dict.fromkeys([*_SETTINGS, *sides[0], *sides[1]])
+    names = dict.fromkeys([*_SETTINGS, *sides[0], *sides[1]])
+    if all('parameters' in report for report in (first, second)):
+        for name in ('planner', 'horizon'):     # they are among the parameters
+            del names[name]
+    return [{'name': name, 'a': sides[0].get(name), 'b': sides[1].get(name)} for name in names
             if sides[0].get(name) != sides[1].get(name)]
 
 

@@ -68,7 +68,7 @@ def _between(which, outcomes) -> np.ndarray:
 
 def _explained(which, outcome) -> float:
     total = float(((outcome - outcome.mean()) ** 2).sum())
-    spare = len(outcome) - which.max() - 1
+    spare = len(outcome) - int(which.max()) - 1
     if not total or not spare:
         return 0.0
     within = 1.0 - float(_between(which, outcome)) / total

@@ -12,7 +12,7 @@ _FIGURES = (('success_rate', 'success', 3, ''),
             ('time_to_goal_mean', 'time to goal, mean', 2, 's'),
             ('plan_ms_p50', 'plan time, median', 1, 'ms'),
             ('plan_ms_p99', 'plan time p99', 1, 'ms'),
-            ('return_mean', 'return', 3, ''), ('jerk_rms', 'jerk of commands, RMS', 0, 'rad/s³'),
+            ('return_mean', 'return', 2, ''), ('jerk_rms', 'jerk of commands, RMS', 0, 'rad/s³'),
             ('limited_share', 'gate limited the command, of cycles', 4, ''),
             ('held_share', 'gate held the arm, of cycles', 4, ''))
 
@@ -33,17 +33,20 @@ def comparison_page(comparison: Mapping[str, Any]) -> str:
 
 def verdict(comparison: Mapping[str, Any]) -> str:
     """Return in words what the intervals of the differences say."""
-    said = []
-    for key, less, more, name in (
-            ('success_difference', 'less often', 'more often', 'B succeeds'),
-            ('time_difference', 'sooner', 'later', 'B is at the goal')):
+    told, untold = [], []
+    for key, less, more, what in (
+            ('success_difference', 'B succeeds less often', 'B succeeds more often',
+             'which of the two succeeds more often'),
+            ('time_difference', 'B is at the goal sooner', 'B is at the goal later',
+             'which of the two is at the goal sooner')):
         _, low, high = comparison[key]
         if low > 0 or high < 0:
-            said.append(f'{name} {more if low > 0 else less}')
+            told.append(f'{more if low > 0 else less}.')
         else:
-            said.append(f'whether {name} {more} or {less}, these episodes do not tell')
-    text = '; '.join(said)
-    return f'{text[0].upper()}{text[1:]}.'
+            untold.append(what)
+    if untold:
+        told.append(f'These episodes do not tell {", nor ".join(untold)}.')
+    return ' '.join(told)
 
 
 def _headline(comparison):
@@ -80,7 +83,7 @@ def _pairs(comparison):
     both = comparison['time_difference_both_succeed']
     said = f'Both reach the goal in {comparison["both_succeed"]} episodes'
     if both is not None:
-        said += (f'; in these B takes {number(both[0], 3, "s", sign=True)} longer '
+        said += (f'; there the time of B minus that of A is {number(both[0], 3, "s", sign=True)} '
                  f'({interval(both[1:], 3, "s", sign=True)})')
     limit = get_task(comparison['task']).time_limit
     return section('Pair by pair', note(f'{said}.'),

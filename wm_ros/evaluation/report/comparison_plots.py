@@ -23,9 +23,9 @@ def pairs(comparison: Mapping[str, Any], limit: float) -> Html:
                 left.plot(first[mask], second[mask], 'o', ms=3.5, alpha=0.6, mew=0, color=colour,
                           label=f'{said}, {mask.sum()}')
         ends = (0, 1.04 * limit)
-        left.set(xlabel='time to goal of A [s]', ylabel='of B [s]', xlim=ends, ylim=ends,
-                 aspect='equal')
-        left.legend(loc='upper left', bbox_to_anchor=(1.0, 1.0))
+        left.set(xlabel='time to goal of A [s]', ylabel='time to goal of B [s]', xlim=ends,
+                 ylim=ends)
+        left.legend(loc='lower right')
         _differences(right, (second - first)[~either], comparison)
         return inline(figure, 'pairs', 'Times to the goal, pair by pair')
 

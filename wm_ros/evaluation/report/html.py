@@ -78,7 +78,8 @@ def number(value: Any, digits: int = 3, unit: str = '', sign: bool = False) -> s
     if isinstance(value, float) and math.isinf(value):
         text = '∞'
     else:
-        text = f'{value:{"+" if sign else ""}.{digits}f}'.replace('-', '−')
+        value = round(value, digits) or 0.0     # no -0.0
+        text = f'{value:{"+" if sign and value else ""}.{digits}f}'.replace('-', '−')
     return f'{text} {unit}'.strip()
 
 
