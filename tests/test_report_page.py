@@ -3,6 +3,7 @@
 import base64
 from html.parser import HTMLParser
 import json
+from pathlib import Path
 import re
 
 import imageio.v3 as imageio
@@ -182,6 +183,14 @@ def test_all_text_is_escaped(made):
     text = page(figures)
     alone(text, Page(text))
     assert any(HOSTILE in said for said in Page(text).text)
+
+
+def test_the_manual_speaks_of_figures_that_there_are(made, compared):
+    told = (Path(__file__).parents[1] / 'docs' / 'evaluation.md').read_text(encoding='utf-8')
+    for part, figures in zip(told.split('| name in the JSON |')[1:], (made[0], compared[0])):
+        names = re.findall(r'`(\w+)`', ' '.join(
+            row.split('|')[1] for row in part.split('\n\n')[0].splitlines()[2:]))
+        assert len(names) >= 8 and set(names) <= set(figures)
 
 
 def test_elements():
