@@ -7,17 +7,18 @@ import numpy as np
 import pytest
 from wm_ros.bench.main_job import live as bench
 from wm_ros.evaluation.live import report
+from wm_ros.evaluation.report.page import page
 from wm_ros.evaluation.run import Request
 from wm_ros.nodes import convert
 from wm_ros.nodes.clients import live, probe
 from wm_ros.nodes.clients.episode_client import EpisodeClient, LiveEpisode
-from wm_ros.param_table import MPC, SAFETY
+from wm_ros.param_table import MPC, ROBOT, SAFETY
 from wm_ros.types import Code, Status, WmRosError
 
 EVALUATION = SimpleNamespace(
     request=Request('reach', 3, seed=7), checkpoint='abc', robot='panda',
-    engine='pybullet',
-    params={MPC: {'planner.type': 'mppi', 'planner.horizon': 10}})
+    engine='pybullet', changed=[],
+    params={ROBOT: {'randomization': ''}, MPC: {'planner.type': 'mppi', 'planner.horizon': 10}})
 
 
 def episode(latencies, planned=10, late=0, seed=7, rolling=999.0, **kwargs):
@@ -48,6 +49,13 @@ def test_late_plans_are_added_up_before_they_are_divided():
     figures = report(EVALUATION, [episode([0.03], 0, 0), episode([0.03], 30, 6),
                                   episode([0.03], 10, 0)])
     assert figures['late_share'] == pytest.approx(6 / 40)
+
+
+def test_live_figures_make_a_page():
+    text = page(report(EVALUATION, [episode([0.03]), episode([0.04], success=False, seed=8)]))
+    assert 'through the live graph of ROS nodes' in text and '<video' not in text
+    for figure in ('latency p99', '120.0 Hz', 'not reached, 1'):
+        assert figure in text
 
 
 def test_figures_of_nothing_are_not_a_number():

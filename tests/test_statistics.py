@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from wm_ros.evaluation.statistics import paired, percentiles, wilson
+from wm_ros.evaluation.statistics import (
+    paired, paired_ratio, percentiles, rank_correlation, wilson)
 
 # Extra hours of sleep under two drugs (Cushny & Peebles 1905, Student 1908).
 SLEEP = ((1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4),
@@ -84,3 +85,32 @@ def test_percentiles():
     assert percentiles(range(101)) == (50.0, 99.0)
     assert percentiles([3.0], (0, 10, 100)) == (3.0, 3.0, 3.0)
     assert np.isnan(percentiles([])).all() and len(percentiles([])) == 2
+
+
+def test_ratio_of_many_pairs_is_the_normal_one():
+    """By the delta method, for pairs that have much in common."""
+    rng = np.random.default_rng(3)
+    hard = rng.uniform(size=2000) < 0.3
+    first, second = (hard & (rng.uniform(size=2000) < share) for share in (0.5, 0.9))
+    ratio, low, high = paired_ratio(first, second)
+    assert ratio == first.sum() / second.sum()
+    off = (first - ratio * second) / second.mean()
+    half = 1.96 * off.std() / np.sqrt(2000)
+    assert (low, high) == pytest.approx((ratio - half, ratio + half), abs=0.15 * half)
+
+
+def test_ratios_by_nothing():
+    assert paired_ratio([1, 0], [0, 0])[0] == np.inf
+    assert np.isnan(paired_ratio([0, 0], [0, 0])).all()
+    # In a quarter of the resamples there is no failure of the second: they are beyond all.
+    ratio, low, high = paired_ratio([1, 1], [1, 0])
+    assert (ratio, low, high) == (2.0, 1.0, np.inf)
+    with pytest.raises(ValueError, match='expected pairs'):
+        paired_ratio([1], [1, 2])
+
+
+def test_rank_correlation():
+    """Of ranks 1, 2.5, 2.5, 4 and 1, 3, 2, 4: 4.5 / sqrt(4.5 * 5)."""
+    assert rank_correlation([0.1, 5, 5, 900], [-9, 3, 2, 7]) == pytest.approx(4.5 / 22.5 ** 0.5)
+    assert rank_correlation([1, 2, 3], [9, 4, 1]) == pytest.approx(-1.0)
+    assert rank_correlation([1, 1, 1], [9, 4, 1]) == 0.0

@@ -85,9 +85,13 @@ def write_json(path: Optional[str], figures):
     """
     if not path:
         return
-    text = json.dumps(_finite(figures), indent=1, allow_nan=False)
+    write_text(path, json.dumps(_finite(figures), indent=1, allow_nan=False) + '\n')
+
+
+def write_text(path: str, text: str):
+    """Write ``text`` to ``path``, whole or not at all."""
     with whole(Path(path)) as partial:
-        partial.write_text(text + '\n', encoding='utf-8')
+        partial.write_text(text, encoding='utf-8')
 
 
 def _finite(value):

@@ -29,19 +29,14 @@ class Entry:
     how: str
     distribution: Distribution
     every: Tuple[float, float] = (1.0, 1.0)     # [s] between changes, for 'interval'
-    share: float = 1.0          # of the way from what is usual to what is drawn
 
     def draw(self, rng: np.random.Generator, usual, count: int):
         """Return what the term's ``count`` numbers, usually ``usual``, are this time [count]."""
         drawn = self.distribution.draw(rng, count)
         usual = np.broadcast_to(np.asarray(usual, dtype=float), (count,))
-        found = drawn if self.how == 'absolute' else (
-            usual + drawn if self.how == 'add' else usual * drawn)
-        if self.share == 1.0:
-            return found
-        if self.distribution.kind.startswith('log'):
-            return usual * (found / usual) ** self.share
-        return usual + self.share * (found - usual)
+        if self.how == 'absolute':
+            return drawn
+        return usual + drawn if self.how == 'add' else usual * drawn
 
     def reach(self, usual: float) -> Tuple[float, float]:
         """Return the least and the greatest that comes of a usual value."""
@@ -69,10 +64,16 @@ class Randomization:
             made = _changed(made, entry, _rng(stream, entry, 0), joints)
         return made
 
-    def narrowed(self, shares: Sequence[float]) -> 'Randomization':
-        """Return the same with each entry at most so far from what is usual; 1: as it is."""
-        return replace(self, entries=tuple(
-            replace(entry, share=float(share)) for entry, share in zip(self.entries, shares)))
+    def with_value(self, term: Term, value: float) -> 'Randomization':
+        """
+        Return itself with ``term`` always at ``value``, whatever its own entries say of it.
+
+        Where what is usual is the task's affair (``term.usual`` None) it is so many times that.
+        """
+        how = 'scale' if term.usual is None else 'absolute'
+        entry = Entry(term, 'reset', how, Distribution('value', (float(value),)))
+        others = [entry for entry in self.entries if entry.term.name != term.name]
+        return replace(self, entries=(*others, entry))
 
     def changes(self, seed: int, limit: float) -> Tuple[Tuple[float, int, int], ...]:
         """Return when [s] in an episode of ``limit`` [s] which entry changes: sorted, numbered."""
@@ -92,6 +93,10 @@ class Randomization:
         """Return ``conditions`` after entry ``index`` has been drawn for the ``count``-th time."""
         entry = self.entries[index]
         return _changed(conditions, entry, _rng(seed, entry, count), joints, boxes)
+
+
+#: All is as usual.
+NOTHING = Randomization('', ())
 
 
 def load_randomization(reference: str, seed: int = 0) -> Randomization:

@@ -2,11 +2,13 @@
 Measure success, time to goal and plan time of a checkpoint and its parameters.
 
 Runs the library in lockstep with the physics: the shipped parameters, the planner's delay
-and the safety gate included; with --ros through the live graph, in real time.
+and the safety gate included; with --ros through the live graph, in real time.  With --compare
+nothing is played: two reports of the same episodes are compared pair by pair.
 """
 
 import argparse
 import os
+from pathlib import Path
 import sys
 
 from wm_ros.cli._request import add_product_arguments, product
@@ -18,6 +20,9 @@ examples:
   wm_ros evaluate --task push --planner prior           the policy prior alone, no planning
   wm_ros evaluate --task push --set planner.horizon:=5  another horizon
   wm_ros evaluate --task push --episodes 100 --ros      through the live graph
+  wm_ros evaluate --task push --randomization usual --report usual.html
+  wm_ros evaluate --task push --sweep physics.motor_gain=0.1:1:5 --report sweep.html
+  wm_ros evaluate --compare before.json after.json --report both.html
 
 The same seeds give the same episodes, so that two runs can be compared pair by pair.
 """
@@ -28,7 +33,10 @@ def add_parser(subparsers):
     parser = subparsers.add_parser(
         'evaluate', help='measure success', description=__doc__, epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--task', required=True, help='such as reach or push')
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument('--task', help='such as reach or push')
+    what.add_argument('--compare', nargs=2, metavar=('A.json', 'B.json'),
+                      help='two reports of the same episodes, in place of an evaluation')
     parser.add_argument('--episodes', type=int, default=100, metavar='N')
     parser.add_argument('--seed', type=int, default=0, help='seed of the first episode')
     parser.add_argument('--planner', default='',
@@ -38,32 +46,83 @@ def add_parser(subparsers):
                         help='processes (default: all cores)')
     parser.add_argument('--ros', action='store_true',
                         help='through the live graph of ROS nodes, in real time')
+    parser.add_argument('--sweep', action='append', default=[], metavar='TERM=LOW:HIGH:COUNT',
+                        help='play the same episodes at each of COUNT values of a term (wm_ros '
+                        'randomization terms); of objects, so many times what they have')
     parser.add_argument('--json', metavar='FILE', help='write the figures there')
+    parser.add_argument('--report', metavar='FILE.html',
+                        help='write a page with plots, and films of failures')
     parser.set_defaults(run=run)
 
 
 def run(arguments) -> int:
-    """Evaluate, print, and write the figures."""
-    from wm_ros.console import prepare_json, progress_bar, write_json
+    """Evaluate or compare, print, and write the figures."""
+    _check_places(arguments)
+    if arguments.compare:
+        from wm_ros.cli._compare import compare_reports
+        return compare_reports(arguments)
+    from wm_ros.console import write_json
+    from wm_ros.evaluation import sweep
     from wm_ros.evaluation.run import Evaluation, Request
-    prepare_json(arguments.json)
+    from wm_ros.types import WmRosError
+    if arguments.sweep and arguments.ros:
+        raise WmRosError('--sweep: is played in lockstep; leave --ros away')
     request = Request(
         task=arguments.task, episodes=arguments.episodes, seed=arguments.seed,
         planner=arguments.planner, jobs=arguments.jobs, **product(arguments))
     evaluation = Evaluation(request)        # complains before anything starts
-    if arguments.ros:
-        from wm_ros.evaluation.live import report
-        from wm_ros.nodes.clients.live import play
-        with progress_bar(f'{request.task}, live', request.episodes) as advance:
-            figures = report(evaluation, play(request.options(), request.seeds, advance))
-    else:
-        with progress_bar(request.task, request.episodes) as advance:
-            results = evaluation.run(lambda so_far: advance(
-                len(so_far), success=sum(r.success for r in so_far) / len(so_far)))
-        figures = evaluation.report(results)
+    sweeps = sweep.read(arguments.sweep, evaluation)
+    figures = _live(evaluation) if arguments.ros else _lockstep(evaluation, sweeps)
     show(figures)
     write_json(arguments.json, figures)
+    if arguments.report:
+        _write_page(arguments, evaluation, figures)
     return 0
+
+
+def _check_places(arguments):
+    from wm_ros.console import prepare_file, prepare_json
+    from wm_ros.types import WmRosError
+    prepare_json(arguments.json)
+    prepare_file('--report', arguments.report)
+    if arguments.json and arguments.report and (
+            Path(arguments.json).resolve() == Path(arguments.report).resolve()):
+        raise WmRosError(f'--report {arguments.report}: is --json as well; name another file')
+
+
+def _live(evaluation) -> dict:
+    from wm_ros.console import progress_bar
+    from wm_ros.evaluation.live import report
+    from wm_ros.nodes.clients.live import play
+    request = evaluation.request
+    with progress_bar(f'{request.task}, live', request.episodes) as advance:
+        return report(evaluation, play(request.options(), request.seeds, advance))
+
+
+def _lockstep(evaluation, sweeps) -> dict:
+    from wm_ros.console import progress_bar
+    from wm_ros.evaluation import sweep
+    request = evaluation.request
+    with progress_bar(request.task, request.episodes) as advance:
+        results = evaluation.run(lambda so_far: advance(
+            len(so_far), success=sum(r.success for r in so_far) / len(so_far)))
+    figures = evaluation.report(results)
+    if sweeps:
+        total = request.episodes * sum(len(one.values) for one in sweeps)
+        with progress_bar('sweeps', total) as advance:
+            figures['sweeps'] = sweep.run(evaluation, sweeps, lambda so_far: advance(len(so_far)))
+    return figures
+
+
+def _write_page(arguments, evaluation, figures):
+    from wm_ros.console import progress_bar, write_text
+    from wm_ros.evaluation.report.films import chosen_seeds, films
+    from wm_ros.evaluation.report.page import page
+    made = []
+    if not arguments.ros:       # in real time no episode is played twice alike
+        with progress_bar('films', len(chosen_seeds(figures))) as advance:
+            made = films(evaluation, figures, advance)
+    write_text(arguments.report, page(figures, made))
 
 
 def show(figures, stream=None):
@@ -75,3 +134,9 @@ def show(figures, stream=None):
           f'{figures["planner"]}, horizon {figures["horizon"]}, '
           f'plan {figures["plan_ms_p50"]:.1f} ms p50, {figures["plan_ms_p99"]:.1f} ms p99; '
           f'checkpoint {figures["checkpoint"]}', file=stream or sys.stdout)
+    for term, points in figures.get('sweeps', {}).items():
+        for point in points:
+            low, high = point['success_ci95']
+            print(f'{term} {point["value"]:g}: success {point["success_rate"]:.3f} '
+                  f'(95 % {low:.3f} to {high:.3f}), time to goal '
+                  f'{point["time_to_goal_mean"]:.2f} s', file=stream or sys.stdout)

@@ -6,13 +6,13 @@ import os
 from pathlib import Path
 from typing import Callable, Iterator, List, Optional, Sequence, Tuple
 
-import imageio_ffmpeg
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from sim.camera import Camera
 from sim.look import Look
 from sim.tasks import make_task
 from sim.view import View
+from wm_ros import video
 from wm_ros.files import whole
 from wm_ros.nodes.clients.episode_client import LiveEpisode
 from wm_ros.nodes.clients.recording import Line
@@ -170,16 +170,7 @@ def pictures(all_shots: Sequence[Shot], robot: str, progress: Callable[[int], No
 
 def write_mp4(path: Path, frames: Sequence[np.ndarray]):
     """Write an H.264 video that browsers play, whole or not at all."""
-    with whole(path) as partial:
-        writer = imageio_ffmpeg.write_frames(
-            str(partial), SIZE, fps=RATE, codec='libx264', pix_fmt_in='rgb24',
-            pix_fmt_out='yuv420p', quality=None, bitrate=None, macro_block_size=2,
-            output_params=['-f', 'mp4', '-crf', '20', '-preset', 'medium', '-movflags',
-                           '+faststart'])
-        writer.send(None)
-        for frame in frames:
-            writer.send(np.ascontiguousarray(frame))
-        writer.close()
+    video.write_mp4(path, frames, RATE)
 
 
 def write_gif(path: Path, frames: Sequence[np.ndarray], limit: int = _GIF_LIMIT) -> int:

@@ -14,7 +14,7 @@ from typing import Any, Deque, List, Mapping, Optional, Tuple
 
 import numpy as np
 from sim.engines import make_scene
-from sim.randomize import randomization_of
+from sim.randomize import Randomization, randomization_of
 from sim.scene import SUBSTEP
 from sim.world import Schedule
 from wm_ros.evaluation.sensors import Sensors
@@ -44,6 +44,8 @@ class Result:
     held: int                   # of them, that held
     surprises: List[float]      # of all observations but the first
     jerk: float                 # [rad/s^3] of the commands, root mean square over the joints
+    #: What a randomization has drawn for its begin, as ``Conditions.numbers``.
+    drawn: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -75,13 +77,18 @@ class _Episode:
 
 
 class ClosedLoop:
-    """Runs episodes of one task with one model and one set of parameters by node."""
+    """
+    Runs episodes of one task with one model and one set of parameters by node.
+
+    ``randomization`` takes the place of the one that the robot node's parameters name.
+    """
 
     def __init__(self, robot: Robot, task: str, model: WorldModel,
-                 params: Mapping[str, Mapping[str, Any]]):
+                 params: Mapping[str, Mapping[str, Any]],
+                 randomization: Optional[Randomization] = None):
         self.robot, self.task, self.model = robot, get_task(task), model
         self.scene = make_scene(params[ROBOT]['engine'], robot, task,
-                                randomization_of(params[ROBOT]))
+                                randomization or randomization_of(params[ROBOT]))
         mpc = {name: value for name, value in params[MPC].items()
                if name.startswith(('planner.', 'objective.'))}
         self.settings = PlannerSettings.from_params(mpc)
@@ -100,6 +107,10 @@ class ClosedLoop:
         self._sensors = Sensors(self.scene, params)
         self._around = Surroundings(robot, self.task, model.device)
 
+    def randomize(self, randomization: Randomization):
+        """Let the following episodes be drawn by another randomization."""
+        self.scene.randomization = randomization
+
     def run(self, seed: int, watch=None, sense=None, each=None) -> Result:
         """
         Return the result of the episode ``seed``.
@@ -109,6 +120,7 @@ class ClosedLoop:
         """
         scene, episode = self.scene, _Episode()
         scene.reset(seed)
+        drawn = scene.conditions.numbers()
         mpc = Mpc(self.model, self.robot, self.task, self._settings_of(seed), self._around)
         gate = SafetyGate(self._limits, self._gate_settings,
                           (self.robot.gripper_min, self.robot.gripper_max))
@@ -132,7 +144,7 @@ class ClosedLoop:
         elapsed = scene.time if scene.success else self.task.time_limit
         return Result(seed, scene.success, elapsed, scene.total_reward, episode.plan_ms,
                       episode.cycles, episode.limited, episode.held, episode.surprises,
-                      self._jerk(episode))
+                      self._jerk(episode), drawn)
 
     def _jerk(self, episode) -> float:
         bends = np.diff(np.array(episode.rates), 2, axis=0) / self._gate_settings.period ** 2

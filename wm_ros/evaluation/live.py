@@ -5,7 +5,7 @@ from typing import Sequence
 import numpy as np
 from wm_ros.evaluation.run import Evaluation
 from wm_ros.evaluation.statistics import percentiles, wilson
-from wm_ros.param_table import MPC, SAFETY
+from wm_ros.param_table import MPC, ROBOT, SAFETY
 from wm_ros.tasks import get_task
 from wm_ros.types import WmRosError
 
@@ -39,7 +39,9 @@ def report(evaluation: Evaluation, episodes: Sequence) -> dict:
         'gate_rate_hz': _said(episodes, SAFETY, 'gate_rate_hz'),
         **_wire(episodes),
         'checkpoint': evaluation.checkpoint, 'engine': evaluation.engine,
-        'robot': evaluation.robot, 'sensors': request.sensors or 'poses', 'ros': True,
+        'robot': evaluation.robot, 'randomization': params[ROBOT]['randomization'],
+        'sensors': request.sensors or 'poses', 'ros': True,
+        'changed_parameters': evaluation.changed,
         'failed_seeds': [e.seed for e in episodes if not e.success],
         'complaints': {str(e.seed): list(e.complaints) for e in episodes if not e.success},
         'times': [round(float(t), 4) for t in times],

@@ -1,21 +1,20 @@
 """Many closed-loop episodes, on several cores, into one report."""
 
-from contextlib import closing, ExitStack
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Callable, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Tuple
 
 import numpy as np
+from sim.randomize import NOTHING, Randomization, randomization_of
 from wm_ros import seeds
 from wm_ros.evaluation.closed_loop import ClosedLoop, Result
+from wm_ros.evaluation.loops import make_loop, share
+from wm_ros.evaluation.sensitivity import sensitivity
 from wm_ros.evaluation.statistics import percentiles, wilson
 from wm_ros.graph import graph, GraphOptions
 from wm_ros.param_table import MODEL, MPC, ROBOT, SAFETY, SENSOR, TABLE
-from wm_ros.robot.robot import load_robot
 from wm_ros.tasks import get_task
 from wm_ros.types import WmRosError
-from wm_ros.workers import spread
-from wm_ros.world_model import load_checkpoint
-from wm_ros.world_model.sight import load_looker
 
 _NODES = (ROBOT, SENSOR, MODEL, MPC, SAFETY)
 
@@ -75,6 +74,19 @@ def parameters(request: Request) -> dict:
         for node in _NODES}
 
 
+def changed_parameters(request: Request, params) -> List[Dict[str, Any]]:
+    """Return what differs from the shipped parameters of the task, robot and sensors."""
+    shipped = parameters(Request(request.task, 1, robot=request.robot, sensors=request.sensors))
+    found: Dict[Tuple[str, str], Dict[str, Any]] = {}
+    for node in _NODES:
+        for name in sorted({*params[node], *shipped[node]}):
+            value, usual = params[node].get(name), shipped[node].get(name)
+            if value != usual:
+                row = {'name': name, 'nodes': [], 'value': value, 'shipped': usual}
+                found.setdefault((name, repr(value)), row)['nodes'].append(node)
+    return list(found.values())
+
+
 class Evaluation:
     """
     A request whose parameters have been read: once, before anything starts.
@@ -85,24 +97,34 @@ class Evaluation:
 
     def __init__(self, request: Request):
         self.request, self.params = request, parameters(request)
+        self.changed = changed_parameters(request, self.params)
+        self.randomization = randomization_of(self.params[ROBOT]) or NOTHING
         with closing(make_loop(request.task, self.params)) as loop:
             self.robot, self.checkpoint = loop.robot.name, loop.model.checkpoint
         self.engine = self.params[ROBOT]['engine']
 
+    @property
+    def episodes(self) -> List[Tuple[int, Randomization]]:
+        """Return what is asked for: the seeds, and what they are drawn by."""
+        return [(seed, self.randomization) for seed in self.request.seeds]
+
+    def share(self, work: Callable, items: Iterable) -> Iterator:
+        """Yield ``work(loop, item)`` of all items, in order; see ``loops.share``."""
+        return share(work, items, self.request.jobs, (
+            self.request.task, self.params, self.checkpoint, self.randomization))
+
+    def play(self, episodes: Iterable[Tuple[int, Randomization]]) -> Iterator[Result]:
+        """Yield the results of episodes, in order."""
+        return self.share(_play, episodes)
+
     def run(self, progress: Callable[[List[Result]], None] = lambda results: None
             ) -> List[Result]:
         """Return results in the order of their seeds; ``progress`` hears of those so far."""
-        request, results = self.request, []
-        told = request.task, self.params, self.checkpoint
-        with ExitStack() as stack:
-            if request.jobs == 1:
-                found = map(stack.enter_context(closing(make_loop(*told))).run, request.seeds)
-            else:
-                found = spread(_run_one, request.seeds, request.jobs, _prepare, told)
-            for result in found:
-                results.append(result)
-                progress(results)
-        return sorted(results, key=lambda result: result.seed)
+        results: List[Result] = []
+        for result in self.play(self.episodes):
+            results.append(result)
+            progress(results)
+        return results
 
     def report(self, results: List[Result]) -> dict:
         """Return the figures of the results as plain data."""
@@ -134,35 +156,19 @@ class Evaluation:
             'times': [round(float(result.time), 4) for result in results],
             'parameters': {name: value for name, value in planner.items()
                            if name.startswith(('planner.', 'objective.'))},
+            'changed_parameters': self.changed,
+            **(_drawn(results) if self.randomization.entries else {}),
         }
 
 
-def make_loop(task, params, checkpoint='') -> ClosedLoop:
-    """
-    Return the closed loop that ``parameters`` describe.
-
-    Raises WmRosError where the model is not the one whose hash ``checkpoint`` is, if given.
-    """
-    import torch
-    torch.set_num_threads(1)
-    robot = load_robot(params[MPC]['robot'])
-    model = load_checkpoint(params[MPC]['checkpoint'], robot, get_task(task),
-                            params[MPC]['device'], load_looker(
-                                params[MODEL]['eyes'], get_task(task), params[MODEL]['device']),
-                            params[MPC]['planner.backend'], params[MPC]['actor'])
-    if checkpoint and model.checkpoint != checkpoint:
-        raise WmRosError(f'the checkpoint has changed since the evaluation began: got '
-                         f'{model.checkpoint}, expected {checkpoint}; evaluate again')
-    return ClosedLoop(robot, task, model, params)
+def _drawn(results) -> dict:
+    """Return what was drawn for the episodes, and what became of success by it."""
+    drawn = [dict(result.drawn) for result in results]
+    return {'episodes_drawn': drawn, 'sensitivity': sensitivity(
+        drawn, [result.success for result in results], [result.time for result in results])}
 
 
-_loop_here: Optional[ClosedLoop] = None     # of a process that shares the work
-
-
-def _prepare(task, params, checkpoint):
-    global _loop_here
-    _loop_here = make_loop(task, params, checkpoint)
-
-
-def _run_one(seed) -> Result:
-    return _loop_here.run(seed)
+def _play(loop: ClosedLoop, episode) -> Result:
+    seed, randomization = episode
+    loop.randomize(randomization)
+    return loop.run(seed)

@@ -30,11 +30,54 @@ def paired(first, second, seed: int = 0, draws: int = 10000) -> Tuple[float, flo
 
     ``first``, ``second``: figures of the same episodes, in the same order.
     """
-    if len(first) != len(second) or not len(first):
-        raise ValueError(f'{len(first)} and {len(second)} figures, expected pairs')
-    difference = np.asarray(first, dtype=float) - np.asarray(second, dtype=float)
-    rng = np.random.default_rng(seed)
-    index = rng.integers(len(difference), size=(draws, len(difference)))
-    means = difference[index].mean(1)
+    first, second = _pairs(first, second)
+    difference = first - second
+    means = difference[_resampled(len(difference), seed, draws)].mean(1)
     low, high = np.quantile(means, [0.025, 0.975])
     return float(difference.mean()), float(low), float(high)
+
+
+def paired_ratio(first, second, seed: int = 0, draws: int = 10000) -> Tuple[float, float, float]:
+    """
+    Return the ratio of the sums of pairs and its 95 % interval (bootstrap, percentile).
+
+    ``first``, ``second``: figures of the same episodes, none negative.  What is divided by 0 is
+    infinite, 0 by 0 is NaN; resamples that are 0 by 0 say nothing and are left out.
+    """
+    first, second = _pairs(first, second)
+    index = _resampled(len(first), seed, draws)
+    with np.errstate(divide='ignore', invalid='ignore'):
+        ratio = first.sum() / second.sum()
+        ratios = first[index].sum(1) / second[index].sum(1)
+    ratios = ratios[~np.isnan(ratios)]
+    if not len(ratios):
+        return (math.nan,) * 3
+    # Some may be infinite, between which and a number there is nothing.
+    low, high = np.quantile(ratios, [0.025, 0.975], method='inverted_cdf')
+    return float(ratio), float(low), float(high)
+
+
+def rank_correlation(first, second) -> float:
+    """Return Spearman's rank correlation; 0 where one of both is always the same."""
+    first, second = (_ranks(values) for values in _pairs(first, second))
+    spread = first.std() * second.std()
+    if not spread:
+        return 0.0
+    return float(((first - first.mean()) * (second - second.mean())).mean() / spread)
+
+
+def _pairs(first, second):
+    if len(first) != len(second) or not len(first):
+        raise ValueError(f'{len(first)} and {len(second)} figures, expected pairs')
+    return np.asarray(first, dtype=float), np.asarray(second, dtype=float)
+
+
+def _resampled(count, seed, draws):
+    """Return the pairs of each draw [draws, count], by number."""
+    return np.random.default_rng(seed).integers(count, size=(draws, count))
+
+
+def _ranks(values):
+    """Return the rank of each value, the mean of them for equal ones."""
+    _, which, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[which]

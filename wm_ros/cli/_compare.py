@@ -1,0 +1,38 @@
+"""What ``wm_ros evaluate --compare`` does: no episode is played."""
+
+from wm_ros.cli._request import product
+
+
+def compare_reports(arguments) -> int:
+    """Compare, print, and write what was found."""
+    from wm_ros.console import write_json, write_text
+    from wm_ros.evaluation.comparison import compare, load
+    from wm_ros.types import WmRosError
+    for name in ('planner', 'ros', 'sweep', *product(arguments)):
+        option = {'params_files': 'params_file', 'settings': 'set'}.get(name, name)
+        if getattr(arguments, option):
+            raise WmRosError(f'--{option.replace("_", "-")}: nothing is played with --compare; '
+                             'leave one of the two away')
+    comparison = compare(*map(load, arguments.compare), names=arguments.compare)
+    _show(comparison)
+    write_json(arguments.json, comparison)
+    if arguments.report:
+        from wm_ros.evaluation.report.comparison_page import comparison_page
+        write_text(arguments.report, comparison_page(comparison))
+    return 0
+
+
+def _show(comparison):
+    for name in 'ab':
+        side = comparison[name]
+        low, high = side['success_ci95']
+        print(f'{name.upper()} {side["file"]}: success {side["success_rate"]:.3f} (95 % {low:.3f} '
+              f'to {high:.3f}), time to goal {side["time_to_goal_mean"]:.2f} s')
+    for key, said, unit in (('success_difference', 'success, B minus A', ''),
+                            ('time_difference', 'time to goal, B minus A', ' s')):
+        mean, low, high = comparison[key]
+        print(f'{said}: {mean:+.3f}{unit} (95 % {low:+.3f} to {high:+.3f}{unit})')
+    ratio, low, high = comparison['failure_ratio']
+    print(f'failures, B by A: {ratio:.2f} (95 % {low:.2f} to {high:.2f}); only A fails '
+          f'{len(comparison["failed_only_a"])}, only B {len(comparison["failed_only_b"])}, both '
+          f'{len(comparison["failed_both"])} of {comparison["episodes"]}')

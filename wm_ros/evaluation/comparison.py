@@ -1,0 +1,119 @@
+"""Two reports of the same episodes, compared pair by pair."""
+
+import json
+from pathlib import Path
+from typing import Any, Dict, List, Mapping
+
+import numpy as np
+from wm_ros.evaluation.statistics import paired, paired_ratio, wilson
+from wm_ros.types import WmRosError
+
+#: What two reports must have in common.
+_SAME = ('task', 'seed', 'episodes')
+#: What a comparison says of each report, where the report says it.
+_TOLD = ('robot', 'engine', 'sensors', 'randomization', 'ros', 'checkpoint', 'planner', 'horizon',
+         'plan_ms_p50', 'plan_ms_p99', 'return_mean', 'jerk_rms', 'held_share', 'limited_share')
+_SETTINGS = _TOLD[:8]
+
+
+def load(path: str) -> Dict[str, Any]:
+    """
+    Return the report that ``wm_ros evaluate --json`` has written to ``path``.
+
+    Raises WmRosError for anything else.
+    """
+    try:
+        figures = json.loads(Path(path).read_text(encoding='utf-8'))
+    except (OSError, ValueError) as error:
+        raise WmRosError(f'--compare {path}: {error}') from error
+    wrong = _wrong(figures)
+    if wrong:
+        raise WmRosError(f'--compare {path}: {wrong}; expected what wm_ros evaluate --json writes')
+    return figures
+
+
+def _wrong(figures) -> str:
+    """Return what keeps ``figures`` from being a report, '' for nothing."""
+    if not isinstance(figures, dict):
+        return 'got no report'
+    for name, kind in (('task', str), ('seed', int), ('episodes', int), ('times', list),
+                       ('failed_seeds', list)):
+        if not isinstance(figures.get(name), kind):
+            return f'got no {name}'
+    count, first, times = figures['episodes'], figures['seed'], figures['times']
+    if count < 1 or len(times) != count or not all(
+            type(time) in (int, float) and np.isfinite(time) for time in times):
+        return f'got other than a finite time of each of {count} episodes'
+    if not all(type(seed) is int and first <= seed < first + count
+               for seed in figures['failed_seeds']):
+        return 'got failed_seeds that were not played'
+    return ''
+
+
+def compare(first: Mapping[str, Any], second: Mapping[str, Any], names=('A', 'B')
+            ) -> Dict[str, Any]:
+    """
+    Return what ``second`` does otherwise than ``first``; ``names`` are the files' names.
+
+    Differences are second minus first, the ratio of failures second by first, each with its
+    95 % interval (bootstrap over episodes).  Times [s] of failures are the time limit.  Raises
+    WmRosError where the two are not of the same episodes.
+    """
+    for name in _SAME:
+        if first[name] != second[name]:
+            raise WmRosError(
+                f'--compare: {names[0]} is of {name} {first[name]}, {names[1]} of '
+                f'{second[name]}; expected the same episodes: task, --seed and --episodes')
+    seeds = range(first['seed'], first['seed'] + first['episodes'])
+    failed = [np.array([seed in report['failed_seeds'] for seed in seeds])
+              for report in (first, second)]
+    times = [np.array(report['times'], dtype=float) for report in (first, second)]
+    success, both = [~lost for lost in failed], ~failed[0] & ~failed[1]
+    return {
+        **{name: first[name] for name in _SAME},
+        'a': _side(first, names[0]), 'b': _side(second, names[1]),
+        'success_difference': list(paired(success[1], success[0])),
+        'time_difference': list(paired(times[1], times[0])),
+        'time_difference_both_succeed': list(paired(times[1][both], times[0][both]))
+        if both.any() else None,
+        'both_succeed': int(both.sum()),
+        'failure_ratio': list(paired_ratio(failed[1], failed[0])),
+        'failed_only_a': _where(seeds, failed[0] & ~failed[1]),
+        'failed_only_b': _where(seeds, failed[1] & ~failed[0]),
+        'failed_both': _where(seeds, failed[0] & failed[1]),
+        'differs': _differs(first, second)}
+
+
+def _where(seeds, mask) -> List[int]:
+    return [seed for seed, there in zip(seeds, mask) if there]
+
+
+def _side(report, name):
+    count = report['episodes']
+    successes = count - len(set(report['failed_seeds']))
+    return {'file': name, 'success_rate': successes / count,
+            'success_ci95': list(wilson(successes, count)),
+            'time_to_goal_mean': float(np.mean(report['times'])),
+            **{key: report[key] for key in _TOLD if key in report},
+            'times': list(report['times']), 'failed_seeds': list(report['failed_seeds'])}
+
+
+def _differs(first, second) -> List[Dict[str, Any]]:
+    """Return what was otherwise in the product or its world: name, a, b."""
+    shipped = {row['name']: row['shipped'] for report in (first, second)
+               for row in report.get('changed_parameters', ())}
+    sides = [{**_parameters(report, shipped), **{name: report.get(name) for name in _SETTINGS}}
+             for report in (first, second)]
+    names = dict.fromkeys([*_SETTINGS, *sides[0], *sides[1]])
+    if all('parameters' in report for report in (first, second)):
+        for name in ('planner', 'horizon'):     # they are among the parameters
+            del names[name]
+    return [{'name': name, 'a': sides[0].get(name), 'b': sides[1].get(name)} for name in names
+            if sides[0].get(name) != sides[1].get(name)]
+
+
+def _parameters(report, shipped):
+    """Return the planner's parameters, and others that are not as shipped in any report."""
+    found = dict(shipped) if 'changed_parameters' in report else {}
+    found.update((row['name'], row['value']) for row in report.get('changed_parameters', ()))
+    return {**found, **report.get('parameters', {})}
