@@ -201,6 +201,20 @@ def test_an_interrupted_bench_goes_on_with_what_is_missing(tmp_path, measured):
     assert measured[7:] == list(ORDER)
 
 
+def test_a_grid_has_a_line_for_each_variant():
+    rows = [at_least('quality_success/push/mppi', 1.0, 0.8, 'share', ''),
+            shown('quality_plan_ms/push/mppi', 4.02, 'ms', ''),
+            at_least('quality_success/push/nlp', 0.95, 0.8, 'share', ''),
+            shown('quality_return/push/nlp', -109.9, '', ''), shown('load', 1.0, '', '')]
+    text = f'{BEGIN}{END}\n<!-- grid quality -->\nold\n<!-- /grid -->\nthe end\n'
+    done = replace(text, rows)
+    assert done.endswith(
+        '<!-- grid quality -->\n| | success | plan ms | return |\n|---|---:|---:|---:|\n'
+        '| push/mppi | 1.000 | 4.02 |  |\n| push/nlp | 0.950 |  | -109.9 |\n'
+        '<!-- /grid -->\nthe end\n')
+    assert replace(done, rows) == done
+
+
 def test_update_writes_the_table_into_the_file(tmp_path, capsys):
     text = tmp_path / 'README.md'
     text.write_text(f'before\n{BEGIN}old\n{END}\nafter\n')

@@ -124,8 +124,8 @@ def _planning_horizon(rows):
     if not series:
         return None
     canvas, axes = _axes(2)
-    for ax, part, label in zip(axes, ('horizon_time', 'horizon_plan_ms'), (
-            'time to the goal [s], a failure counts 10', 'plan time, median [ms]')):
+    for ax, part, label in zip(axes, ('horizon_time', 'horizon_success'), (
+            'time to the goal [s], a failure counts 10', 'success')):
         for name, points in _series(rows, part).items():
             x, y = zip(*points)
             ax.plot(x, y, marker='o', ms=3, label=name)

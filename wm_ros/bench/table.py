@@ -7,6 +7,7 @@ from wm_ros.bench.record import Figure, YES_NO
 from wm_ros.types import WmRosError
 
 BEGIN, END = '<!-- figures -->\n', '<!-- /figures -->'
+_GRID = re.compile(r'(<!-- grid (\w+) -->\n).*?(<!-- /grid -->)', re.DOTALL)
 
 
 def show(rows: Sequence[Figure]):
@@ -22,12 +23,17 @@ def show(rows: Sequence[Figure]):
 
 
 def replace(text: str, rows: Sequence[Figure]) -> str:
-    """Return ``text`` with the table between the marks; raises WmRosError without marks."""
+    """
+    Return ``text`` with the table between the marks; raises WmRosError without marks.
+
+    Where it has marks ``grid NAME``, the rows called NAME_* are a table of their own there.
+    """
     head, _, rest = text.partition(BEGIN)
     _, end, tail = rest.partition(END)
     if not end or text.count(BEGIN) != 1 or text.count(END) != 1:
         raise WmRosError(f'expected one pair of marks {BEGIN.strip()} ... {END}')
-    return head + BEGIN + markdown(rows) + END + tail
+    whole = head + BEGIN + markdown(rows) + END + tail
+    return _GRID.sub(lambda mark: mark[1] + grid(rows, mark[2]) + mark[3], whole)
 
 
 def markdown(rows: Sequence[Figure]) -> str:
@@ -47,6 +53,23 @@ def markdown(rows: Sequence[Figure]) -> str:
         holds = all(row.holds for row in group)
         lines.append(f'| {name.replace("_", " ")} | {_together(group)} | {group[0].bar} | '
                      f'{"holds" if holds else "missed"} |')
+    return '\n'.join(lines) + '\n'
+
+
+def grid(rows: Sequence[Figure], name: str) -> str:
+    """Return a table of the rows ``<name>_<column>/<line>``."""
+    cells: Dict[str, Dict[str, Figure]] = {}
+    for row in rows:
+        column, _, line = row.figure.partition('/')
+        if line and column.startswith(f'{name}_'):
+            cells.setdefault(line, {})[column[len(name) + 1:]] = row
+    columns = {column: row.unit for line in cells.values() for column, row in line.items()}
+    head = [column.replace('_', ' ') + ('' if unit in ('', 'share', *column.split('_'))
+                                        else f' [{unit}]') for column, unit in columns.items()]
+    lines = [f'| | {" | ".join(head)} |', '|---|' + '---:|' * len(columns)]
+    for line, found in cells.items():
+        values = [_number(found[column]) if column in found else '' for column in columns]
+        lines.append(f'| {line} | {" | ".join(values)} |')
     return '\n'.join(lines) + '\n'
 
 

@@ -44,8 +44,6 @@ def horizon():
                 shown(f'horizon_time/{planner}/{steps}', figures['time_to_goal_mean'], 's',
                       command),
                 shown(f'horizon_success/{planner}/{steps}', figures['success_rate'], 'share',
-                      command),
-                shown(f'horizon_plan_ms/{planner}/{steps}', figures['plan_ms_p50'], 'ms',
                       command)]
     return rows
 
