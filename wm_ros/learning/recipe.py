@@ -32,7 +32,6 @@ class Recipe:
 RECIPES = {
     'reach': Recipe(60, 600, 1, 20, 10, 300, 900),
     'push': Recipe(300, 2500, 4, 60, 15, 700, 3000),
-    'stack': Recipe(400, 3500, 5, 60, 15, 900, 4000),
 }
 # Without a script to imitate, the planner is the teacher: more rounds, most of them its own.
 _ALONE = {
