@@ -151,6 +151,9 @@ class Scene(ABC):
         for _ in range(_DRAWS):
             start = self.task.sample(rng, self.boxes)
             places = np.stack([start.end_effector, start.goal[:3], *start.object_poses[:, :3]])
+            # What lies on the table may be flatter than the end effector may go down.
+            lying = places[1:] if self.task.spec.subject is not None else places[2:]
+            lying[:, 2] = np.maximum(lying[:, 2], low[2])
             if (places >= low).all() and (places <= high).all():
                 return start
         raise WmRosError(f'task {self.task.name}: of {_DRAWS} starts none is inside the workspace '
