@@ -37,6 +37,8 @@ class BulletScene(Scene):
         pybullet.changeDynamics(self.table, -1, lateralFriction=physics.table_friction,
                                 physicsClientId=self.client)
         self.arm.configure(physics)
+        for body, box in zip(self.objects, conditions.boxes):
+            self._weigh(body, box.mass, box.friction)
 
     def _furnish(self):
         """Have bodies of this episode's shapes."""

@@ -18,7 +18,7 @@ from rclpy.node import Node
 from sim.controller import check_positions, check_trajectory
 from sim.engines import make_scene
 from sim.faults import Faults
-from sim.look import look_of
+from sim.pictures import Pictures
 from sim.randomize import randomization_of
 from sim.scene import SUBSTEP
 from sim.view import CameraProcess, FRAME, View
@@ -55,7 +55,7 @@ class RobotNode(Node):
     def __init__(self, **kwargs):
         super().__init__(self.executable, **kwargs)
         self._ended = threading.Event()
-        self._thread = self._picture = self._look = None
+        self._thread = self._picture = None
         try:
             self.parameters = Parameters(self, self._check, lambda: True)
             self._set_up(self.parameters.values)
@@ -107,6 +107,7 @@ class RobotNode(Node):
         self._topics = RobotTopics(self, self.robot, values['base_frame'] or self.robot.base_frame)
         if values['camera.rate']:
             self._picture = _make_camera(self, values)
+            self._pictures = Pictures(scene, self._picture.take)
         self._make_inputs()
         self._publish_goal()
         if self._lockstep:
@@ -188,6 +189,8 @@ class RobotNode(Node):
             self._next_seed = self._seed + 1
             self._world.reset(self._seed)
             self._faults.restart(self._seed)
+            if self._picture is not None:
+                self._pictures.restart()
             if self._lockstep:
                 self._begin_to_step()
             scene = self._world.scene
@@ -258,15 +261,11 @@ class RobotNode(Node):
             topics.wrench(stamp, scene.senses.wrench)
         if (schedules['camera'].due(substeps) and self._picture is not None
                 and not faults.lost('frame', scene.time)):
-            self._take_picture(stamp, scene)
+            self._pictures.shoot(stamp)
+        if self._picture is not None:
+            self._pictures.deliver()
         if schedules['episode'].due(substeps):
             self._publish_episode()
-
-    def _take_picture(self, stamp, scene):
-        if self._look is None or self._look[0] is not scene.conditions:
-            self._look = scene.conditions, (look_of(scene.conditions, scene.seed), scene.boxes)
-        self._picture.take(stamp, scene.arm.joint_positions, scene.arm.gripper_width,
-                           scene.object_poses, scene.spawned, self._look[1])
 
     def _publish_goal(self):
         scene = self._world.scene

@@ -1,7 +1,6 @@
 """What every engine's scene has in common: a task's episode on a line of substeps."""
 
 from abc import ABC, abstractmethod
-
 from dataclasses import replace
 from typing import Optional
 

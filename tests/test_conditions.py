@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sim.engines import make_scene
+from sim.pictures import Pictures
 from sim.randomize.config import parse
 from sim.scene import SUBSTEP
 from sim.stepper import Stepper
@@ -204,3 +205,36 @@ def test_truth_and_success_know_nothing_of_the_sensors():
     first, second = stepper.scene.situation(), plain.scene.situation()
     for name, value in vars(first).items():
         np.testing.assert_array_equal(value, getattr(second, name), err_msg=name)
+
+
+def test_objects_change_on_the_way(engine):
+    rows = [{'term': 'object.friction', 'when': 'interval', 'every': 0.3, 'uniform': [0.05, 0.6]}]
+    scene = make_scene(engine, ROBOT, 'push', parse({'terms': rows}, 'made', 'made'))
+    scene.reset(0)
+    found = set()
+    for moment in (0.05, 0.35, 0.65):
+        while scene.time < moment:
+            scene.substep()
+        scene.move(0, [0.5, 0.0, 0.025, 0, 0, 0, 1.0], [0.0, 0.5, 0.0])
+        for _ in range(12):
+            scene.substep()
+        slower = 0.5 - np.linalg.norm(scene.object_velocities[0])
+        assert slower == pytest.approx(scene.boxes[0].friction * 9.81 * 12 * SUBSTEP, abs=0.03)
+        found.add(scene.boxes[0].friction)
+    assert len(found) == 3
+    scene.close()
+
+
+def test_pictures_come_late_and_some_never():
+    scene = stepper_of('pybullet', ('camera.delay', 0.1), ('camera.loss', 0.4)).scene
+    scene.reset(1)
+    taken = []
+    pictures = Pictures(scene, lambda stamp, *state: taken.append((scene.time, stamp)))
+    for step in range(480):
+        if step % 8 == 0:
+            pictures.shoot(scene.time)
+        pictures.deliver()
+        scene.substep()
+    late = np.array([now - stamp for now, stamp in taken])
+    np.testing.assert_allclose(late, 0.1, atol=SUBSTEP + 1e-9)
+    assert len(taken) == pytest.approx(0.6 * 57, abs=10)

@@ -24,7 +24,7 @@ def add_parser(subparsers):
     parser = subparsers.add_parser(
         'bench', help='measure the reported figures', description=__doc__, epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('name', help='main_job, world_model or planning')
+    parser.add_argument('name', help='main_job, world_model, planning or sim_to_real')
     parser.add_argument('--only', nargs='+', action='extend', default=[], metavar='PART',
                         help='these parts, measured anew')
     parser.add_argument('--again', action='store_true', help='measure all parts anew')

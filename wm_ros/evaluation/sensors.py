@@ -5,7 +5,7 @@ from typing import Any, Dict, Mapping, Tuple
 import numpy as np
 from sim.camera import Camera
 from sim.faults import Faults
-from sim.look import look_of
+from sim.pictures import Pictures
 from sim.scene import Scene
 from sim.world import Schedule
 from wm_ros.param_table import ROBOT, SENSOR
@@ -25,8 +25,10 @@ class Sensors:
         self._sampling = {name: (Schedule(robot[rate]), read) for name, rate, read in (
             ('object_poses', 'object_rate', self._poses),
             ('wrench', 'wrench_rate', self._wrench)) if sensing[f'use_{name}']}
+        self._image = self._dress = None    # (stamp [s], pixels) that has come; how it looks
         self._newest: Dict[str, Tuple[float, np.ndarray]] = {}
         self._camera, self._looking = None, Schedule(0.0)
+        self._pictures = Pictures(scene, self._take)
         if sensing['use_camera'] and self._size:
             self._camera = Camera(scene.robot, scene.boxes, robot['camera.width'],
                                   robot['camera.height'])
@@ -36,8 +38,8 @@ class Sensors:
         """Begin the episode of ``seed``."""
         self._faults.restart(seed)
         self._newest.clear()
-        if self._camera is not None:
-            self._camera.dress(look_of(self.scene.conditions, seed), self.scene.boxes)
+        self._pictures.restart()
+        self._image = None
         self._looking.restart(0)
         for schedule, _ in self._sampling.values():
             schedule.restart(0)
@@ -57,13 +59,14 @@ class Sensors:
             'commanded_velocities': nearest.value.velocities,
             'commanded_gripper': nearest.value.gripper}
         now = self.scene.time
+        image, age = self._look()
         fresh = {name: sample for name, sample in self._newest.items()
                  if now - sample[0] <= self._timeout}
         return Observation(
             stamp=now, joint_positions=arm.joint_positions,
             joint_velocities=arm.joint_velocities, joint_efforts=arm.joint_efforts,
-            gripper_width=arm.gripper_width, image=self._look(),
-            ages={name: now - stamp for name, (stamp, _) in fresh.items()},
+            gripper_width=arm.gripper_width, image=image,
+            ages={**age, **{name: now - stamp for name, (stamp, _) in fresh.items()}},
             **{name: value for name, (_, value) in fresh.items()}, **command)
 
     def close(self):
@@ -79,11 +82,23 @@ class Sensors:
         return self.scene.time, self.scene.senses.wrench
 
     def _look(self):
-        """Return an image if one is due, at the size that observations carry."""
-        if (self._camera is None or not self._looking.due(self.scene.substeps)
-                or self._faults.lost('frame', self.scene.time)):
-            return None
-        arm = self.scene.arm
-        return squared(self._camera.render(
-            arm.joint_positions, arm.gripper_width, self.scene.object_poses,
-            strangers=self.scene.spawned).rgb, self._size)
+        """Return an image that has come, at the size that observations carry, and its age."""
+        if self._camera is None:
+            return None, {}
+        now = self.scene.time
+        if self._looking.due(self.scene.substeps) and not self._faults.lost('frame', now):
+            self._pictures.shoot(now)
+        self._image = None
+        self._pictures.deliver()
+        if self._image is None:
+            return None, {}
+        stamp, image = self._image
+        return image, {'image': now - stamp}
+
+    def _take(self, stamp, joint_positions, gripper_width, object_poses, strangers, dress):
+        if dress is not self._dress:
+            self._camera.dress(*dress)
+            self._dress = dress
+        frame = self._camera.render(joint_positions, gripper_width, object_poses,
+                                    strangers=strangers)
+        self._image = stamp, squared(frame.rgb, self._size)
