@@ -2,7 +2,8 @@
 Measure success, time to goal and plan time of a checkpoint and its parameters.
 
 Runs the library in lockstep with the physics: the shipped parameters, the planner's delay
-and the safety gate included; with --ros through the live graph, in real time.
+and the safety gate included; with --ros through the live graph, in real time.  With --env
+it plays a Gymnasium environment.
 """
 
 import argparse
@@ -18,6 +19,7 @@ examples:
   wm_ros evaluate --task push --planner prior           the policy prior alone, no planning
   wm_ros evaluate --task push --set planner.horizon:=5  another horizon
   wm_ros evaluate --task push --episodes 100 --ros      through the live graph
+  wm_ros evaluate --env PandaReach-v3 --checkpoint panda_gym_reach --planner prior
 
 The same seeds give the same episodes, so that two runs can be compared pair by pair.
 """
@@ -28,7 +30,10 @@ def add_parser(subparsers):
     parser = subparsers.add_parser(
         'evaluate', help='measure success', description=__doc__, epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--task', required=True, help='such as reach or push')
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument('--task', help='such as reach or push')
+    where.add_argument('--env', metavar='ID', help='the Gymnasium environment that --checkpoint '
+                       'was trained in')
     parser.add_argument('--episodes', type=int, default=100, metavar='N')
     parser.add_argument('--seed', type=int, default=0, help='seed of the first episode')
     parser.add_argument('--planner', default='',
@@ -44,6 +49,9 @@ def add_parser(subparsers):
 
 def run(arguments) -> int:
     """Evaluate, print, and write the figures."""
+    if arguments.env:
+        from wm_ros.cli import _evaluate_env
+        return _evaluate_env.run(arguments)
     from wm_ros.console import prepare_json, progress_bar, write_json
     from wm_ros.evaluation.run import Evaluation, Request
     prepare_json(arguments.json)

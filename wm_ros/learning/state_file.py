@@ -104,7 +104,7 @@ def give_memory(optimiser, memory: dict):
         index, _, key = name.partition('.')
         state['state'].setdefault(int(index), {})[key] = tensor
     # Parameters that no loss has reached have no memory.
-    known = len(state['param_groups'][0]['params'])
+    known = sum(len(group['params']) for group in state['param_groups'])
     if any(not 0 <= index < known for index in state['state']):
         raise ValueError(f'the memory of parameter {max(state["state"])} of {known}')
     optimiser.load_state_dict(state)

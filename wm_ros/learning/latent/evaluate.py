@@ -1,24 +1,25 @@
 """Episodes in lockstep with a planner or the policy alone, and what came of them."""
 
 import time
-from typing import Callable, Iterable, List, NamedTuple, Optional
+from typing import Callable, Iterable, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 import torch
+from wm_ros import paths
 from wm_ros.evaluation.statistics import percentiles, wilson
 from wm_ros.learning.latent.environment import Environment, Moment
+from wm_ros.learning.latent.settings import JUDGES
 from wm_ros.planning.latent import latent_problem
 from wm_ros.planning.registry import PLANNERS
 from wm_ros.planning.settings import PlannerSettings
-from wm_ros.types import WmRosError
+from wm_ros.types import CheckpointError, WmRosError
+from wm_ros.world_model.load import hash_of, load_part
 from wm_ros.world_model.tdmpc2 import LatentAgent, LatentModel
 
 #: What planners are set to where nobody says otherwise: a short look ahead around the policy.
 PLANNER = {'planner.type': 'mppi', 'planner.horizon': 3, 'planner.num_samples': 64,
            'planner.num_elites': 8, 'planner.iterations': 2, 'planner.noise_std': 0.3,
            'planner.temperature': 0.5, 'planner.num_policy_samples': 32}
-#: Planners that need nothing but a latent model.
-LATENT_PLANNERS = 'mppi', 'cem', 'gradient', 'tree', 'prior', 'random'
 
 
 class Result(NamedTuple):
@@ -31,6 +32,21 @@ class Result(NamedTuple):
     plan_ms: List[float]
 
 
+def load(reference: str, environment: Environment) -> Tuple[LatentAgent, str]:
+    """
+    Return the agent of the checkpoint ``reference``, and its hash (12 hex).
+
+    Raises CheckpointError for one of an environment of other widths.
+    """
+    agent = load_part(reference, 'latent_agent')
+    widths = tuple(getattr(agent.config, name) for name in environment.widths._fields)
+    if widths != environment.widths:
+        raise CheckpointError(
+            f'checkpoint {paths.find_weights(reference)}: observations, goals and actions are of '
+            f'{widths} numbers, those of {environment.name} of {tuple(environment.widths)}')
+    return agent, hash_of(reference)[:12]
+
+
 class Actor:
     """
     Acts with a planner in the agent's dreams; with ``prior`` as the policy does.
@@ -39,9 +55,10 @@ class Actor:
     """
 
     def __init__(self, agent: LatentAgent, settings: PlannerSettings, backend: str = 'float32'):
-        if settings.type not in LATENT_PLANNERS:
+        known = *JUDGES, 'random'
+        if settings.type not in known:
             raise WmRosError(f'planner.type: got {settings.type!r}, expected one of '
-                             f'{", ".join(LATENT_PLANNERS)} with a latent agent')
+                             f'{", ".join(known)} with a latent agent')
         self._agent, self.settings = agent, settings
         self._device = next(agent.parameters()).device
         self._model = None
@@ -90,6 +107,13 @@ def _episode(environment, actor, seed):
         moment, total = step.moment, total + step.reward
         if step.terminated or step.truncated:
             return Result(seed, step.success, total, len(times), times)
+
+
+def brief(results: List[Result]) -> dict:
+    """Return success, where environments say, and return so far, for progress."""
+    figures = figures_of(results)
+    told = {'success': figures['success_rate'], 'return': figures['return_mean']}
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def figures_of(results: List[Result]) -> dict:

@@ -39,7 +39,6 @@ class Seen(NamedTuple):
 
     latents: torch.Tensor       # [H + 1, B, D] of what was seen, without gradients
     actions: torch.Tensor       # [H, B, A]
-    known: torch.Tensor         # [H, B]
 
 
 def model_losses(agent: LatentAgent, targets: nn.ModuleList, batch: Batch, weights: Weights,
@@ -70,7 +69,7 @@ def model_losses(agent: LatentAgent, targets: nn.ModuleList, batch: Batch, weigh
                      for head in network.value_heads)}
     parts['loss'] = sum(getattr(weights, name) * part for name, part in parts.items())
     parts['target'] = (share * wanted).sum()
-    return parts, Seen(torch.cat([dreamed[0].detach()[None], after]), batch.actions, batch.known)
+    return parts, Seen(torch.cat([dreamed[0].detach()[None], after]), batch.actions)
 
 
 def error(network, output, numbers):
@@ -107,16 +106,13 @@ def policy_loss(agent: LatentAgent, seen: Seen, weights: Weights, spread: float)
     et al. 2018).  No gradient is meant for anything but the policy.
     """
     network, heads = agent.network, range(agent.config.values)
-    latents = seen.latents.flatten(0, 1)
+    latents = seen.latents[::len(seen.actions)]         # first and last
     action = network.policy(latents)
     values = network.value(latents, action, heads)
     loss = (weights.effort * action.square().sum(-1) - values / spread).mean()
     if weights.imitation:
-        rows = seen.actions.shape[0] * seen.actions.shape[1]
-        done = seen.actions.flatten(0, 1)
         with torch.no_grad():
-            better = network.value(latents[:rows], done, heads) > values[:rows]
-            better = better * seen.known.flatten()
-        strayed = (action[:rows] - done).square().sum(-1)
+            better = network.value(latents[0], seen.actions[0], heads) > values[0]
+        strayed = (action[0] - seen.actions[0]).square().sum(-1)
         loss = loss + weights.imitation * (better * strayed).mean()
     return loss, values.detach()

@@ -5,6 +5,9 @@ from dataclasses import asdict, dataclass, fields
 from wm_ros.learning.latent.losses import Weights
 from wm_ros.types import WmRosError
 
+#: Planners that need nothing but a latent model, and what does not search.
+JUDGES = 'mppi', 'cem', 'gradient', 'tree', 'prior'
+
 
 @dataclass(frozen=True)
 class EnvSettings:
@@ -53,6 +56,9 @@ class EnvSettings:
         if not 0.0 < self.discount < 1.0:
             raise WmRosError(f'--set discount: got {self.discount:g}, expected above 0 and '
                              'below 1')
+        if self.judge not in JUDGES:
+            raise WmRosError(f'--set judge: got {self.judge!r}, expected one of '
+                             f'{", ".join(JUDGES)}')
 
     def rows(self, longest: int) -> int:
         """Return the moments to remember, room for episodes of ``longest`` steps included."""

@@ -48,3 +48,6 @@ def _same_run(path, theirs, ours):
         if name not in ('settings', 'steps') and theirs.get(name) != ours[name]:
             raise WmRosError(f'{path}: was trained with {name} {theirs.get(name)!r}, not '
                              f'{ours[name]!r}: a run goes on as it began')
+    if ours['steps'] < theirs['steps']:
+        raise WmRosError(f'{path}: was to be of {theirs["steps"]} steps, not {ours["steps"]}: '
+                         'a run goes on as it began, or for longer')

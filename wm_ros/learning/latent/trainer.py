@@ -30,7 +30,8 @@ class Trainer:
         mine = {id(part) for part in self._policy}
         self._model = [part for part in agent.parameters() if id(part) not in mine]
         self.optimiser = torch.optim.Adam(
-            [{'params': self._model}, {'params': self._policy}], settings.learning_rate)
+            [{'params': self._model}, {'params': self._policy}], settings.learning_rate,
+            fused=True)
         self.updates, self.spread = 0, 1.0
 
     #: What its numbers are called in a saved state.

@@ -1,8 +1,7 @@
 """The training of a latent agent in an environment, in sections that can be gone on from."""
 
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 import copy
-import json
 import math
 from pathlib import Path
 import time
@@ -48,20 +47,22 @@ class Training:
         self.report = report or (lambda stage, done, total, figures: None)
         environment = Environment(name)
         self.widths = environment.widths
+        self._config(1.0)       # complains now
         self._goal_reward = None
         if environment.relabels and settings.hindsight:
             self._goal_reward = GoalReward(environment)
-        self._first = environment
+        self._asked = environment       # for rewards, until the end
         self.replay = Replay(self.widths, settings.rows(environment.longest), settings.discount,
                              self._goal_reward, settings.hindsight)
         self.agent: Optional[LatentAgent] = None
         self.trainer: Optional[Trainer] = None
-        self.steps = self.section = self._episode = 0
+        self.steps = self.section = self.saved = self._episode = 0
         self.best, self.curve, self.seconds = None, [], 0.0
+        self._losses = {}
 
     def run(self) -> dict:
         """Train to the end; return the figures of the best evaluation, and steps and seconds."""
-        with precise_enough():
+        with precise_enough(), closing(self._asked):
             while self.steps < self.settings.steps:
                 self._section()
         self.state_path.unlink(missing_ok=True)
@@ -87,20 +88,24 @@ class Training:
 
     def numbers(self) -> dict:
         """Return what a saved state knows of it, by attribute, as plain data."""
-        return {'steps': self.steps, 'section': self.section, '_episode': self._episode,
-                'best': self.best, 'curve': self.curve, 'seconds': self.seconds}
+        return {'steps': self.steps, 'saved': self.saved, 'section': self.section,
+                '_episode': self._episode, 'best': self.best, 'curve': self.curve,
+                'seconds': self.seconds}
 
     def begin(self, config: Optional[AgentConfig] = None):
         """Make the agent and its trainer, of ``config`` or as the first steps suggest."""
-        settings = self.settings
-        if config is None:
-            config = AgentConfig(
-                *self.widths, settings.latent, settings.hidden, settings.values, settings.bins,
-                bins_limit(self.replay, settings.discount), settings.discount,
-                settings.activation)
+        config = config or self._config(bins_limit(self.replay, self.settings.discount))
         torch.manual_seed(self.seed)
         self.agent = LatentAgent(config).to(self.device)
-        self.trainer = Trainer(self.agent, self.replay, settings, self.seed)
+        self.trainer = Trainer(self.agent, self.replay, self.settings, self.seed)
+
+    def _config(self, limit):
+        settings = self.settings
+        try:
+            return AgentConfig(*self.widths, settings.latent, settings.hidden, settings.values,
+                               settings.bins, limit, settings.discount, settings.activation)
+        except ValueError as error:
+            raise WmRosError(f'--set {error}') from error
 
     def _section(self):
         began, settings = time.perf_counter(), self.settings
@@ -114,6 +119,7 @@ class Training:
         while self.steps < end:
             self._round(collector, rng, began)
         collector.cut()
+        self._ready(rng)
         for environment in environments[1:]:
             environment.close()
         figures = self._judge(environments[0])
@@ -121,22 +127,26 @@ class Training:
         self.section += 1
         self.seconds += time.perf_counter() - began
         self._keep(figures)
+        self.saved = self.steps
         state.save(self)
 
     def _round(self, collector, rng, began):
         """Play one step in each environment, and do the updates that are due."""
-        settings = self.settings
-        if self.agent is None and self.steps >= settings.random:
+        settings, knows = self.settings, self.steps >= self.settings.random
+        if knows and self.agent is None:
             collector.cut()
-            self.begin()
-            self._normalise(rng)
-        self.steps += collector.round(self.agent)
-        if self.agent is None:
-            return
-        while self.trainer.updates < (self.steps - settings.random) // settings.stride:
+            self._ready(rng)
+        self.steps += collector.round(self.agent if knows else None)
+        while knows and self.trainer.updates < (self.steps - settings.random) // settings.stride:
             losses = self.trainer.update()
             if self.trainer.updates % _SAY_EVERY == 0:
                 self._say(losses, collector, began)
+
+    def _ready(self, rng):
+        """Make the agent if there is none yet: now it is known what there is to see."""
+        if self.agent is None:
+            self.begin()
+            self._normalise(rng)
 
     def _say(self, losses, collector, began):
         losses = {name: float(value) for name, value in losses.items()}
@@ -176,10 +186,11 @@ class Training:
                 'training': {'seed': self.seed, **self.settings.to_dict(),
                              'torch': torch.__version__.split('+')[0]},
                 'best': self.curve[-1]})
-        success = {} if figures['success_rate'] is None else {'success': figures['success_rate']}
         self.report('evaluations', self.section, math.ceil(
-            self.settings.steps / self.settings.evaluate),
-            {**success, 'return': figures['return_mean'], 'steps': self.steps})
+            self.settings.steps / self.settings.evaluate), {
+                name: figures[key] for name, key in (
+                    ('success', 'success_rate'), ('return', 'return_mean'),
+                    ('length', 'steps_mean')) if figures[key] is not None})
 
     def _next_seed(self):
         self._episode += 1

@@ -38,5 +38,7 @@ class Encoder(nn.Module):
         """Take means and scales from rows ``seen`` [N, O + G] and ``goal`` [N, G]."""
         observation, achieved = seen.split([self.observations, self.goals], -1)
         for name, rows in (('seen', observation), ('goal', torch.cat([achieved, goal]))):
+            if not rows.numel():
+                continue
             getattr(self, f'{name}_mean').copy_(rows.mean(0))
             getattr(self, f'{name}_scale').copy_(rows.std(0, correction=0).clamp(min=_STEADY))
