@@ -10,11 +10,10 @@ from safetensors.torch import load_file
 import torch
 from wm_ros.learning.latent import evaluate, state
 from wm_ros.learning.latent.environment import Environment
-from wm_ros.learning.latent.losses import Batch, model_losses, policy_loss, value_targets, Weights
 from wm_ros.learning.latent.settings import EnvSettings
 from wm_ros.learning.latent.training import Training
 from wm_ros.planning.settings import PlannerSettings
-from wm_ros.types import CheckpointError, WmRosError
+from wm_ros.types import WmRosError
 from wm_ros.world_model.load import load_part
 from wm_ros.world_model.tdmpc2 import AgentConfig, LatentAgent
 

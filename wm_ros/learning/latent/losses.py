@@ -94,8 +94,8 @@ def value_targets(agent, targets, after, batch: Batch, weights: Weights, limits)
     both = torch.cat([after, (action + noise).clamp(-1.0, 1.0)], -1)
     values = torch.stack([network.number(head(both)) for head in targets]).amin(0)
     wanted = batch.rewards + network.sizes.discount * (1.0 - batch.ended) * values
-    wanted = torch.where(batch.over > 0, 0.0, wanted)
-    return torch.maximum(wanted, batch.bound).clamp(*limits)
+    wanted = torch.maximum(wanted, batch.bound).clamp(*limits)
+    return torch.where(batch.over > 0, 0.0, wanted)
 
 
 def policy_loss(agent: LatentAgent, seen: Seen, weights: Weights, spread: float):
