@@ -2,8 +2,9 @@
 Measure success, time to goal and plan time of a checkpoint and its parameters.
 
 Runs the library in lockstep with the physics: the shipped parameters, the planner's delay
-and the safety gate included; with --ros through the live graph, in real time.  With --compare
-nothing is played: two reports of the same episodes are compared pair by pair.
+and the safety gate included; with --ros through the live graph, in real time.  With --env
+it plays a Gymnasium environment.  With --compare nothing is played: two reports of the same
+episodes are compared pair by pair.
 """
 
 import argparse
@@ -23,6 +24,7 @@ examples:
   wm_ros evaluate --task push --randomization usual --report usual.html
   wm_ros evaluate --task push --sweep physics.motor_gain=0.1:1:5 --report sweep.html
   wm_ros evaluate --compare before.json after.json --report both.html
+  wm_ros evaluate --env PandaReach-v3 --checkpoint panda_gym_reach --planner prior
 
 The same seeds give the same episodes, so that two runs can be compared pair by pair.
 """
@@ -35,6 +37,8 @@ def add_parser(subparsers):
         formatter_class=argparse.RawDescriptionHelpFormatter)
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument('--task', help='such as reach or push')
+    what.add_argument('--env', metavar='ID', help='the Gymnasium environment that --checkpoint '
+                      'was trained in')
     what.add_argument('--compare', nargs=2, metavar=('A.json', 'B.json'),
                       help='two reports of the same episodes, in place of an evaluation')
     parser.add_argument('--episodes', type=int, default=100, metavar='N')
@@ -57,6 +61,9 @@ def add_parser(subparsers):
 
 def run(arguments) -> int:
     """Evaluate or compare, print, and write the figures."""
+    if arguments.env:
+        from wm_ros.cli import _evaluate_env
+        return _evaluate_env.run(arguments)
     _check_places(arguments)
     if arguments.compare:
         from wm_ros.cli._compare import compare_reports

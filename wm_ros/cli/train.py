@@ -2,7 +2,8 @@
 Train a world model with its policy prior from nothing, in simulation.
 
 Data of the scripted expert with noise first, then rounds in which the model collects with
-its own planner; --no-demonstrations does without the script.
+its own planner; --no-demonstrations does without the script.  --env trains a latent agent in a
+Gymnasium environment instead.
 """
 
 import argparse
@@ -15,6 +16,7 @@ examples:
   wm_ros train --task push --no-demonstrations --output alone
   wm_ros train --task push --debug-run              every part in seconds; learns nothing
   wm_ros train --task push --model tokenizer --data seen --held-out others --output tokens
+  wm_ros train --env PandaReach-v3 --steps 20000 --output panda_gym_reach
   wm_ros evaluate --task reach --checkpoint reach   what it can do
 """
 
@@ -24,14 +26,17 @@ def add_parser(subparsers):
     parser = subparsers.add_parser(
         'train', help='train a world model', description=__doc__, epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--task', required=True, help='such as reach or push')
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument('--task', help='such as reach or push')
+    where.add_argument('--env', metavar='ID', help='a Gymnasium environment with continuous '
+                       'actions, such as PandaPush-v3 or package:ID')
     parser.add_argument('--model', default='agent',
                         help='what to train: the agent, or a part of a world model that is '
                         'trained on recordings: tokenizer, sequence, eyes or '
                         'decoder')
     parser.add_argument('--output', default='', metavar='NAME',
                         help='checkpoint to write: NAME.safetensors and NAME.json '
-                        '(default: <robot>_<task>; of a part <task>_<model>)')
+                        '(default: <robot>_<task>; of a part <task>_<model>; with --env ID)')
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--robot', default='panda', help='to train for; of a part: that was '
                         'recorded')
@@ -46,13 +51,15 @@ def add_parser(subparsers):
     parser.add_argument('--context', type=int, default=None, metavar='N',
                         help='width of what tells of hidden physics, 0 for none (default: 16 with '
                         '--randomization, 0 without)')
+    parser.add_argument('--steps', type=int, metavar='N',
+                        help='of the environment, with --env (default: 1000000)')
     part = parser.add_argument_group('of parts that are trained on recordings')
     part.add_argument('--held-out', nargs='+', default=[], metavar='DIR',
                       help='recordings to validate on')
     part.add_argument('--set', action='append', default=[], metavar='KEY=VALUE',
-                      help='a setting of the part or its training')
+                      help='a setting of the part or its training; with --env as well')
     part.add_argument('--resume', action='store_true',
-                      help='go on with a run that was stopped or killed')
+                      help='go on with a run that was stopped or killed; with --env as well')
     part.add_argument('--log-dir', default='', metavar='DIR',
                       help='scalars and pictures for TensorBoard')
     parser.add_argument('--debug-run', action='store_true', help='every part in seconds')
@@ -78,6 +85,11 @@ def run(arguments) -> int:
     if arguments.threads < 1:
         raise WmRosError(f'--threads: got {arguments.threads}, expected at least 1')
     torch.set_num_threads(arguments.threads)
+    if arguments.env:
+        from wm_ros.cli import _train_env
+        return _train_env.run(arguments)
+    if arguments.steps is not None:
+        raise WmRosError(f'--steps: got {arguments.steps} with --task, expected it with --env')
     if arguments.model != 'agent':
         from wm_ros.cli import _train_part
         _refuse_settings_of_agents(arguments)

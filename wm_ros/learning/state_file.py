@@ -1,5 +1,6 @@
 """The state of a training run in one file, written whole or not at all."""
 
+from contextlib import contextmanager
 import json
 import math
 from pathlib import Path
@@ -15,18 +16,9 @@ from wm_ros.types import WmRosError
 
 def write_state(path: Path, module: nn.Module, average: nn.Module, optimiser, about: dict):
     """Write weights, averaged weights, the optimiser's memory, and ``about`` (plain data)."""
-    tensors = {}
-    for prefix, part in (('module', module), ('average', average)):
-        tensors.update({f'{prefix}.{name}': tensor.detach().cpu().contiguous().clone()
-                        for name, tensor in part.state_dict().items()})
-    for index, memory in optimiser.state_dict()['state'].items():
-        tensors.update({f'optimiser.{index}.{name}': tensor.detach().cpu().contiguous().clone()
-                        for name, tensor in memory.items()})
     about = {**about, 'best': about['best'] if math.isfinite(about['best']) else None}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    about = json.dumps(about)
-    with whole(path) as partial:
-        partial.write_bytes(save(tensors, {'about': about, 'crc32': _sum(about, tensors)}))
+    write_tensors(path, {**weights_of('module', module), **weights_of('average', average),
+                         **memory_of(optimiser)}, about)
 
 
 def read_state(path: Path, module: nn.Module, average: nn.Module, optimiser) -> dict:
@@ -35,22 +27,59 @@ def read_state(path: Path, module: nn.Module, average: nn.Module, optimiser) -> 
 
     Raises WmRosError for a file that is missing, damaged, or of another module.
     """
+    with complaints(path):
+        tensors, about = read_tensors(path)
+        for prefix, part in (('module', module), ('average', average)):
+            part.load_state_dict(under(tensors, prefix))
+        give_memory(optimiser, under(tensors, 'optimiser'))
+    return about
+
+
+def weights_of(prefix: str, module: nn.Module) -> dict:
+    """Return the weights of ``module`` by name, each after ``prefix`` and a point."""
+    return {f'{prefix}.{name}': tensor.detach().cpu().contiguous().clone()
+            for name, tensor in module.state_dict().items()}
+
+
+def memory_of(optimiser) -> dict:
+    """Return what an optimiser remembers, by ``optimiser.<parameter>.<name>``."""
+    return {f'optimiser.{index}.{name}': tensor.detach().cpu().contiguous().clone()
+            for index, memory in optimiser.state_dict()['state'].items()
+            for name, tensor in memory.items()}
+
+
+def write_tensors(path: Path, tensors: dict, about: dict):
+    """Write tensors by name and ``about`` (plain data), whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    about = json.dumps(about)
+    with whole(path) as partial:
+        partial.write_bytes(save(tensors, {'about': about, 'crc32': _sum(about, tensors)}))
+
+
+def read_tensors(path: Path):
+    """
+    Return tensors by name, and what ``about`` was.
+
+    Raises WmRosError for a missing file, other errors for a damaged one; see ``complaints``.
+    """
     if not path.is_file():
         raise WmRosError(f'{path}: no such file: there is nothing to resume')
+    with safe_open(path, framework='pt') as file:
+        told = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in file.keys()}
+    if told['crc32'] != _sum(told['about'], tensors):
+        raise ValueError('its checksum is another')
+    return tensors, json.loads(told['about'])
+
+
+@contextmanager
+def complaints(path: Path):
+    """Raise what a damaged or strange file at ``path`` leads to as one WmRosError."""
     try:
-        with safe_open(path, framework='pt') as file:
-            told = file.metadata()
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
-        if told['crc32'] != _sum(told['about'], tensors):
-            raise ValueError('its checksum is another')
-        about = json.loads(told['about'])
-        for prefix, part in (('module', module), ('average', average)):
-            part.load_state_dict(_under(tensors, prefix))
-        _give(optimiser, _under(tensors, 'optimiser'))
+        yield
     except (SafetensorError, RuntimeError, ValueError, KeyError, TypeError, OSError) as error:
         raise WmRosError(f'{path}: damaged, or of another model '
                          f'({" ".join(str(error).split())[:160]})') from error
-    return about
 
 
 def _sum(about, tensors):
@@ -61,19 +90,21 @@ def _sum(about, tensors):
     return str(found)
 
 
-def _under(tensors, prefix):
+def under(tensors: dict, prefix: str) -> dict:
+    """Return the tensors whose names begin with ``prefix`` and a point, without it."""
     return {name[len(prefix) + 1:]: tensor for name, tensor in tensors.items()
             if name.startswith(f'{prefix}.')}
 
 
-def _give(optimiser, memory):
+def give_memory(optimiser, memory: dict):
+    """Give an optimiser its memory back, by ``<parameter>.<name>``; ValueError for another's."""
     state = optimiser.state_dict()
     state['state'] = {}
     for name, tensor in memory.items():
         index, _, key = name.partition('.')
         state['state'].setdefault(int(index), {})[key] = tensor
     # Parameters that no loss has reached have no memory.
-    known = len(state['param_groups'][0]['params'])
+    known = sum(len(group['params']) for group in state['param_groups'])
     if any(not 0 <= index < known for index in state['state']):
         raise ValueError(f'the memory of parameter {max(state["state"])} of {known}')
     optimiser.load_state_dict(state)

@@ -56,7 +56,7 @@ def load_part(reference: str, kind: str, device: str = 'cpu') -> nn.Module:
     if meta['kind'] != kind:
         raise CheckpointError(f'checkpoint {path}: is a {shown(meta["kind"])}, expected {kind!r}')
     weights, _ = read_weights(path, meta)
-    config, module = KINDS[kind]
+    config, module = _classes(kind)
     try:
         config = config(**meta['config'])
         with torch.device('meta'):      # shapes without memory: the sizes may be absurd
@@ -68,3 +68,11 @@ def load_part(reference: str, kind: str, device: str = 'cpu') -> nn.Module:
         raise CheckpointError(f'checkpoint {path}: does not fit its configuration '
                               f'({shown(error, str)})') from error
     return made.to(device).eval().requires_grad_(False)
+
+
+def _classes(kind):
+    if kind == 'latent_agent':
+        # Late: what plans with it needs numba, all others do without.
+        from wm_ros.world_model.tdmpc2 import AgentConfig, LatentAgent
+        return AgentConfig, LatentAgent
+    return KINDS[kind]

@@ -8,6 +8,8 @@ from wm_ros.world_model.networks import SimNorm
 from wm_ros.world_model.two_hot import TwoHot
 
 _SIMPLEX = 8        # numbers of a latent that sum to 1
+#: What stands between layers.  Mish is TD-MPC2's; SiLU trains several times faster on a CPU.
+ACTIVATIONS = {'mish': nn.Mish, 'silu': nn.SiLU}
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Sizes:
     bins: int = 101             # that rewards and values are shared by; 1: plain numbers
     limit: float = 10.0         # of the bins, in symlog
     discount: float = 0.99
+    activation: str = 'mish'    # or silu
 
     def __post_init__(self):
         for name, low, high in (('actions', 1, 256), ('latent', 16, 8192), ('hidden', 16, 8192),
@@ -38,6 +41,9 @@ class Sizes:
             if not 0.0 < getattr(self, name) <= high:
                 raise ValueError(f'{name}: got {getattr(self, name)!r}, expected above 0 and at '
                                  f'most {high:g}')
+        if self.activation not in ACTIVATIONS:
+            raise ValueError(f'activation: got {self.activation!r}, expected one of '
+                             f'{", ".join(ACTIVATIONS)}')
 
 
 class Network(nn.Module):
@@ -45,20 +51,19 @@ class Network(nn.Module):
     z' = d(z, a), reward R(z, a), values Q(z, a) and policy p(z).
 
     ``latent`` is [..., D], ``action`` [..., A] in [-1, 1].  Each network is Linear, LayerNorm,
-    Mish twice, then Linear; the next latent is normalised onto simplices.
+    activation twice, then Linear; the next latent is normalised onto simplices.
     """
 
     def __init__(self, sizes: Sizes):
         super().__init__()
         self.sizes = sizes
         latent, both = sizes.latent, sizes.latent + sizes.actions
-        self.transition = nn.Sequential(_mlp(both, sizes.hidden, latent), nn.LayerNorm(latent),
-                                        SimNorm(_SIMPLEX))
-        self.reward_head = _mlp(both, sizes.hidden, sizes.bins)
+        self.transition = to_latent(both, sizes)
+        self.reward_head = _mlp(both, sizes, sizes.bins)
         self.value_heads = nn.ModuleList(
-            _mlp(both, sizes.hidden, sizes.bins) for _ in range(sizes.values))
+            _mlp(both, sizes, sizes.bins) for _ in range(sizes.values))
         # Means and, for learning, widths.
-        self.policy_head = _mlp(latent, sizes.hidden, 2 * sizes.actions)
+        self.policy_head = _mlp(latent, sizes, 2 * sizes.actions)
         self.two_hot = TwoHot(sizes.bins, sizes.limit) if sizes.bins > 1 else None
         self.register_buffer('active', torch.ones(sizes.actions), persistent=False)
 
@@ -84,7 +89,14 @@ class Network(nn.Module):
         return output[..., 0] if self.two_hot is None else self.two_hot.decode(output)
 
 
-def _mlp(inputs, hidden, outputs):
+def to_latent(inputs: int, sizes: Sizes) -> nn.Sequential:
+    """Return a network from ``inputs`` numbers to a latent on simplices."""
+    return nn.Sequential(_mlp(inputs, sizes, sizes.latent), nn.LayerNorm(sizes.latent),
+                         SimNorm(_SIMPLEX))
+
+
+def _mlp(inputs, sizes, outputs):
+    hidden, activation = sizes.hidden, ACTIVATIONS[sizes.activation]
     return nn.Sequential(
-        nn.Linear(inputs, hidden), nn.LayerNorm(hidden), nn.Mish(),
-        nn.Linear(hidden, hidden), nn.LayerNorm(hidden), nn.Mish(), nn.Linear(hidden, outputs))
+        nn.Linear(inputs, hidden), nn.LayerNorm(hidden), activation(),
+        nn.Linear(hidden, hidden), nn.LayerNorm(hidden), activation(), nn.Linear(hidden, outputs))
