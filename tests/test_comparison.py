@@ -116,7 +116,7 @@ def test_the_command_compares_prints_and_writes(files, tmp_path, capsys):
 
 
 @pytest.mark.parametrize('line, said', [
-    ((), 'one of the arguments --task --compare is required'),
+    ((), 'one of the arguments --task --env --compare is required'),
     (('--compare', 'a.json'), 'expected 2 arguments'),
     (('--task', 'reach', '--compare', 'a.json', 'b.json'), 'not allowed with argument')])
 def test_what_to_do_has_to_be_clear(capsys, line, said):

@@ -1,4 +1,4 @@
-"""docs/training.md names every setting of ``wm_ros train --set``, with its default."""
+"""The pages name every setting of ``wm_ros train --set``, with its default."""
 
 from dataclasses import fields
 from pathlib import Path
@@ -6,6 +6,7 @@ import re
 
 import pytest
 from wm_ros.learning.eyes import EyesTraining
+from wm_ros.learning.latent.settings import EnvSettings
 from wm_ros.learning.loop import LoopConfig
 from wm_ros.learning.parts import TOLD
 from wm_ros.learning.sequence import SequenceTraining
@@ -16,16 +17,17 @@ from wm_ros.world_model.sequence import SequenceConfig
 from wm_ros.world_model.tokens import FrameConfig
 from wm_ros.world_model.watch import WatchConfig
 
-PAGE = Path(__file__).parents[1] / 'docs' / 'training.md'
+DOCS = Path(__file__).parents[1] / 'docs'
+PAGES = [DOCS / 'training.md', DOCS / 'gymnasium.md']
 KINDS = {'all parts': (LoopConfig,), '`--model tokenizer`': (FrameConfig, TokenizerTraining),
          '`--model sequence`': (SequenceConfig, SequenceTraining),
          '`--model eyes`': (EyesConfig, EyesTraining),
-         '`--model decoder`': (WatchConfig, WatchTraining)}
+         '`--model decoder`': (WatchConfig, WatchTraining), '`--env`': (EnvSettings,)}
 
 
 @pytest.mark.parametrize('title', KINDS)
-def test_the_page_has_each_setting_and_its_default(title):
-    text = PAGE.read_text(encoding='utf-8')
+def test_a_page_has_each_setting_and_its_default(title):
+    text = '\n\n'.join(page.read_text(encoding='utf-8') for page in PAGES)
     table = text[text.index(f'| {title} |'):].split('\n\n')[0]
     said = dict(re.findall(r'^\| `(\w+)` \| ([^|]*) \|', table, re.M))
     known = {field.name: field.default for kind in KINDS[title] for field in fields(kind)

@@ -1,6 +1,9 @@
 """Gymnasium environments as flat numbers; what does not fit is refused in one line."""
 
+from contextlib import contextmanager
 from importlib import import_module, metadata
+import os
+import sys
 from typing import Iterator, NamedTuple, Optional
 
 import numpy as np
@@ -46,7 +49,8 @@ class Environment:
 
     def __init__(self, name: str):
         self.name = name
-        self._env = _made(name)
+        with _quiet():
+            self._env = _made(name)
         self._goals = _has_goals(name, self._env.observation_space)
         self.widths = _widths(name, self._env, self._goals)
         space = self._env.action_space
@@ -95,6 +99,21 @@ class Environment:
         seen, achieved, desired = (
             np.asarray(observation[key], np.float32) for key in _GOAL_KEYS)
         return Moment(np.concatenate([seen, achieved]), desired)
+
+
+@contextmanager
+def _quiet():
+    """Keep from standard output what engines print from C while they start."""
+    sys.stdout.flush()
+    kept, nothing = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 1)
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nothing)
 
 
 def _made(name):
