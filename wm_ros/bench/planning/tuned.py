@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from wm_ros.bench.main_job.product import evaluate
-from wm_ros.bench.record import at_most, load_note, shown
+from wm_ros.bench.record import at_most, shown
 from wm_ros.console import StageBars
 from wm_ros.tuning import parameter_file, report
 from wm_ros.tuning.run import Tuning, TuningRequest
@@ -38,8 +38,6 @@ def tune():
                     f'shipped, {rate["bad"]:.3f} of {_FEW} as it was; {_EPISODES} episodes that '
                     'nothing was tuned on'),
             *(shown(f'tune_time_to_goal/{name}', one['time_to_goal_mean'], 's', _COMMAND)
-              for name, one in found.items()),
-            *(shown(f'tune_plan_ms_p99/{name}', one['plan_ms_p99'], 'ms', _COMMAND, load_note())
               for name, one in found.items()),
             *_frontier(figures)]
 
