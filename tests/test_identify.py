@@ -63,15 +63,17 @@ def test_a_memory_is_filtered_as_the_running_graph_filters():
     episode, replay = make_episode('push', steps=8), Replay()
     replay.add(episode)
     states, actions = torch.tensor(episode.states), torch.tensor(episode.actions)
-    predicted = losses.filter_replay(dynamics, states, actions, replay)
+    felt = torch.randn(9, 6)
+    predicted = losses.filter_replay(dynamics, states, actions, felt, replay)
     with torch.no_grad():
         latent = dynamics.initial_latent(states[:1])
         for t in range(8):
             seen = dynamics.encode(states[t:t + 1], latent)
             _, after, _ = dynamics.step(states[t:t + 1], seen, actions[t:t + 1])
-            latent = dynamics.identified(states[t:t + 1], after, states[t + 1:t + 2])
+            latent = dynamics.identified(states[t:t + 1], after, states[t + 1:t + 2],
+                                         felt[t + 1:t + 2])
             torch.testing.assert_close(predicted[t + 1:t + 2], latent, rtol=1e-4, atol=1e-5)
-        found = losses.identify(dynamics, states[:8, None], torch.stack(
+        found = losses.identify(dynamics, states[:8, None], felt[:, None], torch.stack(
             [dynamics.encode(states[t:t + 1], predicted[t:t + 1]) for t in range(8)]))
     torch.testing.assert_close(found[:, 0, OWN:], predicted[:8, OWN:], rtol=1e-4, atol=1e-5)
 
@@ -96,6 +98,20 @@ def test_it_changes_with_whole_steps_however_often_is_observed(period):
     assert slow.stamp == pytest.approx(fast.stamp)
     assert np.abs(slow.latent[OWN:]).max() > 0.01
     np.testing.assert_allclose(fast.latent[OWN:], slow.latent[OWN:], atol=0.02)
+
+
+def test_what_is_felt_tells_of_it_too():
+    model = make_model('push', config=CONTEXT)
+    pose = [0.5, 0.1, 0.025, 0.0, 0.0, 0.0, 1.0]
+    found = []
+    for wrench in (None, np.zeros(6), np.array([0.0, 0.0, -6.0, 0.0, 0.0, 0.0])):
+        belief = None
+        for i in range(9):
+            belief = model.observe(belief, replace(
+                observe_at(1.0 + i * ROBOT.dt, poses=[pose]), wrench=wrench))
+        found.append(belief.latent[OWN:])
+    np.testing.assert_array_equal(found[0], found[1])
+    assert np.abs(found[2] - found[1]).max() > 0.01
 
 
 def test_after_a_pause_it_begins_anew():

@@ -93,7 +93,7 @@ def test_filtering_a_memory_is_filtering_each_episode(task):
     dynamics, replay = make_dynamics(task), replay_of(task)
     arrays = replay.arrays
     predicted = losses.filter_replay(
-        dynamics, torch.tensor(arrays['state']), torch.tensor(arrays['action']), replay)
+        dynamics, *(torch.tensor(arrays[name]) for name in ('state', 'action', 'felt')), replay)
     row = 0
     for episode in replay.episodes:
         expected = dynamics.initial_latent(torch.zeros(1, dynamics.layout.width))
@@ -113,7 +113,8 @@ def test_sequences_are_filtered_alike():
     dynamics, replay = make_dynamics('push'), replay_of('push', (10,))
     states = torch.tensor(replay.arrays['state'])
     actions = torch.tensor(replay.arrays['action'])
-    rows = losses.filter_replay(dynamics, states, actions, replay)
+    felt = torch.tensor(replay.arrays['felt'])
+    rows = losses.filter_replay(dynamics, states, actions, felt, replay)
     posterior, predicted = losses.filter_latents(
         dynamics, states[3:8, None], actions[3:7, None], rows[3:4])
     assert posterior.shape == (5, 1, SMALL.latent) and predicted.shape == (4, 1, SMALL.latent)

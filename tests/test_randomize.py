@@ -141,6 +141,21 @@ def test_files_that_are_not_there_or_none_are_refused(tmp_path):
             load_randomization(str(file))
 
 
+def test_the_stand_in_for_hardware_is_nowhere_that_any_training_was():
+    """Each number of reality.yaml lies outside of what usual.yaml draws of it."""
+    known = {entry.term.name: entry for entry in load_randomization('usual').entries}
+    for entry in load_randomization('reality').entries:
+        usual = 0.0 if entry.how == 'add' else 1.0
+        if entry.term.usual is not None:
+            usual = entry.term.usual
+        values = [entry.reach(usual)] if entry.how != 'absolute' else [
+            (value, value) for value in entry.distribution.numbers]
+        trained = known.get(entry.term.name)
+        low, high = (usual, usual) if trained is None else trained.reach(usual)
+        for value in {v for pair in values for v in pair} - {0.0}:
+            assert value < low or value > high, entry.term.name
+
+
 @pytest.mark.parametrize('name', SHIPPED)
 @pytest.mark.parametrize('task', ['push', 'stack'])
 def test_shipped_ones_can_be_drawn(name, task, tmp_path):

@@ -29,14 +29,48 @@ class Entry:
     how: str
     distribution: Distribution
     every: Tuple[float, float] = (1.0, 1.0)     # [s] between changes, for 'interval'
+    share: float = 1.0          # of the way from what is usual to what is drawn
 
     def draw(self, rng: np.random.Generator, usual, count: int):
         """Return what the term's ``count`` numbers, usually ``usual``, are this time [count]."""
         drawn = self.distribution.draw(rng, count)
         usual = np.broadcast_to(np.asarray(usual, dtype=float), (count,))
-        if self.how == 'absolute':
-            return drawn
-        return usual + drawn if self.how == 'add' else usual * drawn
+        found = drawn if self.how == 'absolute' else (
+            usual + drawn if self.how == 'add' else usual * drawn)
+        if self.share == 1.0:
+            return found
+        if self._in_ratios:
+            return usual * (found / usual) ** self.share
+        return usual + self.share * (found - usual)
+
+    def extent(self, rng: np.random.Generator, objects: int, joints: int) -> float:
+        """
+        Return how far what it draws is out, from 0 to 1: of the way to the farthest there is.
+
+        It is the same for any ``share``.
+        """
+        drawn, ends = self._drawn(rng, objects, joints), self._ends
+        usual = {'add': 0.0, 'scale': 1.0}.get(self.how, self.term.usual)
+        if usual is None:           # an object's: what it usually is, its task says
+            usual = float(np.mean(ends))
+        if self._in_ratios:
+            drawn, ends, usual = np.log(drawn), np.log(ends), np.log(usual)
+        farthest = np.abs(np.asarray(ends) - usual).max()
+        return float(np.abs(drawn - usual).max() / farthest) if farthest else 0.0
+
+    def _drawn(self, rng, objects, joints):
+        if self.term.size == 'objects':     # one by one, as they are drawn for the boxes
+            return np.ravel([self.distribution.draw(rng, 1) for _ in range(objects)])
+        return self.distribution.draw(rng, joints if self.term.size == 'joints'
+                                      else self.term.size)
+
+    @property
+    def _ends(self):
+        return self.distribution.low, self.distribution.high
+
+    @property
+    def _in_ratios(self):
+        return self.distribution.kind == 'log_uniform' and self.how != 'add'
 
     def reach(self, usual: float) -> Tuple[float, float]:
         """Return the least and the greatest that comes of a usual value."""
@@ -74,6 +108,17 @@ class Randomization:
         entry = Entry(term, 'reset', how, Distribution('value', (float(value),)))
         others = [entry for entry in self.entries if entry.term.name != term.name]
         return replace(self, entries=(*others, entry))
+
+    def narrowed(self, shares: Sequence[float]) -> 'Randomization':
+        """Return the same with a share, from 0 to 1, of what each entry draws."""
+        return replace(self, entries=tuple(
+            replace(entry, share=float(share)) for entry, share in zip(self.entries, shares)))
+
+    def extents(self, seed: int, objects: int, joints: int) -> Tuple[float, ...]:
+        """Return how far out, from 0 to 1, what each entry draws for the episode ``seed`` is."""
+        return tuple(entry.extent(_rng(
+            self.seed if entry.when == 'startup' else seed, entry, 0), objects, joints)
+            for entry in self.entries)
 
     def changes(self, seed: int, limit: float) -> Tuple[Tuple[float, int, int], ...]:
         """Return when [s] in an episode of ``limit`` [s] which entry changes: sorted, numbered."""

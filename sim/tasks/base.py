@@ -7,6 +7,8 @@ from typing import Tuple
 import numpy as np
 from wm_ros.tasks import get_task
 
+_SLOW = 0.05            # [m/s] below which a setpoint is taken to rest
+
 
 @dataclass(frozen=True)
 class BoxSpec:
@@ -131,6 +133,13 @@ def stranger(rng: np.random.Generator) -> BoxSpec:
 def pose(position) -> np.ndarray:
     """Return an upright pose [7] at ``position`` [3]."""
     return np.array([*position, 0.0, 0.0, 0.0, 1.0])
+
+
+def under_way(situation: Situation) -> np.ndarray:
+    """Return the way [3] m that the arm has been told to go and has not gone yet."""
+    # At rest it is no way that is left, but what a load makes of a soft arm.
+    moving = np.linalg.norm(situation.setpoint_velocity) / _SLOW
+    return min(1.0, moving) * (situation.setpoint - situation.end_effector)
 
 
 def drive(difference, velocity, full_speed, gain=6.0) -> np.ndarray:

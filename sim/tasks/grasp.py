@@ -1,27 +1,27 @@
 """Scripts of tasks that grasp: come down on a block, close, carry it, let go."""
 
 import numpy as np
-from sim.tasks.base import drive
+from sim.tasks.base import drive, under_way
 
 _ABOVE = 0.09           # [m] of the tool over the block's centre, before it comes down
 _OPEN = 0.014           # [m] that a gripper has to spare on each side of what it closes on
 _LINED_UP = 0.008       # [m]
 _TURNED = 0.12          # [rad] from lined up
-_SQUEEZED = 0.006       # [m] that a gripper is driven further than what it holds lets it
+_SQUEEZED = 0.02        # [m] that a gripper is driven further than what it holds lets it
 _LIFT = 0.05            # [m] over the goal's height at which a block is carried there
 _QUARTER = np.pi / 2
 
 
 def holds(situation, index: int = 0) -> bool:
     """Return whether the gripper is closed on object ``index``."""
-    offset = situation.object_poses[index, :3] - situation.setpoint
+    offset = situation.object_poses[index, :3] - situation.end_effector
     squeezed = situation.gripper_width - situation.gripper_command > _SQUEEZED
     return bool(squeezed and np.linalg.norm(offset[:2]) < 0.02 and abs(offset[2]) < 0.02)
 
 
 def grasp(situation, full_speed: float, index: int = 0) -> np.ndarray:
     """Return the action [5] that leads to holding object ``index``."""
-    block, tool = situation.object_poses[index], situation.setpoint
+    block, tool = situation.object_poses[index], situation.end_effector + under_way(situation)
     offset, turn = block[:3] - tool, _turn(situation, block)
     aside = np.linalg.norm(offset[:2])
     inside = aside < 1.5 * _LINED_UP and abs(offset[2]) < 0.008
@@ -45,6 +45,7 @@ def carry(situation, full_speed: float, index: int = 0, lift: float = _LIFT,
     It is ``lift`` [m] over the goal until it is above it, ``low`` [m] above the goal in the end.
     """
     way = situation.goal[:3] + [0.0, 0.0, low] - situation.object_poses[index, :3]
+    way -= under_way(situation)
     aside = np.linalg.norm(way[:2])
     if aside > 0.015:
         way[2] += lift

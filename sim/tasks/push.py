@@ -1,11 +1,12 @@
 """Push: slide a block over the table to a goal, in any direction."""
 
 import numpy as np
-from sim.tasks.base import BoxSpec, drive, pose, Start, Task
+from sim.tasks.base import BoxSpec, drive, pose, Start, Task, under_way
 
 _HALF = 0.025           # [m] half an edge of the block
 _TOOL_HEIGHT = 0.02     # [m] of the end effector while it pushes
 _CLEARANCE = 0.085      # [m] of the end effector while it passes over the block
+_AHEAD = 0.1            # [s] by which the block's way is foreseen: an arm stops late
 _BEHIND = 0.065         # [m] from the block's centre to where the push begins
 
 
@@ -41,7 +42,8 @@ class Push(Task):
     def expert(self, situation, full_speed):
         """Go over and behind the block, come down, push towards the goal, stop in time."""
         block, goal = situation.object_poses[0, :3], situation.goal[:3]
-        tool, velocity = situation.setpoint, situation.setpoint_velocity
+        block = block + _AHEAD * situation.object_velocities[0]
+        tool, velocity = situation.end_effector + under_way(situation), situation.setpoint_velocity
         way = (goal - block)[:2]
         distance = np.linalg.norm(way)
         direction = way / max(distance, 1e-6)

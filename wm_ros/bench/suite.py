@@ -80,6 +80,9 @@ _PLANNING = _of(
 _SIM_TO_REAL = _of(
     'sim_to_real',
     ('success', 'success', 'success', '200 episodes of each task, and of blocks never seen'),
+    ('camera', 'success', 'camera', 'the same, objects seen by a camera alone'),
+    ('gap', 'gap', 'gap', 'PyBullet to MuJoCo as reality.yaml has it, 1,000 episodes each'),
+    ('factors', 'gap', 'factors', 'what each difference to reality costs alone'),
 )
 
 BENCHES: Dict[str, tuple] = {

@@ -110,7 +110,7 @@ def run(arguments) -> int:
     randomization = None
     if arguments.randomization:
         randomization = load_randomization(arguments.randomization)
-    recorded = _recorded(arguments)
+    recorded = _recorded(arguments, ('wrench',) if recipe.context else ())
     with StageBars() as bars:
         training = Training(robot, arguments.task, recipe, arguments.seed, planner,
                             arguments.device, bars.report, randomization)
@@ -150,9 +150,9 @@ def _refuse_settings_of_parts(arguments):
                              'recordings: add --model tokenizer')
 
 
-def _recorded(arguments):
+def _recorded(arguments, streams):
     from wm_ros.data import read_episodes
     if not arguments.data:
         return []
     return read_episodes(arguments.data, arguments.task,
-                         lambda complaint: print(complaint, file=sys.stderr))
+                         lambda complaint: print(complaint, file=sys.stderr), streams)

@@ -104,7 +104,9 @@ class Collector:
             if label else None)
 
     def _seen(self, observation):
-        return {} if self.witness is None else self.witness.row(observation)
+        if self.witness is None:
+            return {'wrench': np.asarray(observation.wrench, np.float32)}
+        return self.witness.row(observation)
 
     def close(self):
         """End the physics."""

@@ -71,7 +71,7 @@ def filter_latents(dynamics: Dynamics, states, actions, first):
 
 
 @torch.no_grad()
-def filter_replay(dynamics: Dynamics, states, actions, replay):
+def filter_replay(dynamics: Dynamics, states, actions, felt, replay):
     """Return the predicted latent [rows, D] of every row of ``replay``, filtered in order."""
     lengths = np.array([len(e.states) for e in replay.episodes])
     offsets = np.concatenate([[0], np.cumsum(lengths)[:-1]])
@@ -83,21 +83,22 @@ def filter_replay(dynamics: Dynamics, states, actions, replay):
         latent = dynamics.encode(states[rows], predicted[rows])
         latent = predict_latent(dynamics, states[rows], latent, actions[rows])
         if dynamics.config.context:
-            latent = dynamics.identified(states[rows], latent, states[rows + 1])
+            latent = dynamics.identified(states[rows], latent, states[rows + 1], felt[rows + 1])
         predicted[rows + 1] = latent
     return predicted
 
 
-def identify(dynamics: Dynamics, states, latents):
+def identify(dynamics: Dynamics, states, felt, latents):
     """
     Return the latents [L, B, D] of a sequence in the context that its transitions show.
 
-    ``states`` [L, B, X] or more; ``latents`` [L, B, D] as they were filtered, of which the first
-    has the context to begin with.  Gradients lead through the contexts.
+    ``states`` [L, B, X] and ``felt`` [L, B, 6], or more; ``latents`` [L, B, D] as they were
+    filtered, of which the first has the context to begin with.  Gradients lead through the
+    contexts.
     """
     own, found = dynamics.config.latent, [latents[0]]
     for t in range(len(latents) - 1):
-        after = dynamics.identified(states[t], found[-1], states[t + 1])
+        after = dynamics.identified(states[t], found[-1], states[t + 1], felt[t + 1])
         found.append(torch.cat([latents[t + 1, :, :own], after[:, own:]], -1))
     return torch.stack(found)
 

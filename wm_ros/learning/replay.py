@@ -32,19 +32,20 @@ class Replay:
 
     @property
     def arrays(self):
-        """Flat arrays: state, action, expert, labelled, reward, goal, left."""
+        """Flat arrays: state, felt, action, expert, labelled, reward, goal, left."""
         if self._arrays is None:
             self._arrays = self._flatten()
         return self._arrays
 
     def _flatten(self):
         columns = {name: [] for name in
-                   ('state', 'action', 'expert', 'labelled', 'reward', 'goal', 'left')}
+                   ('state', 'felt', 'action', 'expert', 'labelled', 'reward', 'goal', 'left')}
         for e in self._episodes:
             steps = len(e.actions)
             idle = np.zeros((1, e.actions.shape[1]), np.float32)
             expert = e.actions if e.expert is None else e.expert
             columns['state'].append(e.states)
+            columns['felt'].append(e.streams.get('wrench', np.zeros((steps + 1, 6))))
             columns['action'].append(np.concatenate([e.actions, idle]))
             columns['expert'].append(np.concatenate([expert, idle]))
             labelled = np.full(steps + 1, e.expert is not None, np.float32)

@@ -63,7 +63,8 @@ class Trainer:
     def _refresh(self):
         """Filter all episodes again, so that latents are those of the running graph."""
         self.predicted = losses.filter_replay(
-            self.dynamics, self.data['state'], self.data['action'], self.replay)
+            self.dynamics, self.data['state'], self.data['action'], self.data['felt'],
+            self.replay)
 
     def update(self) -> dict:
         """Make one step; return the losses as numbers."""
@@ -112,12 +113,12 @@ class Trainer:
 
     def _in_context(self, members):
         """Return rows [E, B L] of sequences, and latents whose contexts have gradients."""
-        config, states = self.config, self.data['state']
+        config, states, felt = self.config, self.data['state'], self.data['felt']
         starts = torch.as_tensor(self.rng.choice(
             self.long_sequences, members * config.context_batch))
         rows = starts + torch.arange(config.context_length + 1)[:, None]
         _, latents = self._encode(rows[:-1])
-        latents = losses.identify(self.dynamics, states[rows], latents)
+        latents = losses.identify(self.dynamics, states[rows], felt[rows], latents)
         # [L, E B, ...] -> [E, L B, ...]: each member has sequences of its own.
         rows, latents = (
             values.unflatten(1, (members, -1)).transpose(0, 1).flatten(1, 2)

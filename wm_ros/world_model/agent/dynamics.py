@@ -22,6 +22,8 @@ from wm_ros.world_model.agent.identify import Identifier
 from wm_ros.world_model.networks import EnsembleMLP, mlp, SimNorm
 from wm_ros.world_model.state import StateLayout
 
+_WRENCH = 6             # numbers of what is felt at the wrist
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -82,7 +84,8 @@ class Dynamics(nn.Module):
         self.encoder = nn.Sequential(mlp((context + d, h, own)), SimNorm())
         self.transition = nn.Sequential(mlp((contact + d + len(ACTION_NAMES), h, own)), SimNorm())
         if config.context:
-            self.identifier = Identifier(contact + outputs + len(ACTION_NAMES), config.context)
+            self.identifier = Identifier(
+                contact + outputs + len(ACTION_NAMES) + _WRENCH, config.context)
         self.reward_head = mlp((intent + d, h, 1))
         self.value_heads = nn.ModuleList(
             mlp((intent + d, h, h, 1)) for _ in range(config.values))
@@ -119,11 +122,12 @@ class Dynamics(nn.Module):
             return own
         return torch.cat([own, latent[..., self.config.latent:]], -1)
 
-    def identified(self, state, latent, reached):
+    def identified(self, state, latent, reached, felt):
         """
         Return ``latent`` [B, D] in the context that a transition shows: a whole step.
 
-        It led from ``state`` to ``reached`` [B, X], both as they were observed.
+        It led from ``state`` to ``reached`` [B, X], both as they were observed; ``felt`` [B, 6]
+        is the wrench at the wrist in the end.
         """
         own, layout = self.config.latent, self.layout
         twist = reached[..., layout.setpoint_twist]
@@ -135,7 +139,7 @@ class Dynamics(nn.Module):
         following = self.follow(state, moved)
         residual = self.target_residual(state, following, reached) / self.scale
         context = self.identifier(latent[..., own:], self.features.contact(state, following),
-                                  residual, self._action_of(twist, opened))
+                                  residual, self._action_of(twist, opened), felt)
         return torch.cat([latent[..., :own], context], -1)
 
     def move_setpoint(self, state, action):

@@ -5,6 +5,7 @@ from torch import nn
 
 _WIDTH = 64
 _FAR = 4.0              # widths of the usual beyond which a surprise is no greater
+_FORCE, _TORQUE = 5.0, 1.0      # [N], [N m] that count like the width of a surprise
 
 
 class Identifier(nn.Module):
@@ -19,13 +20,16 @@ class Identifier(nn.Module):
         super().__init__()
         self.inputs = nn.Sequential(nn.Linear(inputs, _WIDTH), nn.SiLU())
         self.cell = nn.GRUCell(_WIDTH, width)
+        self.register_buffer('wrench', torch.tensor([_FORCE] * 3 + [_TORQUE] * 3),
+                             persistent=False)
 
-    def forward(self, context, seen, residual, action):
+    def forward(self, context, seen, residual, action, felt):
         """
         Return the context [B, C] after one more transition.
 
         ``seen`` [B, I] are the dynamics' features of it, ``residual`` [B, O] what came of it
-        beyond what is known exactly, in usual widths, ``action`` [B, A].
+        beyond what is known exactly, in usual widths, ``action`` [B, A], ``felt`` [B, 6] the
+        wrench N, N m at the wrist then, 0 where nothing is felt.
         """
-        surprise = _FAR * torch.tanh(residual / _FAR)
+        surprise = _FAR * torch.tanh(torch.cat([residual, felt / self.wrench], -1) / _FAR)
         return self.cell(self.inputs(torch.cat([seen, surprise, action], -1)), context)

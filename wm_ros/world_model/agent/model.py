@@ -93,7 +93,7 @@ class WorldModel:
             None if expected is None else expected.state, sight)
         now = self._tensor(state)[None]
         latent = self.dynamics.initial_latent(now) if expected is None else expected.latent
-        latent, origin = self._identify(previous, expected, state, observation.stamp, latent)
+        latent, origin = self._identify(previous, expected, state, observation, latent)
         commanded = observation.commanded_positions
         return Belief(
             stamp=observation.stamp, state=state,
@@ -110,7 +110,7 @@ class WorldModel:
             uncertainty=float(spread.max(initial=0.0)), checkpoint=self.checkpoint,
             origin=origin)
 
-    def _identify(self, previous, expected, state, stamp, latent):
+    def _identify(self, previous, expected, state, observation, latent):
         """
         Return ``latent`` [1, D] in its context, and the origin of the next transition.
 
@@ -119,14 +119,16 @@ class WorldModel:
         """
         if not self.dynamics.config.context:
             return latent, None
+        stamp = observation.stamp
         if expected is None:
             return latent, (stamp, state)
+        felt = self._tensor(np.zeros(6) if observation.wrench is None else observation.wrench)
         (begin, first), dt = previous.origin or (previous.stamp, previous.state), self.robot.dt
         while begin + dt <= stamp + SAME:
             share = (begin + dt - previous.stamp) / max(stamp - previous.stamp, SAME)
             reached = previous.state + min(1.0, share) * (state - previous.state)
             latent = self.dynamics.identified(
-                self._tensor(first)[None], latent, self._tensor(reached)[None])
+                self._tensor(first)[None], latent, self._tensor(reached)[None], felt[None])
             begin, first = begin + dt, reached
         return latent, (begin, first)
 

@@ -1,0 +1,94 @@
+"""Figures of the way from the engine that agents learn in to another one, and what costs most."""
+
+from dataclasses import replace
+import os
+from typing import NamedTuple
+
+from sim.randomize import load_randomization
+from wm_ros.bench.main_job.product import evaluate
+from wm_ros.bench.record import at_least, at_most, shown
+from wm_ros.console import progress_bar
+from wm_ros.evaluation.run import Evaluation, Request
+from wm_ros.evaluation.statistics import paired
+
+_EPISODES, _EACH = 1000, 200        # of both ends, and of each factor alone
+_TASKS = ('reach', 'push', 'pick_and_place')
+_DROP, _UPPER, _COSTS = 0.03, 0.05, 0.15
+_REALITY = {'engine': 'mujoco', 'randomization': 'reality'}
+_GAP = 'wm_ros bench sim_to_real --only gap'
+_FACTORS = 'wm_ros bench sim_to_real --only factors'
+
+
+class Crossing(NamedTuple):
+    """Success here and there, and what is lost, with its 95 % interval."""
+
+    here: float
+    there: float
+    drop: float
+    low: float
+    high: float
+
+    def __str__(self):
+        return (f'{self.here:.3f} to {self.there:.3f}; 95 % of the drop from {self.low:.3f} to '
+                f'{self.high:.3f}')
+
+
+def gap():
+    """Return what agents lose that learned in worlds that vary, and what those that did not."""
+    rows = []
+    for task in _TASKS:
+        robust, plain = _crossing(task, f'panda_{task}_robust'), _crossing(task, f'panda_{task}')
+        rows += [
+            at_most(f'gap_drop/{task}', robust.drop, _DROP, 'share', _GAP,
+                    f'{robust}; {_EPISODES} paired episodes, PyBullet as it is, and MuJoCo as '
+                    'reality.yaml has it'),
+            at_most(f'gap_drop_upper95/{task}', robust.high, _UPPER, 'share', _GAP),
+            shown(f'gap_drop_without_randomization/{task}', plain.drop, 'share', _GAP,
+                  str(plain))]
+        if task == 'push':
+            rows.append(at_least('gap_is_hard', plain.drop, _COSTS, 'share', _GAP,
+                                 'what push loses without randomization'))
+    return rows
+
+
+def factors():
+    """Return what each entry of reality.yaml, alone, takes from push without randomization."""
+    evaluation = Evaluation(Request('push', _EACH, engine='mujoco', jobs=os.cpu_count() or 1))
+    whole = load_randomization('reality')
+    rows, usual = [], _played(evaluation, 'as usual', replace(whole, entries=()))
+    for entry in whole.entries:
+        if entry.term.name.startswith('camera.'):
+            continue
+        found = _played(evaluation, entry.term.name, replace(whole, entries=(entry,)))
+        lost, low, high = paired(*([result.success for result in results]
+                                   for results in (usual, found)))
+        later, _, _ = paired(*([result.time for result in results]
+                               for results in (found, usual)))
+        rows.append(shown(f'factor_drop/{entry.term.name}', lost, 'share', _FACTORS,
+                          f'{entry.distribution}; 95 % from {low:.3f} to {high:.3f}; at the goal '
+                          f'{later:.2f} s later; {_EACH} paired episodes in MuJoCo'))
+    return sorted(rows, key=lambda row: -row.value)
+
+
+def _crossing(task: str, checkpoint: str) -> Crossing:
+    """Return what becomes of an agent's success, on the same seeds, in the stand-in."""
+    here = evaluate(task, _EPISODES, checkpoint=checkpoint)
+    there = evaluate(task, _EPISODES, checkpoint=checkpoint, **_REALITY)
+    return Crossing(here['success_rate'], there['success_rate'],
+                    *paired(_succeeded(here), _succeeded(there)))
+
+
+def _succeeded(figures):
+    failed = set(figures['failed_seeds'])
+    return [float(seed not in failed)
+            for seed in range(figures['seed'], figures['seed'] + figures['episodes'])]
+
+
+def _played(evaluation, name, randomization):
+    episodes = [(seed, randomization) for seed in evaluation.request.seeds]
+    with progress_bar(name, len(episodes)) as advance:
+        results = []
+        for result in evaluation.play(episodes):
+            results.append(result)
+            advance(len(results))
+    return results
