@@ -82,6 +82,9 @@ _SIM_TO_REAL = _of(
     ('success', 'success', 'success', '200 episodes of each task, and of blocks never seen'),
     ('camera', 'success', 'camera', 'the same, objects seen by a camera alone'),
     ('gap', 'gap', 'gap', 'PyBullet to MuJoCo as reality.yaml has it, 1,000 episodes each'),
+    ('live_reach', 'live_gap', 'reach', 'reach through the running graph, here and there'),
+    ('live_push', 'live_gap', 'push', 'push through the running graph'),
+    ('live_pick_and_place', 'live_gap', 'pick_and_place', 'pick_and_place through the graph'),
     ('factors', 'gap', 'factors', 'what each difference to reality costs alone'),
 )
 

@@ -11,7 +11,7 @@ from wm_ros import seeds
 from wm_ros.robot.robot import Robot
 from wm_ros.tasks import get_task
 from wm_ros.types import ACTION_NAMES, Episode, WmRosError
-from wm_ros.world_model.state import StateEstimator
+from wm_ros.world_model.tracker import StateTracker
 
 
 class Noise:
@@ -57,7 +57,7 @@ class Collector:
         self.scene = make_scene('pybullet', robot, task, randomization)
         self.stepper = Stepper(self.scene)
         self.witness = None if witnessing is None else Witness(self.scene, witnessing)
-        self.estimator = StateEstimator(robot, self.task)
+        self.tracker = StateTracker(robot, self.task)
         self.mask = np.array(self.task.active, dtype=float)
 
     def run(self, seed: int, act: Optional[Callable], source: str,
@@ -72,7 +72,8 @@ class Collector:
         over, or for so many ``steps``.
         """
         observation = self.stepper.reset(seed)
-        state = self.estimator.update(None, 0.0, observation)
+        self.tracker.reset()
+        state = self.tracker.update(observation)
         states, actions, experts, rewards = [state], [], [], []
         if self.witness is not None:
             self.witness.begin(seed)
@@ -84,12 +85,11 @@ class Collector:
                 action = disturb(action)
             # As it is recorded, so that the same can be done again: contacts magnify any rest.
             action = (np.clip(action, -1, 1) * self.mask).astype(np.float32)
-            stamp = observation.stamp
             if self.witness is not None:
                 self.witness.before(len(actions))
             observation = self.stepper.step(action)
             rows.append(self._seen(observation))
-            state = self.estimator.update(state, stamp, observation)
+            state = self.tracker.update(observation)
             states.append(state)
             actions.append(action)
             experts.append(expert)

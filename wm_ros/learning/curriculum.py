@@ -3,7 +3,6 @@
 from typing import Dict, List
 
 import numpy as np
-from sim.randomize import Randomization
 
 _FAR_OUT = 0.7          # of the way to the farthest that an entry draws
 _ENOUGH = 8             # episodes far out that decide
@@ -17,16 +16,17 @@ class Curriculum:
 
     After automatic domain randomization (OpenAI, Akkaya et al. 2019), which plays episodes at
     the edge of one entry at a time; here every episode counts, for those entries of which it
-    drew something far out.  ``shares`` say how wide each entry is, of what its file says.
+    drew something far out.  ``shares`` say how wide each entry is, of what its file says;
+    ``whole`` is a ``sim.randomize.Randomization``.
     """
 
-    def __init__(self, whole: Randomization, objects: int, joints: int):
+    def __init__(self, whole, objects: int, joints: int):
         self.shares = [_STEP] * len(whole.entries)
         self._whole, self._counts = whole, (objects, joints)
         self._seen: List[List[bool]] = [[] for _ in whole.entries]
 
     @property
-    def worlds(self) -> Randomization:
+    def worlds(self):
         """Return what the next episode is to be drawn by."""
         return self._whole.narrowed(self.shares)
 

@@ -11,10 +11,10 @@ from wm_ros.console import progress_bar
 from wm_ros.evaluation.run import Evaluation, Request
 from wm_ros.evaluation.statistics import paired
 
-_EPISODES, _EACH = 1000, 200        # of both ends, and of each factor alone
+EPISODES, _EACH = 1000, 200         # of both ends, and of each factor alone
+DROP, UPPER, _COSTS = 0.03, 0.05, 0.15
+REALITY = {'engine': 'mujoco', 'randomization': 'reality'}
 _TASKS = ('reach', 'push', 'pick_and_place')
-_DROP, _UPPER, _COSTS = 0.03, 0.05, 0.15
-_REALITY = {'engine': 'mujoco', 'randomization': 'reality'}
 _GAP = 'wm_ros bench sim_to_real --only gap'
 _FACTORS = 'wm_ros bench sim_to_real --only factors'
 
@@ -39,10 +39,10 @@ def gap():
     for task in _TASKS:
         robust, plain = _crossing(task, f'panda_{task}_robust'), _crossing(task, f'panda_{task}')
         rows += [
-            at_most(f'gap_drop/{task}', robust.drop, _DROP, 'share', _GAP,
-                    f'{robust}; {_EPISODES} paired episodes, PyBullet as it is, and MuJoCo as '
+            at_most(f'gap_drop/{task}', robust.drop, DROP, 'share', _GAP,
+                    f'{robust}; {EPISODES} paired episodes, PyBullet as it is, and MuJoCo as '
                     'reality.yaml has it'),
-            at_most(f'gap_drop_upper95/{task}', robust.high, _UPPER, 'share', _GAP),
+            at_most(f'gap_drop_upper95/{task}', robust.high, UPPER, 'share', _GAP),
             shown(f'gap_drop_without_randomization/{task}', plain.drop, 'share', _GAP,
                   str(plain))]
         if task == 'push':
@@ -72,13 +72,14 @@ def factors():
 
 def _crossing(task: str, checkpoint: str) -> Crossing:
     """Return what becomes of an agent's success, on the same seeds, in the stand-in."""
-    here = evaluate(task, _EPISODES, checkpoint=checkpoint)
-    there = evaluate(task, _EPISODES, checkpoint=checkpoint, **_REALITY)
+    here = evaluate(task, EPISODES, checkpoint=checkpoint)
+    there = evaluate(task, EPISODES, checkpoint=checkpoint, **REALITY)
     return Crossing(here['success_rate'], there['success_rate'],
-                    *paired(_succeeded(here), _succeeded(there)))
+                    *paired(succeeded(here), succeeded(there)))
 
 
-def _succeeded(figures):
+def succeeded(figures):
+    """Return 1 or 0 for each episode of a report, in the order of the seeds."""
     failed = set(figures['failed_seeds'])
     return [float(seed not in failed)
             for seed in range(figures['seed'], figures['seed'] + figures['episodes'])]
