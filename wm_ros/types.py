@@ -89,6 +89,8 @@ class Belief(_Frozen):
     checkpoint: str = ''        # hash of the checkpoint that made it
     #: Stamp [s] and state [X] that the next observed transition begins at; stays with its maker.
     origin: Optional[Tuple[float, np.ndarray]] = None
+    #: [M, 2] m, rad, what was learned of the noise of objects' poses; stays with its maker.
+    noise: Optional[np.ndarray] = None
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,11 @@ from wm_ros.robot.kinematics import Kinematics
 from wm_ros.robot.robot import Robot
 from wm_ros.tasks import TaskSpec
 from wm_ros.types import NothingSeen, Observation, WmRosError
+from wm_ros.world_model.tracks import correct, track, unknown
 
 _ROBOT_WIDTH = 15
 _OBJECT_WIDTH = 8
-SAME = 1e-4                 # [s] within which two poses are one
-_MEMORY = 1.0               # [s] after which a pose says nothing of the velocity
-_VELOCITY_TIME = 0.03       # [s], low pass of object velocities found by difference
+_APART = 0.1                # [m] of an object from the tool at which nothing moves it
 
 
 @dataclass(frozen=True)
@@ -119,8 +118,7 @@ class StateEstimator:
     """
     Observation -> explicit state: exact kinematics for the arm, poses for the objects.
 
-    Object velocities, which no sensor gives, are low-passed differences of poses.  Where objects
-    are only seen roughly, an alpha-beta filter corrects what was expected.
+    Object velocities, which no sensor gives, are found by how poses change; see ``tracks``.
     """
 
     def __init__(self, robot: Robot, task: TaskSpec):
@@ -128,16 +126,17 @@ class StateEstimator:
         self._kinematics = Kinematics(robot)
 
     def update(self, state, stamp, observation: Observation, unseen: float = 0.0,
-               expected=None, sight: Optional[Sight] = None) -> np.ndarray:
+               expected=None, sight: Optional[Sight] = None, noise=None) -> np.ndarray:
         """
         Return the explicit state [X] float32 at ``observation``.
 
         ``state`` [X] and ``stamp`` [s] are the estimate before it, or None; it counts for a
         second.  By then the objects had not been seen for ``unseen`` [s].  ``expected`` [X] is
         what it should have become by now, None where nothing tells.  ``sight`` takes the place
-        of object poses.  Objects that are not seen are believed to be where they are expected,
-        or where they were; raises NothingSeen when an object was not seen since, WmRosError when
-        not every object of the task is in ``object_poses``.
+        of object poses.  ``noise`` [M, 2] m, rad is what was learned of that of poses; given, it
+        is brought up to date.  Objects that are not seen are believed to be where they are
+        expected, or where they were; raises NothingSeen when an object was not seen since,
+        WmRosError when not every object of the task is in ``object_poses``.
         """
         self._check(observation.object_poses)
         new = self.robot_part(observation)
@@ -145,15 +144,19 @@ class StateEstimator:
         if elapsed is not None and not 0.0 <= elapsed < 1.0:
             state, elapsed, expected = None, None, None
         poses = observation.object_poses
+        noise = unknown(self.layout.objects) if noise is None else noise
         age = observation.ages.get('object_poses', 0.0)
         for index in range(self.layout.objects):
             where = self.layout.object_slots(index)
             old = None if state is None else state[where]
             guess = None if expected is None else expected[where]
             if poses is not None:
-                new[where] = _track(old, elapsed, unseen, poses[index], age)
+                place = np.append(poses[index, :3], quaternion_yaw(poses[index, 3:]))
+                apart = np.linalg.norm(place[:3] - new[self.layout.ee]) > _APART
+                new[where], noise[index] = track(
+                    old, elapsed, unseen, place, age, noise[index], bool(apart))
             elif sight is not None:
-                new[where] = _correct(guess, elapsed, sight.places[index], sight.gains[index])
+                new[where] = correct(guess, elapsed, sight.places[index], sight.gains[index])
             elif guess is not None:
                 new[where] = guess
             elif old is not None:
@@ -186,39 +189,3 @@ class StateEstimator:
             given = observation.commanded_gripper
             new[-1] = observation.gripper_width if given is None else given
         return new
-
-
-def _correct(guess, elapsed, place, gain):
-    """Return position, yaw and their rates [8] of an object seen at ``place`` [4] roughly."""
-    if guess is None:
-        return np.append(place, np.zeros(4))
-    miss = place - guess[:4]
-    rate = gain * gain / (2.0 - gain)       # Kalata 1984
-    new = np.array(guess, dtype=float)
-    new[:4] += gain * miss
-    if elapsed > 1e-4:
-        new[4:] += rate / elapsed * miss
-    return new
-
-
-def _track(old, elapsed, unseen, pose, age):
-    """
-    Return position, yaw, velocity, yaw rate [8] of an object that was at ``pose`` ``age`` [s] ago.
-
-    ``old`` [8] is the estimate ``elapsed`` [s] ago, when it had not been seen for ``unseen`` [s].
-    Poses come at their own rate: what moved between two of them counts, over the time between.
-    """
-    new = np.zeros(_OBJECT_WIDTH)
-    new[:3], new[3] = pose[:3], quaternion_yaw(pose[3:])
-    between = np.inf if old is None else elapsed - age + unseen     # of the two sightings
-    if between > _MEMORY:
-        return new
-    if between < SAME:
-        return np.append(old[:4] + elapsed * old[4:], old[4:])
-    before = old[:4] - unseen * old[4:]
-    turn = (new[3] - before[3] + np.pi) % (2 * np.pi) - np.pi
-    new[3] = before[3] + turn      # unwrapped, so that its rate has no jumps
-    share = 1.0 - np.exp(-between / _VELOCITY_TIME)
-    new[4:] = old[4:] + share * ((new[:4] - before) / between - old[4:])
-    new[:4] += age * new[4:]
-    return new

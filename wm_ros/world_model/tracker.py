@@ -6,7 +6,8 @@ import numpy as np
 from wm_ros.robot.robot import Robot
 from wm_ros.tasks import TaskSpec
 from wm_ros.types import Observation
-from wm_ros.world_model.state import SAME, StateEstimator
+from wm_ros.world_model.state import StateEstimator
+from wm_ros.world_model.tracks import SAME, unknown
 
 
 class StateTracker:
@@ -24,6 +25,7 @@ class StateTracker:
     def reset(self):
         """Begin a stream."""
         self._state, self._stamp, self._unseen = None, 0.0, 0.0
+        self._noise = unknown(self.layout.objects)
 
     def update(self, observation: Observation) -> np.ndarray:
         """Return the explicit state [X] at ``observation``; errors as ``StateEstimator``'s."""
@@ -33,7 +35,7 @@ class StateTracker:
             if observation.object_poses is None:
                 guess = self._moved(elapsed)
         self._state = self._estimator.update(
-            self._state, self._stamp, observation, self._unseen, guess)
+            self._state, self._stamp, observation, self._unseen, guess, noise=self._noise)
         self._unseen = self._unseen + elapsed if observation.object_poses is None else (
             observation.ages.get('object_poses', 0.0))
         self._stamp = observation.stamp

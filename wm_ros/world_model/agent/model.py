@@ -13,7 +13,8 @@ from wm_ros.world_model.agent.actor import acting, Actor
 from wm_ros.world_model.agent.compilation import compile_dynamics
 from wm_ros.world_model.agent.dynamics import Dynamics
 from wm_ros.world_model.agent.rollout import Dream, Rollout
-from wm_ros.world_model.state import SAME, Sight, StateEstimator
+from wm_ros.world_model.state import Sight, StateEstimator
+from wm_ros.world_model.tracks import SAME, unknown
 
 
 _MEMORY = 0.5           # [s] after which a belief says nothing of what is seen
@@ -88,9 +89,11 @@ class WorldModel:
             spread = np.zeros_like(spread)
         old, stamp = (None, 0.0) if previous is None else (previous.state, previous.stamp)
         unseen = 0.0 if previous is None else previous.unseen
+        noise = unknown(self.layout.objects) if expected is None or previous.noise is None \
+            else np.array(previous.noise)
         state = self._estimator.update(
             old, stamp, observation, unseen,
-            None if expected is None else expected.state, sight)
+            None if expected is None else expected.state, sight, noise)
         now = self._tensor(state)[None]
         latent = self.dynamics.initial_latent(now) if expected is None else expected.latent
         latent, origin = self._identify(previous, expected, state, observation, latent)
@@ -108,7 +111,7 @@ class WorldModel:
             surprise=0.0 if expected is None else self._surprise(expected, state, seen),
             unseen=self._unseen(unseen + max(0.0, elapsed), observation, seen),
             uncertainty=float(spread.max(initial=0.0)), checkpoint=self.checkpoint,
-            origin=origin)
+            origin=origin, noise=noise)
 
     def _identify(self, previous, expected, state, observation, latent):
         """
