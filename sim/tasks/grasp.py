@@ -5,7 +5,7 @@ from sim.tasks.base import drive, under_way
 
 _ABOVE = 0.09           # [m] of the tool over the block's centre, before it comes down
 _OPEN = 0.014           # [m] that a gripper has to spare on each side of what it closes on
-_LINED_UP = 0.008       # [m]
+_LINED_UP = 0.012       # [m]
 _TURNED = 0.12          # [rad] from lined up
 _SQUEEZED = 0.02        # [m] that a gripper is driven further than what it holds lets it
 _LIFT = 0.05            # [m] over the goal's height at which a block is carried there
@@ -24,7 +24,7 @@ def grasp(situation, full_speed: float, index: int = 0) -> np.ndarray:
     block, tool = situation.object_poses[index], situation.end_effector + under_way(situation)
     offset, turn = block[:3] - tool, _turn(situation, block)
     aside = np.linalg.norm(offset[:2])
-    inside = aside < 1.5 * _LINED_UP and abs(offset[2]) < 0.008
+    inside = aside < 1.5 * _LINED_UP and abs(offset[2]) < 0.012
     if inside:
         return _act(situation, offset, full_speed, turn, closing=True)
     over = max(block[2], 0.02) + _ABOVE
