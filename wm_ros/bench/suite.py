@@ -80,6 +80,7 @@ _PLANNING = _of(
 _SIM_TO_REAL = _of(
     'sim_to_real',
     ('success', 'success', 'success', '200 episodes of each task, and of blocks never seen'),
+    ('throughput', 'throughput', 'throughput', "steps of environments beside panda-gym's"),
     ('ray', 'cluster', 'ray', 'a Ray cluster that loses a process, and a machine'),
 )
 
