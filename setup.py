@@ -74,6 +74,10 @@ setup(
         'mujoco': [
             'mujoco>=3.3.4',
         ],
+        # What `wm_ros evaluate --ray` joins, or starts.
+        'ray': [
+            'ray[client]>=2.40',
+        ],
         # What benches compare with.
         'bench': [
             'pytorch-mppi',
@@ -99,6 +103,7 @@ setup(
             'mujoco>=3.3.4',
             'optuna>=5.0',
             'pydocstyle>=6',
+            'ray[client]>=2.40',
             'setuptools',
             'tensorboard',
         ],

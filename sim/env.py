@@ -23,9 +23,9 @@ class ArmEnv(gymnasium.Env):
     metadata = {'render_modes': ['rgb_array'], 'render_fps': 20}
 
     def __init__(self, task: str = 'reach', robot: str = 'panda', delay: float = 0.0,
-                 render_mode=None):
+                 render_mode=None, engine: str = 'pybullet'):
         self.robot = load_robot(robot)
-        self.scene = make_scene('pybullet', self.robot, task)
+        self.scene = make_scene(engine, self.robot, task)
         self.stepper = Stepper(self.scene, delay)
         self.render_mode = render_mode
         width = 13 + 10 * len(self.scene.object_poses)

@@ -24,7 +24,7 @@ def spread(work: Callable, items: Iterable, jobs: int, prepare: Callable,
     pool = ProcessPoolExecutor(jobs, multiprocessing.get_context('spawn'), _start,
                                (prepare, arguments))
     try:
-        with _deaf_to_interrupts():
+        with deaf_to_interrupts():
             futures = [pool.submit(_do, work, item) for item in items]
         for future in futures if ordered else as_completed(futures):
             yield future.result()
@@ -56,7 +56,7 @@ def _do(work, item):
 
 
 @contextmanager
-def _deaf_to_interrupts():
+def deaf_to_interrupts():
     """
     Ignore Ctrl-C for a moment, and for ever in the processes that the block starts.
 

@@ -3,7 +3,7 @@
 
 #: Arguments that mean nothing there, and what they are when nobody gave them.
 _OTHERS = {'robot': '', 'sensors': '', 'engine': '', 'randomization': '', 'params_file': [],
-           'ros': False, 'sweep': [], 'report': None}
+           'ros': False, 'ray': '', 'sweep': [], 'report': None}
 
 
 def run(arguments) -> int:

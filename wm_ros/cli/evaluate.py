@@ -4,10 +4,11 @@ Measure success, time to goal and plan time of a checkpoint and its parameters.
 Runs the library in lockstep with the physics: the shipped parameters, the planner's delay
 and the safety gate included; with --ros through the live graph, in real time.  With --env
 it plays a Gymnasium environment.  With --compare nothing is played: two reports of the same
-episodes are compared pair by pair.
+episodes are compared pair by pair.  With --ray the processes are those of a Ray cluster.
 """
 
 import argparse
+from contextlib import closing
 import os
 from pathlib import Path
 import sys
@@ -23,6 +24,7 @@ examples:
   wm_ros evaluate --task push --episodes 100 --ros      through the live graph
   wm_ros evaluate --task push --randomization usual --report usual.html
   wm_ros evaluate --task push --sweep physics.motor_gain=0.1:1:5 --report sweep.html
+  wm_ros evaluate --task stack --episodes 1000 --ray ray://head:10001
   wm_ros evaluate --compare before.json after.json --report both.html
   wm_ros evaluate --env PandaReach-v3 --checkpoint panda_gym_reach --planner prior
 
@@ -46,8 +48,11 @@ def add_parser(subparsers):
     parser.add_argument('--planner', default='',
                         help='such as mppi, nlp or prior (default: as the parameters say)')
     add_product_arguments(parser)
-    parser.add_argument('--jobs', type=int, default=os.cpu_count() or 1,
-                        help='processes (default: all cores)')
+    parser.add_argument('--jobs', type=int, metavar='N',
+                        help='processes (default: all cores, of the cluster with --ray)')
+    parser.add_argument('--ray', default='', metavar='ADDRESS',
+                        help='play on a Ray cluster: HOST:PORT, ray://HOST:PORT, auto, or local '
+                        'for one of its own')
     parser.add_argument('--ros', action='store_true',
                         help='through the live graph of ROS nodes, in real time')
     parser.add_argument('--sweep', action='append', default=[], metavar='TERM=LOW:HIGH:COUNT',
@@ -72,19 +77,27 @@ def run(arguments) -> int:
     from wm_ros.evaluation import sweep
     from wm_ros.evaluation.run import Evaluation, Request
     from wm_ros.types import WmRosError
-    if arguments.sweep and arguments.ros:
-        raise WmRosError('--sweep: is played in lockstep; leave --ros away')
+    for name in ('sweep', 'ray'):
+        if getattr(arguments, name) and arguments.ros:
+            raise WmRosError(f'--{name}: is played in lockstep; leave --ros away')
     request = Request(
         task=arguments.task, episodes=arguments.episodes, seed=arguments.seed,
-        planner=arguments.planner, jobs=arguments.jobs, **product(arguments))
-    evaluation = Evaluation(request)        # complains before anything starts
-    sweeps = sweep.read(arguments.sweep, evaluation)
-    figures = _live(evaluation) if arguments.ros else _lockstep(evaluation, sweeps)
-    show(figures)
-    write_json(arguments.json, figures)
-    if arguments.report:
-        _write_page(arguments, evaluation, figures)
+        planner=arguments.planner, jobs=_jobs(arguments), ray=arguments.ray, **product(arguments))
+    with closing(Evaluation(request)) as evaluation:    # complains before anything starts
+        sweeps = sweep.read(arguments.sweep, evaluation)
+        figures = _live(evaluation) if arguments.ros else _lockstep(evaluation, sweeps)
+        show(figures)
+        write_json(arguments.json, figures)
+        if arguments.report:
+            _write_page(arguments, evaluation, figures)
     return 0
+
+
+def _jobs(arguments):
+    """Return how many processes are asked for; None leaves it to the cluster."""
+    if arguments.jobs is None and not arguments.ray:
+        return os.cpu_count() or 1
+    return arguments.jobs
 
 
 def _check_places(arguments):

@@ -2,9 +2,12 @@
 
 from contextlib import closing
 from functools import partial
+from pathlib import Path
 from typing import Any, Callable, Iterable, Iterator, Optional, Tuple
 
 from sim.randomize import Randomization
+from wm_ros import paths
+from wm_ros.cluster import Cluster
 from wm_ros.evaluation.closed_loop import ClosedLoop
 from wm_ros.param_table import MODEL, MPC
 from wm_ros.robot.robot import load_robot
@@ -36,13 +39,18 @@ def make_loop(task: str, params, checkpoint: str = '',
     return ClosedLoop(robot, task, model, params, randomization)
 
 
-def share(work: Callable[[ClosedLoop, Any], Any], items: Iterable, jobs: int, told: Tuple
-          ) -> Iterator[Any]:
+def share(work: Callable[[ClosedLoop, Any], Any], items: Iterable, jobs: Optional[int],
+          told: Tuple, cluster: Optional[Cluster] = None) -> Iterator[Any]:
     """
-    Yield ``work(loop, item)`` of all ``items``, in order, from ``jobs`` processes.
+    Yield ``work(loop, item)`` of all ``items``, in order, from ``jobs`` processes or ``cluster``.
 
-    Each has a loop of its own, ``make_loop(*told)``; ``work`` is a function of a module.
+    Each process has a loop of its own, ``make_loop(*told)``; ``work`` is a function of a module.
     """
+    if cluster is not None:
+        task, params, *rest = told
+        yield from cluster.spread(partial(_with_loop, work), items, _prepare,
+                                  (task, _from_anywhere(params), *rest))
+        return
     if jobs > 1:
         yield from spread(partial(_with_loop, work), items, jobs, _prepare, told, ordered=True)
         return
@@ -56,8 +64,27 @@ _loop_here: Optional[ClosedLoop] = None     # of a process that shares the work
 
 def _prepare(*told):
     global _loop_here
+    if _loop_here is not None:
+        _loop_here.close()
     _loop_here = make_loop(*told)
 
 
 def _with_loop(work, item):
     return work(_loop_here, item)
+
+
+def _from_anywhere(params):
+    """Return parameters that mean the same files in any folder."""
+    return {node: {name: _in_full(name, value) for name, value in values.items()}
+            for node, values in params.items()}
+
+
+def _in_full(name, value):
+    if name == 'robot':
+        path = Path(value)
+        file = path if path.suffix in ('.yaml', '.yml') else None
+    elif name in ('checkpoint', 'actor', 'eyes') and value:
+        path, file = Path(value).expanduser(), paths.weights_file(value)
+    else:
+        return value
+    return str(path.absolute()) if file is not None and file.is_file() else value

@@ -2,11 +2,12 @@
 
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple
 
 import numpy as np
 from sim.randomize import NOTHING, Randomization, randomization_of
 from wm_ros import seeds
+from wm_ros.cluster import Cluster
 from wm_ros.evaluation.closed_loop import ClosedLoop, Result
 from wm_ros.evaluation.loops import make_loop, share
 from wm_ros.evaluation.sensitivity import sensitivity
@@ -38,11 +39,14 @@ class Request:
     randomization: str = ''
     params_files: Tuple[str, ...] = ()
     settings: Tuple[str, ...] = ()  # 'node:name:=value'
-    jobs: int = 1
+    jobs: Optional[int] = 1         # None: as many as the cluster has CPUs
+    ray: str = ''                   # address of a cluster, see ``wm_ros.cluster.Cluster``
 
     def __post_init__(self):
+        if self.jobs is None and not self.ray:
+            raise WmRosError('--jobs: got none, expected a number where there is no cluster')
         for name, least in (('episodes', 1), ('seed', 0), ('jobs', 1)):
-            if getattr(self, name) < least:
+            if getattr(self, name) is not None and getattr(self, name) < least:
                 raise WmRosError(f'--{name}: got {getattr(self, name)}, expected at least {least}')
         if self.seeds[-1] >= seeds.CALIBRATION:
             raise WmRosError(f'--seed: got {self.seed} for {self.episodes} episodes, expected '
@@ -93,15 +97,22 @@ class Evaluation:
 
     Raises WmRosError for an unknown task, robot, checkpoint or parameter.  Parameter files
     may change while the episodes are played; a checkpoint that does ends the evaluation.
+    ``close`` it where ``request.ray`` names a cluster.
     """
 
     def __init__(self, request: Request):
         self.request, self.params = request, parameters(request)
+        self._cluster = _cluster(request, self.params)
         self.changed = changed_parameters(request, self.params)
         self.randomization = randomization_of(self.params[ROBOT]) or NOTHING
         with closing(make_loop(request.task, self.params)) as loop:
             self.robot, self.checkpoint = loop.robot.name, loop.model.checkpoint
         self.engine = self.params[ROBOT]['engine']
+
+    def close(self):
+        """Leave the cluster, if there is one; harmless when repeated."""
+        if self._cluster is not None:
+            self._cluster.close()
 
     @property
     def episodes(self) -> List[Tuple[int, Randomization]]:
@@ -111,7 +122,7 @@ class Evaluation:
     def share(self, work: Callable, items: Iterable) -> Iterator:
         """Yield ``work(loop, item)`` of all items, in order; see ``loops.share``."""
         return share(work, items, self.request.jobs, (
-            self.request.task, self.params, self.checkpoint, self.randomization))
+            self.request.task, self.params, self.checkpoint, self.randomization), self._cluster)
 
     def play(self, episodes: Iterable[Tuple[int, Randomization]]) -> Iterator[Result]:
         """Yield the results of episodes, in order."""
@@ -159,6 +170,16 @@ class Evaluation:
             'changed_parameters': self.changed,
             **(_drawn(results) if self.randomization.entries else {}),
         }
+
+
+def _cluster(request, params) -> Optional[Cluster]:
+    if not request.ray:
+        return None
+    for node in (MODEL, MPC):
+        if params[node]['device'] != 'cpu':
+            raise WmRosError(f'--ray: got {node}:device {params[node]["device"]}, expected cpu: '
+                             'workers are given a CPU each')
+    return Cluster(request.ray, request.jobs)
 
 
 def _drawn(results) -> dict:

@@ -45,7 +45,7 @@ def on_cores(count: int, function: Callable, *arguments):
 
     How many there are, and that those without work do not spin, is for good once torch has begun.
     """
-    with _environment(OMP_NUM_THREADS=str(count), OMP_WAIT_POLICY='passive'):
+    with environment(OMP_NUM_THREADS=str(count), OMP_WAIT_POLICY='passive'):
         (found,) = spread(_call, [(function, arguments)], 1, torch.set_num_threads, (count,))
     return found
 
@@ -56,7 +56,8 @@ def _call(item):
 
 
 @contextmanager
-def _environment(**values):
+def environment(**values):
+    """Set variables of the environment for a while, and for processes that are started then."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:

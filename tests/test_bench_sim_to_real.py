@@ -1,0 +1,66 @@
+"""What the bench of environments steps: as much time as it says, with pictures; who is missing."""
+
+import numpy as np
+import pytest
+from wm_ros.bench.sim_to_real import cluster, environments, throughput
+from wm_ros.evaluation.closed_loop import Result
+from wm_ros.types import WmRosError
+
+
+@pytest.mark.parametrize('engine', ['pybullet', 'mujoco'])
+def test_a_step_of_ours_lasts_as_long_as_it_says(engine):
+    ours = environments.Ours('push', engine)
+    ours.reset(3)
+    for action in environments.drawn(ours, 4, np.random.default_rng(0)):
+        assert not ours.step(action)
+    assert ours.scene.time == pytest.approx(4 * ours.seconds)
+    picture = ours.look()
+    assert picture.shape == (64, 64, 3) and picture.std() > 10.0
+
+
+def test_mujoco_alone_lets_as_much_time_pass_and_the_arm_does_not_fall():
+    bare = environments.Bare('stack')
+    bare.reset(3)
+    before = bare.scene.arm.joint_positions.copy()
+    ends = [bare.step(None) for _ in range(20)]
+    assert ends == [False] * 19 + [True]
+    assert bare.scene.data.time == pytest.approx(20 * bare.seconds)
+    assert np.abs(bare.scene.arm.joint_positions - before).max() < 0.05
+
+
+@pytest.mark.parametrize('name, how', [
+    ('panda_gym', 'pip install --no-deps panda-gym'), ('mujoco', 'pip install mujoco')])
+def test_who_is_missing_is_named_before_anything_is_timed(monkeypatch, name, how):
+    monkeypatch.setattr(environments, 'find_spec', lambda asked: None if asked == name else asked)
+    with pytest.raises(WmRosError, match=f'{name} is missing: .* {how}'):
+        throughput.throughput()
+
+
+def test_simulated_time_is_compared_round_by_round():
+    rates = {'panda-gym': throughput.Rates(0.04, [100.0, 50.0, 200.0], []),
+             'PyBullet': throughput.Rates(0.05, [80.0, 80.0, 80.0], [10.0, 12.0, 11.0]),
+             'MuJoCo': throughput.Rates(0.05, [200.0, 100.0, 400.0], [])}
+    rows = {row.figure: row.value for row in throughput._beside('reach', rates)}
+    assert rows == {'throughput_of_panda_gym/reach, PyBullet': 1.0,
+                    'throughput_of_panda_gym/reach, MuJoCo': 2.5}
+    rows = {row.figure: row.value for row in throughput._rows('r', rates['PyBullet'], '')}
+    assert rows == {'throughput_steps/r': 80.0, 'throughput_simulated/r': 4.0,
+                    'throughput_steps_with_camera/r': 11.0,
+                    'throughput_simulated_with_camera/r': 0.55}
+
+
+def result(seed, time=1.0, plan_ms=2.0):
+    return Result(seed, True, time, -1.0, [plan_ms], 100, 0, 0, [], 0.0)
+
+
+def test_episodes_that_are_lost_doubled_or_otherwise_are_counted():
+    alone = cluster.Played([result(seed) for seed in range(4)], 9.0, 0)
+    played = cluster.Played([result(0, plan_ms=7.0), result(1, time=1.1), result(1), result(3)],
+                            5.0, 1)
+    rows = {row.figure.partition('/')[0]: row for row in cluster._rows('worker', alone, played)}
+    counted = {name: (row.value, row.holds) for name, row in rows.items()}
+    assert counted == {
+        'ray_asked': (4, True), 'ray_got': (4, True), 'ray_lost': (1, False),
+        'ray_twice': (1, False), 'ray_otherwise': (1, False), 'ray_seconds': (5.0, True),
+        'ray_kills': (1, True)}
+    assert 'NOT in order' in rows['ray_asked'].note
