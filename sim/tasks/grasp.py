@@ -8,6 +8,7 @@ _OPEN = 0.014           # [m] that a gripper has to spare on each side of what i
 _LINED_UP = 0.012       # [m]
 _TURNED = 0.12          # [rad] from lined up
 _SQUEEZED = 0.02        # [m] that a gripper is driven further than what it holds lets it
+_IN_HAND = 0.035        # [m] of a held object's centre from the tool, at most
 _LIFT = 0.05            # [m] over the goal's height at which a block is carried there
 _QUARTER = np.pi / 2
 
@@ -16,7 +17,7 @@ def holds(situation, index: int = 0) -> bool:
     """Return whether the gripper is closed on object ``index``."""
     offset = situation.object_poses[index, :3] - situation.end_effector
     squeezed = situation.gripper_width - situation.gripper_command > _SQUEEZED
-    return bool(squeezed and np.linalg.norm(offset[:2]) < 0.02 and abs(offset[2]) < 0.02)
+    return bool(squeezed and np.linalg.norm(offset) < _IN_HAND)
 
 
 def grasp(situation, full_speed: float, index: int = 0) -> np.ndarray:
