@@ -85,8 +85,8 @@ class BulletArm:
         for finger in self.fingers:
             pybullet.resetJointState(self.body, finger, gripper_width / len(self.fingers), 0.0,
                                      physicsClientId=self.client)
+        self._states = None         # or the last episode's velocities would cost motors effort
         self.set_target(positions, np.zeros(len(self.joints)), gripper_width)
-        self._states = None
         self._wrist.clear()
 
     def set_target(self, positions, velocities, gripper_width):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sim.bullet import BulletScene
 from sim.quiet import pybullet
+from sim.randomize.config import parse
 from sim.stepper import Stepper
 from sim_testing import episode, record
 from wm_ros.robot.robot import load_robot
@@ -26,6 +27,23 @@ def test_contacts_of_an_episode_do_not_reach_into_the_next(pushing):
         episode(pushing, before)
         np.testing.assert_array_equal(record(pushing, before + 1, 3), record(other, before + 1, 3))
     other.scene.close()
+
+
+def test_a_fast_end_costs_the_next_episode_no_effort():
+    """Damping takes effort away from the motors, by how fast the joints were a moment ago."""
+    damped = parse({'terms': [{'term': 'physics.joint_damping', 'value': 50.0}]}, 'made', 'made')
+    scene, found = BulletScene(ROBOT, 'reach', damped), []
+    for _ in range(2):
+        scene.reset(3)
+        for _ in range(5):      # commands are late: the arm holds where it was put
+            scene.substep()
+        found.append(scene.arm.joint_positions)
+        scene.arm.set_target(scene.arm.joint_positions + 1.0, np.zeros(7), 0.0)
+        for _ in range(6):
+            scene.substep()
+        assert np.abs(scene.arm.joint_velocities).max() > 1.0
+    scene.close()
+    np.testing.assert_array_equal(*found)
 
 
 def test_the_wrench_is_the_mean_of_the_last_50_ms(pushing):
