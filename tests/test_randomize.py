@@ -103,6 +103,20 @@ def test_objects_are_drawn_one_by_one():
         assert box.mass == 0.3 and box.shape == 'cylinder' and box.colour != like.colour
 
 
+@pytest.mark.parametrize('term, values, field, expected', [
+    ('object.mass', [0.1, 0.3], 'mass', (0.1, 0.3)), ('object.mass', 0.2, 'mass', (0.2, 0.2)),
+    ('object.round', [1, 0], 'shape', ('cylinder', 'box')),
+    ('object.colour', [0.1, 0.2, 0.3], 'colour', ((0.1, 0.2, 0.3, 1.0),) * 2),
+    ('object.colour', [0.1, 0.2, 0.3, 0.4, 0.5, 0.6], 'colour',
+     ((0.1, 0.2, 0.3, 1.0), (0.4, 0.5, 0.6, 1.0)))])
+def test_a_value_may_name_each_objects_own(term, values, field, expected):
+    boxes = make_task('stack').boxes
+    found = conditions(made({'term': term, 'value': values}), boxes=boxes)
+    assert tuple(getattr(box, field) for box in found.boxes) == expected
+    again = made({'term': term, 'value': list(found.drawn[term])})
+    assert conditions(again, boxes=boxes).boxes == found.boxes     # what was drawn, told
+
+
 @pytest.mark.parametrize('row, word', [
     ('mass', "got 'mass', expected term, when, how"),
     ({'value': 1}, 'term: got None, expected one of object.mass'),

@@ -18,6 +18,8 @@ HOW = ('absolute', 'add', 'scale')
 _KEYS = {'term', 'when', 'how', 'every'}
 #: What may change in the middle of an episode; all else is furniture.
 _FIXED = ('object.size', 'object.height', 'object.round', 'object.colour', 'scenery.')
+#: Numbers of what is no single one, of each object.
+_PARTS = {'object.colour': 3}
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,20 @@ class Entry:
     @property
     def _in_ratios(self):
         return self.distribution.kind == 'log_uniform' and self.how != 'add'
+
+    def count(self, objects: int, joints: int) -> int:
+        """Return how many numbers are drawn for so many objects and joints."""
+        each = {'joints': joints, 'objects': objects}.get(self.term.size, self.term.size)
+        return each * _PARTS.get(self.term.name, 1)
+
+    def of_object(self, index: int, objects: int) -> 'Entry':
+        """Return what is drawn for one of so many objects: a value may name each one's."""
+        told = self.distribution
+        if told.kind != 'value' or len(told.numbers) != self.count(objects, 0):
+            return self
+        parts = len(told.numbers) // objects
+        numbers = told.numbers[index * parts:(index + 1) * parts]
+        return replace(self, distribution=Distribution('value', numbers))
 
     def reach(self, usual: float) -> Tuple[float, float]:
         """Return the least and the greatest that comes of a usual value."""
@@ -233,7 +249,7 @@ def _changed(made: Conditions, entry: Entry, rng, joints, usual_boxes=None) -> C
     if group == 'object':
         return _other_boxes(made, entry, name, rng, usual_boxes or made.boxes)
     before = getattr(getattr(made, group), name)
-    count = {'joints': joints}.get(entry.term.size, entry.term.size)
+    count = entry.count(0, joints)
     usual = before if entry.when != 'interval' else entry.term.usual
     values = np.clip(entry.draw(rng, usual, count), entry.term.low, entry.term.high)
     value = float(values[0]) if entry.term.size == 1 else tuple(values.tolist())
@@ -247,8 +263,8 @@ def _noted(made, entry, values) -> Dict[str, Tuple[float, ...]]:
 
 def _other_boxes(made, entry, name, rng, usual) -> Conditions:
     boxes, values = [], []
-    for box, like in zip(made.boxes, usual):
-        box, value = _OBJECTS[name](box, like, entry, rng)
+    for index, (box, like) in enumerate(zip(made.boxes, usual)):
+        box, value = _OBJECTS[name](box, like, entry.of_object(index, len(usual)), rng)
         boxes.append(box)
         values.append(value)
     return replace(made, boxes=tuple(boxes), drawn=_noted(made, entry, values))

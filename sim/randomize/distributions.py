@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 import math
+from statistics import NormalDist
 from typing import Tuple
 
 import numpy as np
@@ -52,6 +53,22 @@ class Distribution:
             raise WmRosError(f'value: got {len(self.numbers)} numbers, expected 1 or {count}')
         return np.broadcast_to(self.numbers, (count,))
 
+    def at(self, shares) -> np.ndarray:
+        """Return the numbers [N] below which ``shares`` [N], from 0 to 1, of what is drawn lie."""
+        shares = np.asarray(shares, dtype=float)
+        if self.kind == 'value':
+            return np.broadcast_to(self.numbers, shares.shape)
+        if self.kind == 'choice':
+            return _nth(shares, np.array(self.numbers))
+        if self.kind == 'normal':
+            mean, width = self.numbers
+            inside = np.clip(shares, 1e-9, 1.0 - 1e-9)
+            return mean + width * np.clip([NormalDist().inv_cdf(share) for share in inside],
+                                          -_WIDEST, _WIDEST)
+        if self.kind == 'log_uniform':
+            return np.exp(_along(shares, np.log(self.numbers)))
+        return _along(shares, np.array(self.numbers))
+
     def __str__(self):
         return f'{self.kind} {", ".join(f"{number:g}" for number in self.numbers)}'
 
@@ -64,6 +81,20 @@ def _spread(rng, ends, count):
         return rng.choice(low, count)
     which = rng.choice(len(low), count, p=lengths / lengths.sum())
     return rng.uniform(low[which], high[which])
+
+
+def _along(shares, ends):
+    """Return what lies so far along all ranges together."""
+    low, high = ends.reshape(-1, 2).T
+    after = np.cumsum(high - low)
+    if not after[-1]:
+        return _nth(shares, low)
+    before = after - (high - low)
+    return np.interp(shares * after[-1], np.stack([before, after], 1).ravel(), ends)
+
+
+def _nth(shares, numbers):
+    return numbers[np.minimum(shares * len(numbers), len(numbers) - 1).astype(int)]
 
 
 KINDS = ('uniform', 'log_uniform', 'normal', 'choice', 'value')
