@@ -77,7 +77,8 @@ def test_seeds_of_recording_training_and_evaluation_are_apart():
     """So that no figure is measured on an episode that was trained on."""
     assert EPISODES < seeds.CALIBRATION < seeds.TRAINING
     assert seeds.TRAINING * (seeds.RUNS + 1) < seeds.RECORDED
-    assert seeds.RECORDED + 20_000_000 < seeds.HELD_OUT
+    assert seeds.RECORDED + 20_000_000 <= seeds.EDGE_CASES
+    assert seeds.EDGE_CASES + seeds.SCENES * seeds.SEARCHES < seeds.HELD_OUT
 
 
 def test_the_command_records_what_it_says(tmp_path, capsys):

@@ -159,7 +159,8 @@ def test_films_show_the_episodes_that_were_evaluated(made):
 
 
 def test_chosen_are_six_failures_and_two_successes():
-    figures = {'seed': 10, 'times': [5.0] * 9 + [1.0, 3.0, 2.0], 'failed_seeds': [*range(10, 19)]}
+    figures = {'seed': 10, 'episodes': 12, 'times': [5.0] * 9 + [1.0, 3.0, 2.0],
+               'failed_seeds': [*range(10, 19)]}
     assert list(chosen_seeds(figures)) == [10, 11, 12, 13, 14, 15, 21, 20]
     assert list(chosen_seeds({**figures, 'times': [1.0], 'failed_seeds': []})) == [10]
 

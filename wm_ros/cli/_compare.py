@@ -8,7 +8,7 @@ def compare_reports(arguments) -> int:
     from wm_ros.console import write_json, write_text
     from wm_ros.evaluation.comparison import compare, load
     from wm_ros.types import WmRosError
-    for name in ('planner', 'ros', 'ray', 'sweep', *product(arguments)):
+    for name in ('planner', 'ros', 'ray', 'sweep', 'edge_cases', *product(arguments)):
         option = {'params_files': 'params_file', 'settings': 'set'}.get(name, name)
         if getattr(arguments, option):
             raise WmRosError(f'--{option.replace("_", "-")}: nothing is played with --compare; '

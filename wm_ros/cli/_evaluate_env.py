@@ -3,7 +3,8 @@
 
 #: Arguments that mean nothing there, and what they are when nobody gave them.
 _OTHERS = {'robot': '', 'sensors': '', 'engine': '', 'randomization': '', 'params_file': [],
-           'ros': False, 'ray': '', 'sweep': [], 'report': None}
+           'ros': False, 'ray': '', 'sweep': [], 'edge_cases': '',
+           'report': None}
 
 
 def run(arguments) -> int:

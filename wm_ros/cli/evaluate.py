@@ -23,6 +23,7 @@ examples:
   wm_ros evaluate --task push --set planner.horizon:=5  another horizon
   wm_ros evaluate --task push --episodes 100 --ros      through the live graph
   wm_ros evaluate --task push --randomization usual --report usual.html
+  wm_ros evaluate --task push --edge-cases cases.yaml   those that wm_ros edge_cases has found
   wm_ros evaluate --task push --sweep physics.motor_gain=0.1:1:5 --report sweep.html
   wm_ros evaluate --task stack --episodes 1000 --ray ray://head:10001
   wm_ros evaluate --compare before.json after.json --report both.html
@@ -43,8 +44,11 @@ def add_parser(subparsers):
                       'was trained in')
     what.add_argument('--compare', nargs=2, metavar=('A.json', 'B.json'),
                       help='two reports of the same episodes, in place of an evaluation')
-    parser.add_argument('--episodes', type=int, default=100, metavar='N')
+    parser.add_argument('--episodes', type=int, metavar='N',
+                        help='100 if not given; all of --edge-cases')
     parser.add_argument('--seed', type=int, default=0, help='seed of the first episode')
+    parser.add_argument('--edge-cases', default='', metavar='FILE',
+                        help='play the episodes that wm_ros edge_cases has found')
     parser.add_argument('--planner', default='',
                         help='such as mppi, nlp or prior (default: as the parameters say)')
     add_product_arguments(parser)
@@ -66,6 +70,8 @@ def add_parser(subparsers):
 
 def run(arguments) -> int:
     """Evaluate or compare, print, and write the figures."""
+    if arguments.episodes is None and not arguments.edge_cases:
+        arguments.episodes = 100
     if arguments.env:
         from wm_ros.cli import _evaluate_env
         return _evaluate_env.run(arguments)
@@ -75,15 +81,14 @@ def run(arguments) -> int:
         return compare_reports(arguments)
     from wm_ros.console import write_json
     from wm_ros.evaluation import sweep
-    from wm_ros.evaluation.run import Evaluation, Request
+    from wm_ros.evaluation.run import Evaluation
     from wm_ros.types import WmRosError
-    for name in ('sweep', 'ray'):
+    for name in ('sweep', 'ray', 'edge_cases'):
         if getattr(arguments, name) and arguments.ros:
-            raise WmRosError(f'--{name}: is played in lockstep; leave --ros away')
-    request = Request(
-        task=arguments.task, episodes=arguments.episodes, seed=arguments.seed,
-        planner=arguments.planner, jobs=_jobs(arguments), ray=arguments.ray, **product(arguments))
-    with closing(Evaluation(request)) as evaluation:    # complains before anything starts
+            flag = name.replace('_', '-')
+            raise WmRosError(f'--{flag}: is played in lockstep; leave --ros away')
+    # Complains before anything starts.
+    with closing(Evaluation(*_asked(arguments))) as evaluation:
         sweeps = sweep.read(arguments.sweep, evaluation)
         figures = _live(evaluation) if arguments.ros else _lockstep(evaluation, sweeps)
         show(figures)
@@ -91,6 +96,27 @@ def run(arguments) -> int:
         if arguments.report:
             _write_page(arguments, evaluation, figures)
     return 0
+
+
+def _asked(arguments):
+    """Return the request, and the edge cases that it is about or None."""
+    from wm_ros.evaluation.edge_cases import load_cases
+    from wm_ros.evaluation.run import Request
+    from wm_ros.types import WmRosError
+    told = {'task': arguments.task, 'planner': arguments.planner, 'jobs': _jobs(arguments),
+            'ray': arguments.ray, **product(arguments)}
+    if not arguments.edge_cases:
+        return Request(episodes=arguments.episodes, seed=arguments.seed, **told), None
+    if arguments.randomization:
+        raise WmRosError('--randomization: edge cases have worlds of their own; leave one of the '
+                         'two away')
+    cases = load_cases(arguments.edge_cases)
+    if arguments.episodes is not None:
+        Request(arguments.task, arguments.episodes)     # complains of numbers
+    cases = cases.some(arguments.seed, arguments.episodes or len(cases.cases))
+    for name in ('engine', 'sensors'):
+        told[name] = told[name] or getattr(cases, name)
+    return Request(episodes=len(cases.cases), **told), cases
 
 
 def _jobs(arguments):

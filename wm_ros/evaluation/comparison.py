@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Mapping
 
 import numpy as np
+from wm_ros.evaluation.played import played
 from wm_ros.evaluation.statistics import paired, paired_ratio, wilson
 from wm_ros.types import WmRosError
 
@@ -40,11 +41,15 @@ def _wrong(figures) -> str:
                        ('failed_seeds', list)):
         if not isinstance(figures.get(name), kind):
             return f'got no {name}'
-    count, first, times = figures['episodes'], figures['seed'], figures['times']
+    count, times = figures['episodes'], figures['times']
     if count < 1 or len(times) != count or not all(
             type(time) in (int, float) and np.isfinite(time) for time in times):
         return f'got other than a finite time of each of {count} episodes'
-    if not all(type(seed) is int and first <= seed < first + count
+    seeds = figures.get('seeds', [])
+    if not (isinstance(seeds, list) and len(seeds) in (0, count)
+            and all(type(seed) is int for seed in seeds)):
+        return f'got other than a seed of each of {count} episodes'
+    if not all(type(seed) is int and seed in played(figures)
                for seed in figures['failed_seeds']):
         return 'got failed_seeds that were not played'
     return ''
@@ -64,13 +69,16 @@ def compare(first: Mapping[str, Any], second: Mapping[str, Any], names=('A', 'B'
             raise WmRosError(
                 f'--compare: {names[0]} is of {name} {first[name]}, {names[1]} of '
                 f'{second[name]}; expected the same episodes: task, --seed and --episodes')
-    seeds = range(first['seed'], first['seed'] + first['episodes'])
+    if first.get('seeds') != second.get('seeds'):
+        raise WmRosError(f'--compare: {names[0]} and {names[1]} are not of the same edge cases; '
+                         'expected the same file of --edge-cases')
+    seeds = played(first)
     failed = [np.array([seed in report['failed_seeds'] for seed in seeds])
               for report in (first, second)]
     times = [np.array(report['times'], dtype=float) for report in (first, second)]
     success, both = [~lost for lost in failed], ~failed[0] & ~failed[1]
     return {
-        **{name: first[name] for name in _SAME},
+        **{name: first[name] for name in (*_SAME, 'edge_cases', 'seeds') if name in first},
         'a': _side(first, names[0]), 'b': _side(second, names[1]),
         'success_difference': list(paired(success[1], success[0])),
         'time_difference': list(paired(times[1], times[0])),

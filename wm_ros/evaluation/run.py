@@ -9,6 +9,7 @@ from sim.randomize import NOTHING, Randomization, randomization_of
 from wm_ros import seeds
 from wm_ros.cluster import Cluster
 from wm_ros.evaluation.closed_loop import ClosedLoop, Result
+from wm_ros.evaluation.edge_cases.cases import Cases
 from wm_ros.evaluation.loops import make_loop, share
 from wm_ros.evaluation.sensitivity import sensitivity
 from wm_ros.evaluation.statistics import percentiles, wilson
@@ -95,18 +96,21 @@ class Evaluation:
     """
     A request whose parameters have been read: once, before anything starts.
 
-    Raises WmRosError for an unknown task, robot, checkpoint or parameter.  Parameter files
-    may change while the episodes are played; a checkpoint that does ends the evaluation.
-    ``close`` it where ``request.ray`` names a cluster.
+    With edge ``cases`` their episodes take the place of those of the request's seeds.  Raises
+    WmRosError for an unknown task, robot, checkpoint or parameter.  Parameter files may change
+    while the episodes are played; a checkpoint that does ends the evaluation.  ``close`` it where
+    ``request.ray`` names a cluster.
     """
 
-    def __init__(self, request: Request):
-        self.request, self.params = request, parameters(request)
+    def __init__(self, request: Request, cases: Optional[Cases] = None):
+        self.request, self.params, self.cases = request, parameters(request), cases
         self._cluster = _cluster(request, self.params)
         self.changed = changed_parameters(request, self.params)
         self.randomization = randomization_of(self.params[ROBOT]) or NOTHING
         with closing(make_loop(request.task, self.params)) as loop:
             self.robot, self.checkpoint = loop.robot.name, loop.model.checkpoint
+            if cases is not None:
+                cases.check(request.task, loop.robot)
         self.engine = self.params[ROBOT]['engine']
 
     def close(self):
@@ -117,6 +121,8 @@ class Evaluation:
     @property
     def episodes(self) -> List[Tuple[int, Randomization]]:
         """Return what is asked for: the seeds, and what they are drawn by."""
+        if self.cases is not None:
+            return [(case.seed, case.randomization) for case in self.cases.cases]
         return [(seed, self.randomization) for seed in self.request.seeds]
 
     def share(self, work: Callable, items: Iterable) -> Iterator:
@@ -168,8 +174,16 @@ class Evaluation:
             'parameters': {name: value for name, value in planner.items()
                            if name.startswith(('planner.', 'objective.'))},
             'changed_parameters': self.changed,
-            **(_drawn(results) if self.randomization.entries else {}),
+            **self._of_cases(results),
+            **(_drawn(results) if any(result.drawn for result in results) else {}),
         }
+
+    def _of_cases(self, results) -> dict:
+        """Return what is to be said of edge cases, whose seeds are not one after another."""
+        if self.cases is None:
+            return {}
+        return {'edge_cases': self.cases.name, 'randomization': self.cases.randomization,
+                'seed': results[0].seed, 'seeds': [result.seed for result in results]}
 
 
 def _cluster(request, params) -> Optional[Cluster]:

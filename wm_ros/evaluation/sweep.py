@@ -50,17 +50,17 @@ def run(evaluation: Evaluation, sweeps: Sequence[Sweep],
         progress: Callable[[List[Result]], None] = lambda results: None
         ) -> Dict[str, List[Dict[str, Any]]]:
     """Return {term: figures at each value}; ``progress`` hears of all results so far."""
-    worlds = [(sweep.term.name, value, evaluation.randomization.with_value(sweep.term, value))
-              for sweep in sweeps for value in sweep.values]
-    episodes = [(seed, world) for _, _, world in worlds for seed in evaluation.request.seeds]
+    worlds = [(sweep.term, value) for sweep in sweeps for value in sweep.values]
+    episodes = [(seed, usual.with_value(term, value)) for term, value in worlds
+                for seed, usual in evaluation.episodes]
     results: List[Result] = []
     for result in evaluation.play(episodes):
         results.append(result)
         progress(results)
     found: Dict[str, List[Dict[str, Any]]] = {sweep.term.name: [] for sweep in sweeps}
     count = evaluation.request.episodes
-    for i, (name, value, _) in enumerate(worlds):
-        found[name].append(_point(value, results[i * count:(i + 1) * count]))
+    for i, (term, value) in enumerate(worlds):
+        found[term.name].append(_point(value, results[i * count:(i + 1) * count]))
     return found
 
 

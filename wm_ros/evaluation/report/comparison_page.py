@@ -4,8 +4,8 @@ from typing import Any, Mapping
 
 from wm_ros.evaluation.report import comparison_plots
 from wm_ros.evaluation.report.html import (
-    cards, document, interval, join, note, number, section, seeds, table, tag)
-from wm_ros.evaluation.report.page import foot, shown
+    cards, document, interval, join, note, number, section, table, tag)
+from wm_ros.evaluation.report.page import foot, shown, which
 from wm_ros.tasks import get_task
 
 _FIGURES = (('success_rate', 'success', 3, ''),
@@ -23,7 +23,7 @@ def comparison_page(comparison: Mapping[str, Any]) -> str:
     head = join(
         tag('h1', f'{comparison["task"]}: B against A'),
         tag('p', f'The same {comparison["episodes"]} episodes, '
-            f'{seeds(comparison["seed"], comparison["episodes"])}. A is ',
+            f'{which(comparison)}. A is ',
             tag('code', first['file']), ', B is ', tag('code', second['file']), '.',
             class_='lead'))
     return document(f'{comparison["task"]}: comparison', head, _headline(comparison),

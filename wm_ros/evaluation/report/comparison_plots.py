@@ -3,6 +3,7 @@
 from typing import Any, Mapping
 
 import numpy as np
+from wm_ros.evaluation.played import played
 from wm_ros.evaluation.report.canvas import BAD, canvas, GOOD, inline, LINE, SOFT, WIDTH
 from wm_ros.evaluation.report.html import Html
 
@@ -10,9 +11,7 @@ from wm_ros.evaluation.report.html import Html
 def pairs(comparison: Mapping[str, Any], limit: float) -> Html:
     """Return both times of each episode against each other, and a histogram of differences."""
     first, second = (np.array(comparison[side]['times']) for side in 'ab')
-    begin = comparison['seed']
-    lost = [np.isin(np.arange(begin, begin + len(first)), comparison[side]['failed_seeds'])
-            for side in 'ab']
+    lost = [np.isin(played(comparison), comparison[side]['failed_seeds']) for side in 'ab']
     with canvas(WIDTH, 3.9) as figure:
         left, right = figure.subplots(1, 2)
         left.plot([0, limit], [0, limit], color=SOFT, linewidth=0.9, linestyle=':')

@@ -13,6 +13,7 @@ from sim.scene import SUBSTEP
 from sim.view import View
 from wm_ros import video
 from wm_ros.evaluation.closed_loop import ClosedLoop, Result
+from wm_ros.evaluation.played import played
 from wm_ros.evaluation.run import Evaluation
 
 SIZE, RATE = 256, 20            # [px], [Hz] of a video
@@ -45,9 +46,10 @@ def films(evaluation: Evaluation, figures: Mapping[str, Any],
     The closed loop is played again; it is the same for a seed, unless plans have a deadline.
     """
     chosen, made = chosen_seeds(figures), []
+    worlds, times = dict(evaluation.episodes), dict(zip(played(figures), figures['times']))
     for title, shot in zip(chosen.values(), evaluation.share(_film, [
-            (seed, evaluation.randomization) for seed in chosen])):
-        time = figures['times'][shot.result.seed - figures['seed']]
+            (seed, worlds[seed]) for seed in chosen])):
+        time = times[shot.result.seed]
         made.append(shot._replace(title=title, otherwise=abs(shot.result.time - time) > 1e-3))
         progress(len(made))
     return made
@@ -57,7 +59,7 @@ def chosen_seeds(figures: Mapping[str, Any]) -> Dict[int, str]:
     """Return {seed: what it stands for}: the first failures, a usual and the slowest success."""
     failed = figures['failed_seeds']
     chosen = dict.fromkeys(failed[:_FAILURES], '')
-    reached = sorted((time, seed) for seed, time in enumerate(figures['times'], figures['seed'])
+    reached = sorted((time, seed) for seed, time in zip(played(figures), figures['times'])
                      if seed not in failed)
     if reached:
         chosen[reached[len(reached) // 2][1]] = 'the median time of all that reach it'

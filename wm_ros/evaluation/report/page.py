@@ -7,6 +7,7 @@ from typing import Any, List, Mapping, Sequence
 import numpy as np
 from sim.randomize import TERMS
 from wm_ros import __version__
+from wm_ros.evaluation.played import played
 from wm_ros.evaluation.report import plots
 from wm_ros.evaluation.report.films import Film, RATE
 from wm_ros.evaluation.report.html import (
@@ -55,8 +56,15 @@ def _head(figures):
     how = 'through the live graph of ROS nodes' if figures['ros'] else 'in lockstep'
     return join(tag('h1', f'{figures["task"]}, {figures["robot"]}'),
                 tag('p', f'{figures["episodes"]} episodes, '
-                    f'{seeds(figures["seed"], figures["episodes"])}, {how}; planner '
+                    f'{which(figures)}, {how}; planner '
                     f'{figures["planner"]}, checkpoint {figures["checkpoint"]}', class_='lead'))
+
+
+def which(figures: Mapping[str, Any]) -> str:
+    """Return which episodes a report, or a comparison, is of."""
+    if 'edge_cases' in figures:
+        return f'edge cases of {figures["edge_cases"]}'
+    return seeds(figures['seed'], figures['episodes'])
 
 
 def _headline(figures):
@@ -94,8 +102,8 @@ def _changed(figures):
 
 
 def _times(figures):
-    first, failed = figures['seed'], set(figures['failed_seeds'])
-    lost = [seed in failed for seed in range(first, first + figures['episodes'])]
+    failed = set(figures['failed_seeds'])
+    lost = [seed in failed for seed in played(figures)]
     return section('Time to goal', tag('figure', plots.times(
         figures['times'], lost, get_task(figures['task']).time_limit)))
 
