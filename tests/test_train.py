@@ -1,6 +1,7 @@
 """Training: a tiny run that loads, is written down and made again; nothing half written."""
 
 from contextlib import closing
+from dataclasses import replace
 import json
 import os
 import signal
@@ -11,11 +12,13 @@ from killing import killed_at_rename
 from model_testing import make_dynamics, make_episode, observe_at, ROBOT
 import numpy as np
 import pytest
+from sim.randomize.config import parse
 import torch
 from wm_ros import seeds
 from wm_ros.cli import main
 from wm_ros.data import write_episode
 from wm_ros.evaluation.closed_loop import ClosedLoop
+from wm_ros.evaluation.edge_cases import Case, Cases
 from wm_ros.evaluation.run import parameters, Request
 from wm_ros.learning.recipe import get_recipe, Recipe, RECIPES
 from wm_ros.learning.train import Training
@@ -68,7 +71,7 @@ def test_how_it_was_trained_is_written_beside_the_weights(trained):
     folder, digest, figures, training = trained
     meta = json.loads((folder / 'model.json').read_text())
     assert meta['weights_sha256'].startswith(digest)
-    assert meta['config'] == training.model_config.to_dict()
+    assert meta['config'] == training.dynamics.config.to_dict()
     assert meta['fingerprint'] == fingerprint(ROBOT)
     how = meta['training']
     assert how['seed'] == 0 and how['recipe'] == TINY.to_dict() and how['planner'] == QUICK
@@ -138,6 +141,34 @@ def test_recorded_episodes_replace_the_first_ones(tmp_path):
     assert figures['episodes'] == 5
 
 
+def test_edge_cases_are_among_what_is_recorded():
+    """Scripted at first, the agent's own later, each in its own world."""
+    world = parse({'terms': [{'term': 'physics.motor_gain', 'value': 0.7}]}, 'made', 'made')
+    with closing(Training(ROBOT, 'reach', replace(TINY, edge_share=0.5), 0, QUICK,
+                          cases=[(870_000_000, world), (870_000_001, world)])) as training:
+        training.run()
+        recorded = training.replay.episodes
+    first = seeds.TRAINING
+    assert [(e.source, e.seed) for e in recorded] == [
+        ('noisy', first + 1), ('noisy', 870_000_000), ('prior', first + 2), ('mppi', 870_000_001)]
+    assert [dict(e.randomisation) for e in recorded] == [{}, {'physics.motor_gain': 0.7}] * 2
+    assert all(e.expert is not None for e in recorded)
+
+
+def test_what_goes_on_from_weights_keeps_what_was_fitted(trained):
+    folder, _, _, _ = trained
+    model = load_checkpoint(str(folder / 'model'), ROBOT, TASK, backend='eager')
+    before = {name: value.clone() for name, value in model.dynamics.state_dict().items()}
+    with closing(Training(ROBOT, 'reach', TINY, 5, QUICK, begin=model.dynamics)) as training:
+        figures = training.run()
+        after = training.dynamics.state_dict()
+    assert figures['updates'] == TINY.updates and training.trainer_config.learning_rate < 1e-3
+    assert torch.equal(after['lag'], before['lag'])
+    assert torch.equal(after['scale'], before['scale'])
+    change = (after['policy_head.0.weight'] - before['policy_head.0.weight']).abs()
+    assert 0.0 < change.max() < 0.05        # weights drawn anew would differ by more
+
+
 @pytest.mark.parametrize('recipe, episode, word', [
     (TINY, make_episode('push', steps=8), 'widths'),
     (ALONE, make_episode(steps=8), 'hold demonstrations')])
@@ -161,6 +192,15 @@ def test_a_debug_run_has_every_part_of_the_recipe(task, demonstrations):
         assert bool(getattr(short, name)) == bool(amount), name
 
 
+@pytest.mark.parametrize('task', sorted(RECIPES))
+def test_going_on_takes_less_of_every_part(task):
+    whole, less = get_recipe(task), get_recipe(task, onward=True)
+    assert less.updates < 0.6 * whole.updates and less.edge_share == 0.0
+    for name, amount in whole.to_dict().items():
+        assert bool(getattr(less, name)) == bool(amount) and getattr(less, name) <= amount, name
+    assert get_recipe(task, edge_cases=True).edge_share == 0.5
+
+
 @pytest.mark.slow
 def test_the_command_trains_from_recorded_episodes(tmp_path, capsys):
     data, output, file = (tmp_path / name for name in ('data', 'model', 'out.json'))
@@ -175,6 +215,19 @@ def test_the_command_trains_from_recorded_episodes(tmp_path, capsys):
     assert 'episode_000001.safetensors: skipped, damaged' in error
     assert figures['checkpoint'] == load_checkpoint(str(output), ROBOT, TASK).checkpoint
     assert f'({figures["checkpoint"]})' in out
+
+
+def test_the_command_goes_on_from_a_checkpoint_with_edge_cases(trained, tmp_path):
+    folder, digest, _, _ = trained
+    Cases('reach', 'panda', (Case(870_000_007, {}, 0.1, 5.0, 1.0, digest),)).write(
+        str(tmp_path / 'cases.yaml'))
+    output = tmp_path / 'firm'
+    line = ['train', '--task', 'reach', '--debug-run', '--from', str(folder / 'model'),
+            '--edge-cases', str(tmp_path / 'cases.yaml'), '--output', str(output)]
+    assert main(line) == 0
+    how = json.loads(output.with_suffix('.json').read_text())['training']
+    assert how['from'] == digest and how['edge_cases'] == [870_000_007]
+    assert how['recipe']['edge_share'] == 0.5 and how['trainer']['fit'] is False
 
 
 @pytest.mark.slow
@@ -216,6 +269,10 @@ def test_a_kill_while_saving_leaves_the_old_checkpoint_or_one_that_is_refused(tm
     (('--threads', '0'), '--threads: got 0'), (('--device', 'abacus'), 'abacus'),
     (('--task', 'juggle'), 'juggle'), (('--robot', 'juggler'), 'unknown robot'),
     (('--output', '{here}/file/model'), 'cannot be written'),
+    (('--from', '{here}/none'), 'none.safetensors'),
+    (('--from', 'panda_reach', '--context', '8'), 'expected that of --from panda_reach, 0'),
+    (('--edge-cases', '{here}/none.yaml'), 'none.yaml'),
+    (('--model', 'eyes', '--from', 'panda_reach'), '--from is for the agent'),
     (('--data', '{here}/none'), 'no usable episode'), (('--data', '{here}/file'), 'no usable'),
     (('--json', '{here}'), '--json'), (('--json', '{here}/none/out.json'), '--json')])
 def test_bad_arguments_are_one_line_and_train_nothing(tmp_path, capsys, line, word):

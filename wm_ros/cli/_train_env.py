@@ -6,7 +6,8 @@ _DEBUG = {'steps': 400, 'random': 100, 'stride': 20, 'batch': 16, 'evaluate': 20
           'environments': 2, 'latent': 16, 'hidden': 16, 'bins': 11}
 #: Arguments that mean nothing there, and what they are when nobody gave them.
 _OTHERS = {'robot': 'panda', 'model': 'agent', 'data': [], 'held_out': [], 'randomization': '',
-           'no_demonstrations': False, 'log_dir': '', 'context': None}
+           'no_demonstrations': False, 'log_dir': '', 'context': None, 'edge_cases': [],
+           'begin': ''}
 
 
 def run(arguments) -> int:
@@ -47,7 +48,8 @@ def refuse_others(arguments, others):
     for name, usual in others.items():
         got = getattr(arguments, name)
         if got != usual:
-            raise WmRosError(f'--{name.replace("_", "-")}: got {got!r} beside --env, expected it '
+            flag = {'begin': 'from'}.get(name, name.replace('_', '-'))
+            raise WmRosError(f'--{flag}: got {got!r} beside --env, expected it '
                              'with --task only: an environment is all that --env trains in')
 
 

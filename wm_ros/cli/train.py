@@ -1,8 +1,9 @@
 """
-Train a world model with its policy prior from nothing, in simulation.
+Train a world model with its policy prior in simulation, from nothing or --from a checkpoint.
 
 Data of the scripted expert with noise first, then rounds in which the model collects with
-its own planner; --no-demonstrations does without the script.  --env trains a latent agent in a
+its own planner; --no-demonstrations does without the script.  With --edge-cases half of the
+episodes are those that wm_ros edge_cases has found.  --env trains a latent agent in a
 Gymnasium environment instead.
 """
 
@@ -14,6 +15,7 @@ examples:
   wm_ros train --task reach --output reach          about a minute
   wm_ros train --task push --seed 1 --output push_1
   wm_ros train --task push --no-demonstrations --output alone
+  wm_ros train --task push --from panda_push --edge-cases cases.yaml --output firm
   wm_ros train --task push --debug-run              every part in seconds; learns nothing
   wm_ros train --task push --model tokenizer --data seen --held-out others --output tokens
   wm_ros train --env PandaReach-v3 --steps 20000 --output panda_gym_reach
@@ -48,6 +50,10 @@ def add_parser(subparsers):
                         help='begin with the episodes of these folders (wm_ros collect)')
     parser.add_argument('--randomization', default='', metavar='NAME',
                         help='worlds to learn in: a name in config/randomization, or a file')
+    parser.add_argument('--edge-cases', nargs='+', default=[], metavar='FILE',
+                        help='half of the episodes are these, which wm_ros edge_cases has found')
+    parser.add_argument('--from', dest='begin', default='', metavar='NAME',
+                        help='go on from a checkpoint, in less time than from nothing')
     parser.add_argument('--context', type=int, default=None, metavar='N',
                         help='width of what tells of hidden physics, 0 for none (default: 16 with '
                         '--randomization, 0 without)')
@@ -97,9 +103,12 @@ def run(arguments) -> int:
     _refuse_settings_of_parts(arguments)
     robot = load_robot(arguments.robot)
     recipe = get_recipe(arguments.task, not arguments.no_demonstrations, arguments.debug_run,
-                        bool(arguments.randomization))
-    if arguments.context is not None:
-        recipe = replace(recipe, context=arguments.context)
+                        bool(arguments.randomization), bool(arguments.begin),
+                        bool(arguments.edge_cases))
+    begin = _begin(arguments, robot)
+    context = arguments.context if begin is None else begin.dynamics.config.context
+    if context is not None:
+        recipe = replace(recipe, context=context)
     planner = {name: value for name, value in parameters(Request(arguments.task, 1))[MPC].items()
                if name.startswith(('planner.', 'objective.'))}
     planner['planner.dt'] = robot.dt
@@ -111,13 +120,18 @@ def run(arguments) -> int:
     if arguments.randomization:
         randomization = load_randomization(arguments.randomization)
     recorded = _recorded(arguments, ('wrench',) if recipe.context else ())
+    cases = _edge_cases(arguments, robot)
     with StageBars() as bars:
         training = Training(robot, arguments.task, recipe, arguments.seed, planner,
-                            arguments.device, bars.report, randomization)
+                            arguments.device, bars.report, randomization,
+                            [(case.seed, case.randomization) for case in cases],
+                            None if begin is None else begin.dynamics)
         training.add(recorded)
         try:
             figures = training.run()
-            digest = training.save(output, figures)
+            digest = training.save(output, {
+                **figures, 'from': '' if begin is None else begin.checkpoint,
+                'edge_cases': [case.seed for case in cases]})
         finally:
             training.close()
     print(f'{weights_file(output)} ({digest}): {figures["environment_steps"]} environment steps, '
@@ -128,8 +142,36 @@ def run(arguments) -> int:
     return 0
 
 
+def _begin(arguments, robot):
+    """Return the world model that is gone on from, None for nothing."""
+    from wm_ros.tasks import get_task
+    from wm_ros.types import WmRosError
+    from wm_ros.world_model import load_checkpoint
+    if not arguments.begin:
+        return None
+    model = load_checkpoint(arguments.begin, robot, get_task(arguments.task), backend='eager')
+    if arguments.context not in (None, model.dynamics.config.context):
+        raise WmRosError(f'--context: got {arguments.context}, expected that of --from '
+                         f'{arguments.begin}, {model.dynamics.config.context}, or none')
+    return model
+
+
+def _edge_cases(arguments, robot):
+    """Return the cases of all files, each once."""
+    from wm_ros.evaluation.edge_cases import load_cases
+    found = {}
+    for file in arguments.edge_cases:
+        cases = load_cases(file)
+        cases.check(arguments.task, robot)
+        found.update({(case.seed, str(case.values)): case for case in cases.cases})
+    return list(found.values())
+
+
 def _refuse_settings_of_agents(arguments):
     from wm_ros.types import WmRosError
+    for flag, name in (('--edge-cases', 'edge_cases'), ('--from', 'begin')):
+        if getattr(arguments, name):
+            raise WmRosError(f'{flag} is for the agent; a part learns from what was recorded')
     if arguments.randomization:
         raise WmRosError('--randomization is for the agent; a part learns from what was recorded '
                          '(wm_ros collect --randomization)')

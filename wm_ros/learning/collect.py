@@ -60,6 +60,10 @@ class Collector:
         self.tracker = StateTracker(robot, self.task)
         self.mask = np.array(self.task.active, dtype=float)
 
+    def randomize(self, randomization: Optional[Randomization]):
+        """Let the following episodes be drawn by another randomization."""
+        self.scene.randomization = randomization
+
     def run(self, seed: int, act: Optional[Callable], source: str,
             disturb: Optional[Callable] = None, label: bool = True,
             linger: int = 10, steps: Optional[int] = None) -> Episode:

@@ -18,6 +18,7 @@ class Recipe:
     last_updates: int
     demonstrations: bool = True
     context: int = 0            # width of the model's, see ``ModelConfig``
+    edge_share: float = 0.0     # of all episodes, where there are edge cases
 
     def to_dict(self) -> dict:
         """Return it as plain data, for checkpoints."""
@@ -45,26 +46,40 @@ ALONE_PLANNER = {'objective.approach': 0.3, 'planner.noise_std': 0.5,
 
 #: Worlds that vary need more of everything, and something to tell them apart by.
 _CONTEXT, _MORE = 16, 1.6
+#: What goes on from a checkpoint needs less of everything.
+_LESS = 0.4
+_AMOUNTS = ('first_episodes', 'first_updates', 'rounds', 'prior_episodes', 'round_updates',
+            'last_updates')
+_EDGE_SHARE = 0.5
 
 
 def get_recipe(task: str, demonstrations: bool = True, debug: bool = False,
-               randomized: bool = False) -> Recipe:
+               randomized: bool = False, onward: bool = False, edge_cases: bool = False) -> Recipe:
     """
     Return the recipe of ``task``; ``debug`` runs every part of it in seconds.
 
     A task without one of its own takes that of push, or of reach where there are no objects.
-    ``randomized`` ones are for worlds that vary.
+    ``randomized`` ones are for worlds that vary, ``onward`` ones go on from a checkpoint, and with
+    ``edge_cases`` some of the episodes are of these.
     """
     recipes = RECIPES if demonstrations else _ALONE
     like = 'push' if get_task(task).object_names else 'reach'
     recipe = recipes.get(task, recipes[like])
     if randomized:
-        recipe = replace(recipe, context=_CONTEXT, **{
-            name: round(_MORE * getattr(recipe, name)) for name in (
-                'first_episodes', 'first_updates', 'rounds', 'prior_episodes', 'round_updates',
-                'last_updates')})
+        recipe = replace(_times(_MORE, recipe), context=_CONTEXT)
+    if onward:
+        recipe = _times(_LESS, recipe)
+    if edge_cases:
+        recipe = replace(recipe, edge_share=_EDGE_SHARE)
     if debug:
         recipe = replace(recipe, first_episodes=6, first_updates=20, rounds=1,
                          prior_episodes=min(2, recipe.prior_episodes), planner_episodes=1,
                          round_updates=10, last_updates=20)
     return recipe
+
+
+def _times(factor, recipe) -> Recipe:
+    """Return ``recipe`` with so many times the amounts; what is in it stays in it."""
+    amounts = {name: getattr(recipe, name) for name in _AMOUNTS}
+    return replace(recipe, **{name: max(min(amount, 1), round(factor * amount))
+                              for name, amount in amounts.items()})

@@ -1,4 +1,4 @@
-"""Training from nothing: scripted and noisy data first, then online with its own planner."""
+"""Training of agents: scripted and noisy data first, then online with its own planner."""
 
 from contextlib import closing
 from dataclasses import replace
@@ -11,11 +11,13 @@ import torch
 from wm_ros import seeds
 from wm_ros.evaluation.closed_loop import ClosedLoop
 from wm_ros.learning.collect import Collector, Noise, record
+from wm_ros.learning.pilot import Pilot
 from wm_ros.learning.recipe import Recipe
 from wm_ros.learning.replay import Replay
 from wm_ros.learning.trainer import Trainer, TrainerConfig
+from wm_ros.learning.worlds import Worlds
 from wm_ros.param_table import MPC, ROBOT, SAFETY, SENSOR, TABLE
-from wm_ros.planning import Mpc, PlannerSettings
+from wm_ros.planning import PlannerSettings
 from wm_ros.robot.robot import Robot
 from wm_ros.types import WmRosError
 from wm_ros.world_model import save_checkpoint, WorldModel
@@ -23,6 +25,8 @@ from wm_ros.world_model.agent.dynamics import Dynamics, ModelConfig
 from wm_ros.world_model.weights import check_device
 
 _CALIBRATION = 5                # episodes that the expected surprise is measured on
+#: Of what goes on from a checkpoint: what it knows is to be kept.
+_GENTLE = TrainerConfig(learning_rate=3e-4, fit=False)
 
 
 class Training:
@@ -30,12 +34,14 @@ class Training:
     One training run of ``task``; ``report(stage, done, total, figures)`` hears of progress.
 
     The same seed gives the same run on the same machine and thread count.  The worlds that it
-    learns in are as ``randomization`` draws them, a ``sim.randomize.Randomization`` or None.
+    learns in are as ``randomization`` draws them, a ``sim.randomize.Randomization`` or None, and
+    a share of the episodes is of edge ``cases``, see ``Worlds``.  With ``begin`` it goes on from
+    these weights.
     """
 
     def __init__(self, robot: Robot, task: str, recipe: Recipe, seed: int, planner: dict,
                  device: str = 'cpu', report: Optional[Callable] = None,
-                 randomization=None):
+                 randomization=None, cases=(), begin: Optional[Dynamics] = None):
         if not 0 <= seed < seeds.RUNS:
             raise WmRosError(f'--seed: got {seed}, expected from 0 to {seeds.RUNS - 1}')
         check_device(device)
@@ -47,16 +53,19 @@ class Training:
         self.collector = Collector(robot, task, randomization=randomization)
         self.randomization = '' if randomization is None else randomization.name
         self.task = self.collector.task
-        self.model_config = ModelConfig(context=recipe.context)
-        self.trainer_config = TrainerConfig()
-        self.dynamics = Dynamics(robot, self.task, self.model_config)
+        self.dynamics, self.trainer_config = begin, _GENTLE
+        if begin is None:
+            self.dynamics = Dynamics(robot, self.task, ModelConfig(context=recipe.context))
+            self.trainer_config = TrainerConfig()
+        self.dynamics.train().requires_grad_(True)
         self.trainer = Trainer(self.dynamics, self.trainer_config, batches, recipe.updates,
                                device)
         self.replay = Replay()
         self.settings = PlannerSettings.from_params(planner)
         self.planner_params, self.device = dict(planner), device
         self._model: Optional[WorldModel] = None
-        self._episode = seeds.TRAINING * (1 + seed)
+        self._worlds = Worlds(seeds.TRAINING * (1 + seed), randomization, cases,
+                              recipe.edge_share)
 
     def add(self, episodes):
         """Begin with recorded ``episodes`` instead of collecting the first ones."""
@@ -101,8 +110,10 @@ class Training:
         self.collector.close()
 
     def _next_seed(self):
-        self._episode += 1
-        return self._episode
+        """Return the seed of the next episode, whose world is the collector's from now on."""
+        seed, world = next(self._worlds)
+        self.collector.randomize(world)
+        return seed
 
     def _first_data(self):
         total = 0 if self.replay.episodes else self.recipe.first_episodes
@@ -177,19 +188,3 @@ class Training:
                 misses += result.surprises
                 seconds += result.time
         return float(np.quantile(misses, 0.95)), round(seconds / self.robot.dt)
-
-
-class Pilot:
-    """Acts with a planner on the explicit states that a Collector hands over."""
-
-    def __init__(self, model: WorldModel, robot: Robot, settings: PlannerSettings):
-        self.mpc = Mpc(model, robot, model.task, settings)
-        self.wanted = []
-        self._belief = self._plan = None
-
-    def __call__(self, state, goal, observation):
-        """Return the first action [A] of a new plan."""
-        self._belief = self.mpc.model.observe(self._belief, observation)
-        self._plan = self.mpc.plan(self._belief, goal, self._plan, observation.stamp)
-        self.wanted.append(self._plan.actions[0])
-        return self._plan.actions[0]

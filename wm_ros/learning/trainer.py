@@ -24,6 +24,7 @@ class TrainerConfig:
     refresh: int = 250          # updates between filterings of the whole memory
     context_batch: int = 24     # sequences per ensemble member, where there is a context,
     context_length: int = 16    # and their steps
+    fit: bool = True            # the lag and the output scales anew, whenever more was recorded
 
     def to_dict(self) -> dict:
         """Return it as plain data, for checkpoints."""
@@ -44,7 +45,7 @@ class Trainer:
             self.optimiser, lambda i: max(0.05, min(1.0, (i + 1) / 100, 2.0 * (1 - i / updates))))
 
     def prepare(self, replay: Replay):
-        """Bring the replay's arrays to the device, fit the lag, filter the latents."""
+        """Bring the replay's arrays to the device, fit the lag."""
         self.replay = replay
         self.data = {k: torch.as_tensor(v, device=self.device)
                      for k, v in replay.arrays.items()}
@@ -54,11 +55,14 @@ class Trainer:
         self.labelled = replay.starts(1, labelled=True)
         if not len(self.sequences):
             raise WmRosError(f'no episode has {self.config.length} steps: nothing to train on')
-        rows = torch.as_tensor(self.rng.choice(self.rows, 20000))
-        data = self.data
+        if self.config.fit:
+            self._fit()
+        self._updates = 0
+
+    def _fit(self):
+        rows, data = torch.as_tensor(self.rng.choice(self.rows, 20000)), self.data
         losses.fit_lag(self.dynamics, data['state'][rows], data['action'][rows],
                        data['state'][rows + 1])
-        self._updates = 0
 
     def _refresh(self):
         """Filter all episodes again, so that latents are those of the running graph."""
