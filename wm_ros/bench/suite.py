@@ -88,6 +88,7 @@ _SIM_TO_REAL = _of(
     ('factors', 'gap', 'factors', 'what each difference to reality costs alone'),
     ('throughput', 'throughput', 'throughput', "steps of environments beside panda-gym's"),
     ('ray', 'cluster', 'ray', 'a Ray cluster that loses a process, and a machine'),
+    ('edge_cases', 'edge_cases', 'edge_cases', 'failures of push, found and learned from'),
 )
 
 BENCHES: Dict[str, tuple] = {
