@@ -155,6 +155,29 @@ def test_edge_cases_are_among_what_is_recorded():
     assert all(e.expert is not None for e in recorded)
 
 
+def test_worlds_widen_with_the_success_of_the_agent_s_own_episodes(tmp_path):
+    world = parse({'terms': [{'term': 'actuation.delay', 'uniform': [0.0, 0.05]},
+                             {'term': 'sensing.pose_bias', 'value': 0.01}]}, 'made', 'made')
+    with closing(Training(ROBOT, 'reach', TINY, 0, QUICK, randomization=world,
+                          widening=True)) as training:
+        noted = []
+        training.curriculum.note = lambda seed, success: noted.append((seed, success))
+        figures = training.run()
+        training.save(tmp_path / 'wide', figures)
+        episodes = training.replay.episodes
+    own = [e for e in episodes if e.source in ('prior', 'mppi')]
+    assert noted == [(e.seed, e.success) for e in own] and len(own) == 2
+    assert max(e.randomisation['actuation.delay'] for e in episodes) <= 0.2 * 0.05
+    assert episodes[0].randomisation['sensing.pose_bias[0]'] == pytest.approx(0.002)
+    how = json.loads((tmp_path / 'wide.json').read_text())['training']
+    assert how['curriculum'] == {'actuation.delay': 0.2, 'sensing.pose_bias': 0.2}
+
+
+def test_a_curriculum_needs_worlds_to_widen(capsys):
+    assert main(['train', '--task', 'reach', '--curriculum']) == 2
+    assert '--curriculum: needs --randomization' in capsys.readouterr().err
+
+
 def test_what_goes_on_from_weights_keeps_what_was_fitted(trained):
     folder, _, _, _ = trained
     model = load_checkpoint(str(folder / 'model'), ROBOT, TASK, backend='eager')

@@ -5,8 +5,9 @@ from typing import Callable, Sequence, Tuple
 
 import numpy as np
 from sim.randomize.conditions import Conditions
-from sim.randomize.config import Entry, Randomization
+from sim.randomize.config import Randomization
 from sim.randomize.distributions import Distribution
+from sim.randomize.entry import Entry
 from sim.tasks import BoxSpec
 
 

@@ -50,6 +50,9 @@ def add_parser(subparsers):
                         help='begin with the episodes of these folders (wm_ros collect)')
     parser.add_argument('--randomization', default='', metavar='NAME',
                         help='worlds to learn in: a name in config/randomization, or a file')
+    parser.add_argument('--curriculum', action='store_true',
+                        help='worlds vary little at first, and more wherever the agent succeeds '
+                        '(needs --randomization)')
     parser.add_argument('--edge-cases', nargs='+', default=[], metavar='FILE',
                         help='half of the episodes are these, which wm_ros edge_cases has found')
     parser.add_argument('--from', dest='begin', default='', metavar='NAME',
@@ -117,6 +120,8 @@ def run(arguments) -> int:
     output = arguments.output or f'{robot.name}_{arguments.task}'
     check_output(output, arguments.json)
     randomization = None
+    if arguments.curriculum and not arguments.randomization:
+        raise WmRosError('--curriculum: needs --randomization, whose worlds it widens')
     if arguments.randomization:
         randomization = load_randomization(arguments.randomization)
     recorded = _recorded(arguments, ('wrench',) if recipe.context else ())
@@ -125,7 +130,7 @@ def run(arguments) -> int:
         training = Training(robot, arguments.task, recipe, arguments.seed, planner,
                             arguments.device, bars.report, randomization,
                             [(case.seed, case.randomization) for case in cases],
-                            None if begin is None else begin.dynamics)
+                            None if begin is None else begin.dynamics, arguments.curriculum)
         training.add(recorded)
         try:
             figures = training.run()
@@ -169,7 +174,8 @@ def _edge_cases(arguments, robot):
 
 def _refuse_settings_of_agents(arguments):
     from wm_ros.types import WmRosError
-    for flag, name in (('--edge-cases', 'edge_cases'), ('--from', 'begin')):
+    for flag, name in (('--edge-cases', 'edge_cases'), ('--from', 'begin'),
+                       ('--curriculum', 'curriculum')):
         if getattr(arguments, name):
             raise WmRosError(f'{flag} is for the agent; a part learns from what was recorded')
     if arguments.randomization:

@@ -11,6 +11,7 @@ import torch
 from wm_ros import seeds
 from wm_ros.evaluation.closed_loop import ClosedLoop
 from wm_ros.learning.collect import Collector, Noise, record
+from wm_ros.learning.curriculum import Curriculum
 from wm_ros.learning.pilot import Pilot
 from wm_ros.learning.recipe import Recipe
 from wm_ros.learning.replay import Replay
@@ -35,13 +36,14 @@ class Training:
 
     The same seed gives the same run on the same machine and thread count.  The worlds that it
     learns in are as ``randomization`` draws them, a ``sim.randomize.Randomization`` or None, and
-    a share of the episodes is of edge ``cases``, see ``Worlds``.  With ``begin`` it goes on from
-    these weights.
+    a share of the episodes is of edge ``cases``, see ``Worlds``; ``widening`` worlds are as varied
+    as the agent's success allows (``Curriculum``).  With ``begin`` it goes on from these weights.
     """
 
     def __init__(self, robot: Robot, task: str, recipe: Recipe, seed: int, planner: dict,
                  device: str = 'cpu', report: Optional[Callable] = None,
-                 randomization=None, cases=(), begin: Optional[Dynamics] = None):
+                 randomization=None, cases=(), begin: Optional[Dynamics] = None,
+                 widening: bool = False):
         if not 0 <= seed < seeds.RUNS:
             raise WmRosError(f'--seed: got {seed}, expected from 0 to {seeds.RUNS - 1}')
         check_device(device)
@@ -64,8 +66,10 @@ class Training:
         self.settings = PlannerSettings.from_params(planner)
         self.planner_params, self.device = dict(planner), device
         self._model: Optional[WorldModel] = None
+        self.curriculum = None if not widening else Curriculum(
+            randomization, len(self.task.object_names), len(robot.joint_names))
         self._worlds = Worlds(seeds.TRAINING * (1 + seed), randomization, cases,
-                              recipe.edge_share)
+                              recipe.edge_share, self.curriculum)
 
     def add(self, episodes):
         """Begin with recorded ``episodes`` instead of collecting the first ones."""
@@ -101,6 +105,7 @@ class Training:
             'seed': self.seed, 'recipe': self.recipe.to_dict(),
             'trainer': self.trainer_config.to_dict(), 'planner': self.planner_params,
             'randomization': self.randomization,
+            'curriculum': None if self.curriculum is None else self.curriculum.to_dict(),
             'torch': torch.__version__.split('+')[0], **figures}
         expected, training['calibration_steps'] = self._expected_innovation()
         return save_checkpoint(path, self.dynamics, self.robot, self.task, training, expected)
@@ -151,6 +156,7 @@ class Training:
         self.dynamics.eval()
         episode = self.collector.run(self._next_seed(), pilot, planner, disturb=disturb,
                                      label=self.recipe.demonstrations)
+        self._worlds.note(episode.seed, episode.success)
         self.dynamics.train().requires_grad_(True)
         if not self.recipe.demonstrations:
             # What the planner wanted is the label; what was executed may be disturbed.
