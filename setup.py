@@ -76,7 +76,7 @@ setup(
         ],
         # What `wm_ros evaluate --ray` joins, or starts.
         'ray': [
-            'ray[client]>=2.40',
+            'ray[client]>=2.44',
         ],
         # What benches compare with.
         'bench': [
@@ -103,7 +103,7 @@ setup(
             'mujoco>=3.3.4',
             'optuna>=5.0',
             'pydocstyle>=6',
-            'ray[client]>=2.40',
+            'ray[client]>=2.44',
             'setuptools',
             'tensorboard',
         ],

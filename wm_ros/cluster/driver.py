@@ -50,6 +50,8 @@ def serve(pipe, address: str, jobs: Optional[int], log: str):
             _answer(pipe, *pipe.recv(), jobs or _AHEAD)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         pass                # nobody wants any more
+    except WmRosError as error:
+        pipe.send((FAILED, error))
     except Exception as error:  # noqa: B902
         pipe.send((LOST, _brief(error)))
     finally:
@@ -138,7 +140,7 @@ class _Hunger:
             self._since = time.monotonic()
         if time.monotonic() - self._since > _STARVED:
             if ray.cluster_resources().get('CPU', 0) < 1:
-                raise WmRosError(f'no worker has had a CPU for {_STARVED:.0f} s')
+                raise WmRosError(f'--ray: no worker has had a CPU for {_STARVED:.0f} s')
             self._since = time.monotonic()
 
 
