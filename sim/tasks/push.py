@@ -7,6 +7,7 @@ _HALF = 0.025           # [m] half an edge of the block
 _TOOL_HEIGHT = 0.02     # [m] of the end effector while it pushes
 _CLEARANCE = 0.085      # [m] of the end effector while it passes over the block
 _AHEAD = 0.1            # [s] by which the block's way is foreseen: an arm stops late
+_SLIDING = 0.05         # [m/s] of the block: until it rests nobody knows where to go next
 _BEHIND = 0.065         # [m] from the block's centre to where the push begins
 
 
@@ -50,7 +51,8 @@ class Push(Task):
         offset = tool[:2] - block[:2]
         along, aside = offset @ direction, abs(offset[0] * direction[1] - offset[1] * direction[0])
         lined_up = along < -0.02 and aside < 0.02
-        if distance < 0.015:
+        sliding = np.linalg.norm(situation.object_velocities[0]) > _SLIDING
+        if distance < 0.015 or sliding and not lined_up:
             return drive(np.zeros(3), velocity, full_speed)
         if lined_up and tool[2] < 0.045:
             correction = -3.0 * (offset - along * direction)

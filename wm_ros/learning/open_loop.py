@@ -26,7 +26,8 @@ def open_loop(model: WorldModel, episodes: Sequence[Episode], horizons=(5, 10),
         replay.add(episode)
     states = torch.as_tensor(replay.arrays['state'], device=model.device)
     actions = torch.as_tensor(replay.arrays['action'], device=model.device)
-    predicted = filter_replay(model.dynamics, states, actions, replay)
+    felt = torch.as_tensor(replay.arrays['felt'], device=model.device)
+    predicted = filter_replay(model.dynamics, states, actions, felt, replay)
     subject = model.layout.subject(model.task)
     return {h: _at(model, replay, states, actions, predicted, subject, h, moved)
             for h in horizons}
