@@ -2,16 +2,17 @@
 
 import numpy as np
 import pytest
-from wm_ros.world_model.tracks import track, unknown
+from wm_ros.world_model.tracks import going_on, Noise, Seen, track
 
-PERIOD = 0.025
+PERIOD, EXACT = 0.025, Noise.unknown(1).things[0]
 
 
 def followed(places, late=0.0, apart=True, noise=None):
     """Return the tracks [T, 8], and the noise, of ``places`` [T, 4] seen ``late`` [s]."""
-    old, noise, unseen, rows = None, unknown(1)[0] if noise is None else noise, late, []
+    old, noise, rows = None, EXACT if noise is None else noise, []
     for place in places:
-        old, noise = track(old, PERIOD, unseen, place, late, noise, apart)
+        ahead = None if old is None else going_on(old, PERIOD)
+        old, noise = track(ahead, False, Seen(place, late, PERIOD), noise, apart)
         rows.append(old)
     return np.array(rows), noise
 
@@ -61,6 +62,6 @@ def test_of_noise_it_learns_only_while_nothing_can_push_it():
     shaken = at_rest(100)
     shaken[:, 0] += 0.05 * np.sin(2.0 * np.arange(100))
     _, noise = followed(shaken, apart=False)
-    np.testing.assert_array_equal(noise, unknown(1)[0])
+    np.testing.assert_array_equal(noise, EXACT)
     _, noise = followed(shaken)
     assert noise[0] > 0.005

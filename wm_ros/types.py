@@ -12,7 +12,7 @@ episode.
 from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from types import MappingProxyType
-from typing import Mapping, Optional, Tuple
+from typing import Any, Mapping, Optional, Tuple
 
 import numpy as np
 
@@ -89,8 +89,8 @@ class Belief(_Frozen):
     checkpoint: str = ''        # hash of the checkpoint that made it
     #: Stamp [s] and state [X] that the next observed transition begins at; stays with its maker.
     origin: Optional[Tuple[float, np.ndarray]] = None
-    #: [M, 2] m, rad, what was learned of the noise of objects' poses; stays with its maker.
-    noise: Optional[np.ndarray] = None
+    #: What was learned of the noise of sensors (``tracks.Noise``); stays with its maker.
+    noise: Any = None
 
 
 @dataclass(frozen=True)

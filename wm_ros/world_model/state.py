@@ -9,11 +9,14 @@ from wm_ros.robot.kinematics import Kinematics
 from wm_ros.robot.robot import Robot
 from wm_ros.tasks import TaskSpec
 from wm_ros.types import NothingSeen, Observation, WmRosError
-from wm_ros.world_model.tracks import correct, track, unknown
+from wm_ros.world_model.tracks import are_noisy, correct, going_on, Noise, Seen, steady, track
 
 _ROBOT_WIDTH = 15
 _OBJECT_WIDTH = 8
 _APART = 0.1                # [m] of an object from the tool at which nothing moves it
+_IN_HAND = 0.04             # [m] of a held object from the tool, at most
+_SQUEEZED = 0.005           # [m] that a gripper is driven further than what it holds lets it
+_STILL = 0.001              # [m] that its width changes by between observations, at most
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class StateLayout:
 
     ee = slice(0, 3)
     ee_velocity = slice(3, 6)
+    tool = slice(0, 6)                  # position and velocity of the end effector
     setpoint = slice(6, 9)
     yaw = 9
     setpoint_velocity = slice(10, 13)
@@ -114,6 +118,15 @@ class Sight(NamedTuple):
     gains: np.ndarray
 
 
+class _Before(NamedTuple):
+    """The estimate before an observation, ``elapsed`` [s] ago, and what is expected since."""
+
+    state: Optional[np.ndarray]
+    elapsed: Optional[float]
+    unseen: float
+    expected: Optional[np.ndarray]
+
+
 class StateEstimator:
     """
     Observation -> explicit state: exact kinematics for the arm, poses for the objects.
@@ -126,16 +139,17 @@ class StateEstimator:
         self._kinematics = Kinematics(robot)
 
     def update(self, state, stamp, observation: Observation, unseen: float = 0.0,
-               expected=None, sight: Optional[Sight] = None, noise=None) -> np.ndarray:
+               expected=None, sight: Optional[Sight] = None,
+               noise: Optional[Noise] = None) -> np.ndarray:
         """
         Return the explicit state [X] float32 at ``observation``.
 
         ``state`` [X] and ``stamp`` [s] are the estimate before it, or None; it counts for a
         second.  By then the objects had not been seen for ``unseen`` [s].  ``expected`` [X] is
-        what it should have become by now, None where nothing tells.  ``sight`` takes the place
-        of object poses.  ``noise`` [M, 2] m, rad is what was learned of that of poses; given, it
-        is brought up to date.  Objects that are not seen are believed to be where they are
-        expected, or where they were; raises NothingSeen when an object was not seen since,
+        what a model says that it should have become by now, None where none does.  ``sight``
+        takes the place of object poses.  ``noise`` is what was learned of that of the sensors;
+        given, it is brought up to date.  Objects that are not seen are believed to be where they
+        are expected, or where they were; raises NothingSeen when an object was not seen since,
         WmRosError when not every object of the task is in ``object_poses``.
         """
         self._check(observation.object_poses)
@@ -143,28 +157,57 @@ class StateEstimator:
         elapsed = None if state is None else observation.stamp - stamp
         if elapsed is not None and not 0.0 <= elapsed < 1.0:
             state, elapsed, expected = None, None, None
-        poses = observation.object_poses
-        noise = unknown(self.layout.objects) if noise is None else noise
-        age = observation.ages.get('object_poses', 0.0)
+        noise = Noise.unknown(self.layout.objects) if noise is None else noise
+        before = _Before(state, elapsed, unseen, expected)
+        if expected is not None:
+            tool = self.layout.tool
+            new[tool] = steady(expected[tool], new[tool].copy(), elapsed, noise)
         for index in range(self.layout.objects):
             where = self.layout.object_slots(index)
-            old = None if state is None else state[where]
             guess = None if expected is None else expected[where]
-            if poses is not None:
-                place = np.append(poses[index, :3], quaternion_yaw(poses[index, 3:]))
-                apart = np.linalg.norm(place[:3] - new[self.layout.ee]) > _APART
-                new[where], noise[index] = track(
-                    old, elapsed, unseen, place, age, noise[index], bool(apart))
+            if observation.object_poses is not None:
+                new[where], noise.things[index] = self._seen(
+                    index, before, new, observation, noise.things[index])
             elif sight is not None:
                 new[where] = correct(guess, elapsed, sight.places[index], sight.gains[index])
             elif guess is not None:
                 new[where] = guess
-            elif old is not None:
-                new[where][:4], new[where][4:] = old[:4], 0.0
+            elif state is not None:
+                new[where][:4], new[where][4:] = state[where][:4], 0.0
             else:
                 raise NothingSeen('no object pose has been seen yet: expected '
                                   f'{self.layout.objects} on object_poses')
         return new.astype(np.float32)
+
+    def _seen(self, index, before, new, observation, noise):
+        """Return what is known [8] of an object by its pose, and the noise [2] of poses."""
+        pose, age = observation.object_poses[index], observation.ages.get('object_poses', 0.0)
+        place = np.append(pose[:3], quaternion_yaw(pose[3:]))
+        if before.state is None:
+            return track(None, False, Seen(place, age, 0.0), noise)
+        where = self.layout.object_slots(index)
+        foreseen = None
+        if are_noisy(noise):
+            foreseen = self._carried(before, new, where) if before.expected is None \
+                else before.expected[where]
+        ahead = going_on(before.state[where], before.elapsed) if foreseen is None else foreseen
+        apart = np.linalg.norm(place[:3] - new[self.layout.ee]) > _APART
+        return track(ahead, foreseen is not None,
+                     Seen(place, age, before.elapsed - age + before.unseen), noise, bool(apart))
+
+    def _carried(self, before, new, where):
+        """Return where the hand brought the object [8] that it holds, None where it holds none."""
+        layout, state = self.layout, before.state
+        if not layout.grips:
+            return None
+        squeezed = min(row[layout.gripper] - row[-1] for row in (state, new)) > _SQUEEZED
+        near = np.linalg.norm(state[where][:3] - state[layout.ee]) < _IN_HAND
+        if not (near and squeezed and abs(new[layout.gripper] - state[layout.gripper]) < _STILL):
+            return None
+        turned = (new[layout.yaw] - state[layout.yaw] + np.pi) % (2 * np.pi) - np.pi
+        moved = np.append(new[layout.ee] - state[layout.ee], turned)
+        return np.concatenate([state[where][:4] + moved, new[layout.ee_velocity],
+                               [new[layout.yaw_rate]]])
 
     def _check(self, poses):
         if poses is not None and self.layout.objects and np.shape(poses) != (

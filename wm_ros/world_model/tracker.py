@@ -7,7 +7,7 @@ from wm_ros.robot.robot import Robot
 from wm_ros.tasks import TaskSpec
 from wm_ros.types import Observation
 from wm_ros.world_model.state import StateEstimator
-from wm_ros.world_model.tracks import SAME, unknown
+from wm_ros.world_model.tracks import going_on, Noise, SAME
 
 
 class StateTracker:
@@ -25,17 +25,19 @@ class StateTracker:
     def reset(self):
         """Begin a stream."""
         self._state, self._stamp, self._unseen = None, 0.0, 0.0
-        self._noise = unknown(self.layout.objects)
+        self._noise = Noise.unknown(self.layout.objects)
 
     def update(self, observation: Observation) -> np.ndarray:
         """Return the explicit state [X] at ``observation``; errors as ``StateEstimator``'s."""
-        elapsed, guess = observation.stamp - self._stamp, None
-        if self._state is not None:
+        elapsed, before = observation.stamp - self._stamp, self._state
+        if before is not None:
             observation = self._news(observation)
-            if observation.object_poses is None:
-                guess = self._moved(elapsed)
         self._state = self._estimator.update(
-            self._state, self._stamp, observation, self._unseen, guess, noise=self._noise)
+            before, self._stamp, observation, self._unseen, noise=self._noise)
+        if before is not None and observation.object_poses is None:
+            for index in range(self.layout.objects):
+                where = self.layout.object_slots(index)
+                self._state[where] = going_on(before[where], elapsed)
         self._unseen = self._unseen + elapsed if observation.object_poses is None else (
             observation.ages.get('object_poses', 0.0))
         self._stamp = observation.stamp
@@ -46,11 +48,3 @@ class StateTracker:
         seen = observation.stamp - observation.ages.get('object_poses', 0.0)
         old = seen < self._stamp - self._unseen + SAME
         return replace(observation, object_poses=None) if old else observation
-
-    def _moved(self, elapsed):
-        guess = np.array(self._state, dtype=float)
-        for index in range(self.layout.objects):
-            where = self.layout.object_slots(index)
-            place, rate = guess[where][:4], guess[where][4:]
-            guess[where] = np.concatenate([place + elapsed * rate, rate])
-        return guess

@@ -14,7 +14,7 @@ from wm_ros.world_model.agent.compilation import compile_dynamics
 from wm_ros.world_model.agent.dynamics import Dynamics
 from wm_ros.world_model.agent.rollout import Dream, Rollout
 from wm_ros.world_model.state import Sight, StateEstimator
-from wm_ros.world_model.tracks import SAME, unknown
+from wm_ros.world_model.tracks import Noise, SAME
 
 
 _MEMORY = 0.5           # [s] after which a belief says nothing of what is seen
@@ -89,8 +89,8 @@ class WorldModel:
             spread = np.zeros_like(spread)
         old, stamp = (None, 0.0) if previous is None else (previous.state, previous.stamp)
         unseen = 0.0 if previous is None else previous.unseen
-        noise = unknown(self.layout.objects) if expected is None or previous.noise is None \
-            else np.array(previous.noise)
+        noise = Noise.unknown(self.layout.objects) if expected is None \
+            or previous.noise is None else previous.noise.copy()
         state = self._estimator.update(
             old, stamp, observation, unseen,
             None if expected is None else expected.state, sight, noise)
