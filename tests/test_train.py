@@ -1,6 +1,7 @@
 """Training: a tiny run that loads, is written down and made again; nothing half written."""
 
 from contextlib import closing
+from dataclasses import replace
 import json
 import os
 import signal
@@ -14,7 +15,7 @@ import pytest
 import torch
 from wm_ros import seeds
 from wm_ros.cli import main
-from wm_ros.data import write_episode
+from wm_ros.data import read_episodes, write_episode
 from wm_ros.evaluation.closed_loop import ClosedLoop
 from wm_ros.evaluation.run import parameters, Request
 from wm_ros.learning.recipe import get_recipe, Recipe, RECIPES
@@ -36,9 +37,9 @@ def one_thread():
     torch.set_num_threads(1)
 
 
-def train(folder, recipe=TINY, seed=0, recorded=(), name='model'):
+def train(folder, recipe=TINY, seed=0, recorded=(), name='model', keep=None):
     """Train in ``folder``; return hash, figures, and the training, whose replay can be read."""
-    training = Training(ROBOT, 'reach', recipe, seed, QUICK)
+    training = Training(ROBOT, 'reach', recipe, seed, QUICK, keep=keep)
     try:
         training.add(recorded)
         figures = training.run()
@@ -138,6 +139,24 @@ def test_recorded_episodes_replace_the_first_ones(tmp_path):
     assert figures['episodes'] == 5
 
 
+def test_what_was_collected_is_kept_and_changes_nothing(trained, tmp_path):
+    digest, _, training = train(tmp_path, keep=tmp_path / 'kept')
+    assert digest == trained[1]
+    kept = read_episodes(tmp_path / 'kept', 'reach', pytest.fail)
+    assert [e.source for e in kept] == ['noisy', 'noisy', 'prior', 'mppi']
+    for ours, theirs in zip(kept, training.replay.episodes):
+        assert (ours.seed, ours.success) == (theirs.seed, theirs.success)
+        for name in ('states', 'actions', 'expert', 'rewards', 'goal'):
+            np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name))
+
+
+def test_what_a_planner_wanted_is_not_kept_as_a_demonstration(tmp_path):
+    recorded = [replace(make_episode(steps=8), expert=None)]
+    train(tmp_path, ALONE, recorded=recorded, keep=tmp_path / 'kept')
+    (own,) = read_episodes(tmp_path / 'kept', 'reach', pytest.fail)
+    assert own.source == 'mppi' and own.expert is None
+
+
 @pytest.mark.parametrize('recipe, episode, word', [
     (TINY, make_episode('push', steps=8), 'widths'),
     (ALONE, make_episode(steps=8), 'hold demonstrations')])
@@ -216,6 +235,8 @@ def test_a_kill_while_saving_leaves_the_old_checkpoint_or_one_that_is_refused(tm
     (('--threads', '0'), '--threads: got 0'), (('--device', 'abacus'), 'abacus'),
     (('--task', 'juggle'), 'juggle'), (('--robot', 'juggler'), 'unknown robot'),
     (('--output', '{here}/file/model'), 'cannot be written'),
+    (('--keep', '{here}/file'), '--keep'),
+    (('--keep', '{here}/kept', '--model', 'eyes'), '--keep is for the agent'),
     (('--data', '{here}/none'), 'no usable episode'), (('--data', '{here}/file'), 'no usable'),
     (('--json', '{here}'), '--json'), (('--json', '{here}/none/out.json'), '--json')])
 def test_bad_arguments_are_one_line_and_train_nothing(tmp_path, capsys, line, word):

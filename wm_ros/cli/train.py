@@ -46,6 +46,9 @@ def add_parser(subparsers):
                         help='no scripted expert: explore, then learn from the planner')
     parser.add_argument('--data', nargs='+', default=[], metavar='DIR',
                         help='begin with the episodes of these folders (wm_ros collect)')
+    parser.add_argument('--keep', default='', metavar='DIR',
+                        help='keep the episodes that the agent collects, for --data of another '
+                        'training')
     parser.add_argument('--randomization', default='', metavar='NAME',
                         help='worlds to learn in: a name in config/randomization, or a file')
     parser.add_argument('--context', type=int, default=None, metavar='N',
@@ -110,10 +113,10 @@ def run(arguments) -> int:
     randomization = None
     if arguments.randomization:
         randomization = load_randomization(arguments.randomization)
-    recorded = _recorded(arguments)
+    recorded, keep = _recorded(arguments), _keep(arguments)
     with StageBars() as bars:
         training = Training(robot, arguments.task, recipe, arguments.seed, planner,
-                            arguments.device, bars.report, randomization)
+                            arguments.device, bars.report, randomization, keep)
         training.add(recorded)
         try:
             figures = training.run()
@@ -130,6 +133,9 @@ def run(arguments) -> int:
 
 def _refuse_settings_of_agents(arguments):
     from wm_ros.types import WmRosError
+    if arguments.keep:
+        raise WmRosError('--keep is for the agent, which collects what it learns from; a part '
+                         'learns from what was recorded')
     if arguments.randomization:
         raise WmRosError('--randomization is for the agent; a part learns from what was recorded '
                          '(wm_ros collect --randomization)')
@@ -156,3 +162,11 @@ def _recorded(arguments):
         return []
     return read_episodes(arguments.data, arguments.task,
                          lambda complaint: print(complaint, file=sys.stderr))
+
+
+def _keep(arguments):
+    from wm_ros.data import prepare_folder
+    if not arguments.keep:
+        return None
+    prepare_folder('--keep', arguments.keep)
+    return arguments.keep

@@ -9,6 +9,7 @@ from typing import Callable, Optional
 import numpy as np
 import torch
 from wm_ros import seeds
+from wm_ros.data import write_episode
 from wm_ros.evaluation.closed_loop import ClosedLoop
 from wm_ros.learning.collect import Collector, Noise, record
 from wm_ros.learning.recipe import Recipe
@@ -31,11 +32,13 @@ class Training:
 
     The same seed gives the same run on the same machine and thread count.  The worlds that it
     learns in are as ``randomization`` draws them, a ``sim.randomize.Randomization`` or None.
+    Episodes that it collects are written to the folder ``keep``, if there is one, as soon as
+    they are over.
     """
 
     def __init__(self, robot: Robot, task: str, recipe: Recipe, seed: int, planner: dict,
                  device: str = 'cpu', report: Optional[Callable] = None,
-                 randomization=None):
+                 randomization=None, keep: Optional[Path] = None):
         if not 0 <= seed < seeds.RUNS:
             raise WmRosError(f'--seed: got {seed}, expected from 0 to {seeds.RUNS - 1}')
         check_device(device)
@@ -57,6 +60,7 @@ class Training:
         self.planner_params, self.device = dict(planner), device
         self._model: Optional[WorldModel] = None
         self._episode = seeds.TRAINING * (1 + seed)
+        self._keep, self._kept = keep, 0
 
     def add(self, episodes):
         """Begin with recorded ``episodes`` instead of collecting the first ones."""
@@ -104,11 +108,18 @@ class Training:
         self._episode += 1
         return self._episode
 
+    def _write(self, episode):
+        """Keep ``episode`` as it was recorded: its labels are the script's, or there are none."""
+        if self._keep is not None:
+            write_episode(self._keep, self._kept, episode)
+            self._kept += 1
+
     def _first_data(self):
         total = 0 if self.replay.episodes else self.recipe.first_episodes
         for i in range(total):
             source = 'noisy' if self.recipe.demonstrations else 'random'
             episode = record(self.collector, source, self._next_seed(), self.rng)
+            self._write(episode)
             self.replay.add(episode)
             self.report('collect', i + 1, total, {'steps': self.replay.steps})
 
@@ -140,6 +151,7 @@ class Training:
         self.dynamics.eval()
         episode = self.collector.run(self._next_seed(), pilot, planner, disturb=disturb,
                                      label=self.recipe.demonstrations)
+        self._write(episode)
         self.dynamics.train().requires_grad_(True)
         if not self.recipe.demonstrations:
             # What the planner wanted is the label; what was executed may be disturbed.
