@@ -97,6 +97,9 @@ _PLANNER = (
               'keeps is what the model is most mistaken about.', (MPC,), dynamic=True),
     ParamSpec('planner.num_policy_samples', 'int', 32, 'Candidates that begin anew at the '
               'policy prior; with a warm start (mppi).', (MPC,), '', 0, 65536, dynamic=True),
+    ParamSpec('planner.num_grip_samples', 'int', 0, 'Candidates whose gripper opens, or closes, '
+              'for a while, whatever the prior does with it (mppi, of tasks that use it).',
+              (MPC,), '', 0, 65536, dynamic=True),
     ParamSpec('planner.around_prior', 'bool', True, 'Search for offsets from what the policy '
               'prior does in each future, not for actions.', (MPC,), dynamic=True),
     ParamSpec('planner.deadline_ms', 'double', 0.0, 'A search ends when no iteration fits into '

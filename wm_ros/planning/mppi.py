@@ -8,13 +8,16 @@ are dropped and counted.
 """
 
 from dataclasses import dataclass
+import math
 from typing import Optional
 
 import torch
 from wm_ros.planning.candidates import correlated_noise, dream_of, finite_elites, scored
 from wm_ros.planning.problem import Clock, Problem, Solution
 from wm_ros.planning.solution import solution_of, warm_start
+from wm_ros.types import ACTION_NAMES
 
+_GRIPPER = ACTION_NAMES.index('gripper')
 _NARROWEST = 0.05       # share of full action, so that later iterations still explore
 
 
@@ -61,6 +64,22 @@ def _offered(problem, sampling):
     if fresh < count:
         offered[-1] = 0.0       # and so is the mean
         offered[fresh:] += sampling.mean
+    decided = min(settings.num_grip_samples, count - 2)
+    if decided > 0 and settings.around_prior and active[_GRIPPER]:
+        offered[1:1 + decided] = _decided(decided, offered)
+    return offered
+
+
+def _decided(count, like):
+    """
+    Return ``count`` offsets [*, H, A] that let the gripper open or close, and then the prior.
+
+    To grasp and to let go are decisions: noise of any use elsewhere hardly ever makes one.
+    """
+    horizon, offered = like.shape[1], like.new_zeros(count, *like.shape[1:])
+    for i, offsets in enumerate(offered):
+        lasts = math.ceil(horizon * (i // 2 + 1) / ((count + 1) // 2))
+        offsets[:lasts, _GRIPPER] = 2.0 if i % 2 == 0 else -2.0     # whatever the prior wants
     return offered
 
 

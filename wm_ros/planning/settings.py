@@ -21,6 +21,7 @@ class PlannerSettings:
     iterations: int
     temperature: float
     num_policy_samples: int
+    num_grip_samples: int
     noise_std: float        # share of full action
     noise_correlation: float
     noise_exponent: float
@@ -65,4 +66,8 @@ class PlannerSettings:
             raise ParameterError(
                 f'parameter planner.num_policy_samples: got {settings.num_policy_samples}, '
                 f'expected at most planner.num_samples ({settings.num_samples})')
+        if settings.num_grip_samples >= settings.num_samples:
+            raise ParameterError(
+                f'parameter planner.num_grip_samples: got {settings.num_grip_samples}, '
+                f'expected less than planner.num_samples ({settings.num_samples})')
         return settings
