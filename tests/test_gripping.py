@@ -29,7 +29,8 @@ def stepper():
 def test_only_tasks_of_the_gripper_know_what_it_is_told():
     for task, grips in (('reach', 0), ('push', 0), ('pick_and_place', 1), ('stack', 1)):
         layout = StateLayout.of(get_task(task))
-        assert layout.width == 15 + 8 * len(get_task(task).object_names) + grips
+        assert layout.grips == bool(grips)
+        assert layout.width == layout.heights.stop + grips
 
 
 def test_what_the_gripper_is_told_is_imagined_as_it_is_executed(stepper):

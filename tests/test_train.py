@@ -16,7 +16,7 @@ from sim.randomize.config import parse
 import torch
 from wm_ros import seeds
 from wm_ros.cli import main
-from wm_ros.data import write_episode
+from wm_ros.data import read_episodes, write_episode
 from wm_ros.evaluation.closed_loop import ClosedLoop
 from wm_ros.evaluation.edge_cases import Case, Cases
 from wm_ros.evaluation.run import parameters, Request
@@ -39,9 +39,9 @@ def one_thread():
     torch.set_num_threads(1)
 
 
-def train(folder, recipe=TINY, seed=0, recorded=(), name='model'):
+def train(folder, recipe=TINY, seed=0, recorded=(), name='model', keep=None):
     """Train in ``folder``; return hash, figures, and the training, whose replay can be read."""
-    training = Training(ROBOT, 'reach', recipe, seed, QUICK)
+    training = Training(ROBOT, 'reach', recipe, seed, QUICK, keep=keep)
     try:
         training.add(recorded)
         figures = training.run()
@@ -192,6 +192,24 @@ def test_what_goes_on_from_weights_keeps_what_was_fitted(trained):
     assert 0.0 < change.max() < 0.05        # weights drawn anew would differ by more
 
 
+def test_what_was_collected_is_kept_and_changes_nothing(trained, tmp_path):
+    digest, _, training = train(tmp_path, keep=tmp_path / 'kept')
+    assert digest == trained[1]
+    kept = read_episodes(tmp_path / 'kept', 'reach', pytest.fail)
+    assert [e.source for e in kept] == ['noisy', 'noisy', 'prior', 'mppi']
+    for ours, theirs in zip(kept, training.replay.episodes):
+        assert (ours.seed, ours.success) == (theirs.seed, theirs.success)
+        for name in ('states', 'actions', 'expert', 'rewards', 'goal'):
+            np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name))
+
+
+def test_what_a_planner_wanted_is_not_kept_as_a_demonstration(tmp_path):
+    recorded = [replace(make_episode(steps=8), expert=None)]
+    train(tmp_path, ALONE, recorded=recorded, keep=tmp_path / 'kept')
+    (own,) = read_episodes(tmp_path / 'kept', 'reach', pytest.fail)
+    assert own.source == 'mppi' and own.expert is None
+
+
 @pytest.mark.parametrize('recipe, episode, word', [
     (TINY, make_episode('push', steps=8), 'widths'),
     (ALONE, make_episode(steps=8), 'hold demonstrations')])
@@ -296,6 +314,8 @@ def test_a_kill_while_saving_leaves_the_old_checkpoint_or_one_that_is_refused(tm
     (('--from', 'panda_reach', '--context', '8'), 'expected that of --from panda_reach, 0'),
     (('--edge-cases', '{here}/none.yaml'), 'none.yaml'),
     (('--model', 'eyes', '--from', 'panda_reach'), '--from is for the agent'),
+    (('--keep', '{here}/file'), '--keep'),
+    (('--keep', '{here}/kept', '--model', 'eyes'), '--keep is for the agent'),
     (('--data', '{here}/none'), 'no usable episode'), (('--data', '{here}/file'), 'no usable'),
     (('--json', '{here}'), '--json'), (('--json', '{here}/none/out.json'), '--json')])
 def test_bad_arguments_are_one_line_and_train_nothing(tmp_path, capsys, line, word):

@@ -7,7 +7,6 @@ What is recorded can be trained on with wm_ros train --data.
 import argparse
 from contextlib import closing
 from functools import partial
-from pathlib import Path
 import sys
 
 _EXAMPLES = """
@@ -149,18 +148,11 @@ def _witnessing(arguments, task):
 
 def _check(arguments):
     """Raise WmRosError for what would fail, or record nothing."""
+    from wm_ros.data import prepare_folder
     from wm_ros.types import WmRosError
     most = 10_000_000
     if arguments.episodes is not None and not 1 <= arguments.episodes <= most:
         raise WmRosError(f'--episodes: got {arguments.episodes}, expected from 1 to {most}')
     if not 0 <= arguments.seed <= most:
         raise WmRosError(f'--seed: got {arguments.seed}, expected from 0 to {most}')
-    try:
-        Path(arguments.output).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WmRosError(f'--output {arguments.output}: no folder to write to '
-                         f'({error.strerror})') from error
-    there = len(list(Path(arguments.output).glob('episode_*.safetensors')))
-    if there:
-        raise WmRosError(f'--output {arguments.output}: holds {there} episodes already, which '
-                         'would be mixed with the new ones: delete them or choose another folder')
+    prepare_folder('--output', arguments.output)

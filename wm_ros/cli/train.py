@@ -48,6 +48,9 @@ def add_parser(subparsers):
                         help='no scripted expert: explore, then learn from the planner')
     parser.add_argument('--data', nargs='+', default=[], metavar='DIR',
                         help='begin with the episodes of these folders (wm_ros collect)')
+    parser.add_argument('--keep', default='', metavar='DIR',
+                        help='keep the episodes that the agent collects, for --data of another '
+                        'training')
     parser.add_argument('--randomization', default='', metavar='NAME',
                         help='worlds to learn in: a name in config/randomization, or a file')
     parser.add_argument('--curriculum', action='store_true',
@@ -124,13 +127,14 @@ def run(arguments) -> int:
         raise WmRosError('--curriculum: needs --randomization, whose worlds it widens')
     if arguments.randomization:
         randomization = load_randomization(arguments.randomization)
+    keep = _keep(arguments)
     recorded = _recorded(arguments, ('wrench',) if recipe.context else ())
     cases = _edge_cases(arguments, robot)
     with StageBars() as bars:
         training = Training(robot, arguments.task, recipe, arguments.seed, planner,
                             arguments.device, bars.report, randomization,
                             [(case.seed, case.randomization) for case in cases],
-                            None if begin is None else begin.dynamics, arguments.curriculum)
+                            None if begin is None else begin.dynamics, arguments.curriculum, keep)
         training.add(recorded)
         try:
             figures = training.run()
@@ -178,6 +182,9 @@ def _refuse_settings_of_agents(arguments):
                        ('--curriculum', 'curriculum')):
         if getattr(arguments, name):
             raise WmRosError(f'{flag} is for the agent; a part learns from what was recorded')
+    if arguments.keep:
+        raise WmRosError('--keep is for the agent, which collects what it learns from; a part '
+                         'learns from what was recorded')
     if arguments.randomization:
         raise WmRosError('--randomization is for the agent; a part learns from what was recorded '
                          '(wm_ros collect --randomization)')
@@ -204,3 +211,11 @@ def _recorded(arguments, streams):
         return []
     return read_episodes(arguments.data, arguments.task,
                          lambda complaint: print(complaint, file=sys.stderr), streams)
+
+
+def _keep(arguments):
+    from wm_ros.data import prepare_folder
+    if not arguments.keep:
+        return None
+    prepare_folder('--keep', arguments.keep)
+    return arguments.keep

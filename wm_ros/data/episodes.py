@@ -30,6 +30,23 @@ class _Unfit(Exception):
     """A file is whole, but not what was asked for."""
 
 
+def prepare_folder(flag: str, folder: Union[str, Path]):
+    """
+    Make the folder that the argument ``flag`` names, for new episodes.
+
+    Raises WmRosError where that cannot be, and where there are episodes already.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WmRosError(f'{flag} {folder}: no folder to write to ({error.strerror})') from error
+    there = len(list(folder.glob('episode_*.safetensors')))
+    if there:
+        raise WmRosError(f'{flag} {folder}: holds {there} episodes already, which would be mixed '
+                         'with the new ones: delete them or choose another folder')
+
+
 def write_episode(folder: Path, number: int, episode: Episode) -> Path:
     """Write ``episode`` as file ``number`` of ``folder``; return its path."""
     path = Path(folder) / f'episode_{number:06d}.safetensors'

@@ -9,6 +9,7 @@ from typing import Callable, Optional
 import numpy as np
 import torch
 from wm_ros import seeds
+from wm_ros.data import write_episode
 from wm_ros.evaluation.closed_loop import ClosedLoop
 from wm_ros.learning.collect import Collector, Noise, record
 from wm_ros.learning.curriculum import Curriculum
@@ -38,12 +39,14 @@ class Training:
     learns in are as ``randomization`` draws them, a ``sim.randomize.Randomization`` or None, and
     a share of the episodes is of edge ``cases``, see ``Worlds``; ``widening`` worlds are as varied
     as the agent's success allows (``Curriculum``).  With ``begin`` it goes on from these weights.
+    Episodes that it collects are written to the folder ``keep``, if there is one, as soon as they
+    are over.
     """
 
     def __init__(self, robot: Robot, task: str, recipe: Recipe, seed: int, planner: dict,
                  device: str = 'cpu', report: Optional[Callable] = None,
                  randomization=None, cases=(), begin: Optional[Dynamics] = None,
-                 widening: bool = False):
+                 widening: bool = False, keep: Optional[Path] = None):
         if not 0 <= seed < seeds.RUNS:
             raise WmRosError(f'--seed: got {seed}, expected from 0 to {seeds.RUNS - 1}')
         check_device(device)
@@ -70,6 +73,7 @@ class Training:
             randomization, len(self.task.object_names), len(robot.joint_names))
         self._worlds = Worlds(seeds.TRAINING * (1 + seed), randomization, cases,
                               recipe.edge_share, self.curriculum)
+        self._keep, self._kept = keep, 0
 
     def add(self, episodes):
         """Begin with recorded ``episodes`` instead of collecting the first ones."""
@@ -120,11 +124,18 @@ class Training:
         self.collector.randomize(world)
         return seed
 
+    def _write(self, episode):
+        """Keep ``episode`` as it was recorded: its labels are the script's, or there are none."""
+        if self._keep is not None:
+            write_episode(self._keep, self._kept, episode)
+            self._kept += 1
+
     def _first_data(self):
         total = 0 if self.replay.episodes else self.recipe.first_episodes
         for i in range(total):
             source = 'noisy' if self.recipe.demonstrations else 'random'
             episode = record(self.collector, source, self._next_seed(), self.rng)
+            self._write(episode)
             self.replay.add(episode)
             self.report('collect', i + 1, total, {'steps': self.replay.steps})
 
@@ -157,6 +168,7 @@ class Training:
         episode = self.collector.run(self._next_seed(), pilot, planner, disturb=disturb,
                                      label=self.recipe.demonstrations)
         self._worlds.note(episode.seed, episode.success)
+        self._write(episode)
         self.dynamics.train().requires_grad_(True)
         if not self.recipe.demonstrations:
             # What the planner wanted is the label; what was executed may be disturbed.

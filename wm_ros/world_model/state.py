@@ -9,6 +9,7 @@ from wm_ros.robot.kinematics import Kinematics
 from wm_ros.robot.robot import Robot
 from wm_ros.tasks import TaskSpec
 from wm_ros.types import NothingSeen, Observation, WmRosError
+from wm_ros.world_model.standing import half_heights
 from wm_ros.world_model.tracks import are_noisy, correct, going_on, Noise, Seen, steady, track
 
 _ROBOT_WIDTH = 15
@@ -22,11 +23,14 @@ _STILL = 0.001              # [m] that its width changes by between observations
 @dataclass(frozen=True)
 class StateLayout:
     """
-    Where things stand in an explicit state [X]; X = 15 + 8 M, and 1 more where it ``grips``.
+    Where things stand in an explicit state [X].
+
+    X = 15 + 8 M, M more where one thing may stand on another, and 1 more where it ``grips``.
 
     End effector: position (3), velocity (3); setpoint: position (3), yaw, velocity (3), yaw
-    rate; gripper width.  Then per object: position (3), yaw, velocity (3), yaw rate.  Last, for
-    tasks of the gripper, the width that it is driven to.  Metres, radians, seconds, base frame.
+    rate; gripper width.  Then per object: position (3), yaw, velocity (3), yaw rate; where there
+    are several, and a gripper, half the height of each.  Last, for tasks of the gripper, the width
+    that it is driven to.  Metres, radians, seconds, base frame.
     """
 
     objects: int
@@ -46,7 +50,18 @@ class StateLayout:
     @cached_property
     def width(self) -> int:
         """Return X."""
-        return _ROBOT_WIDTH + _OBJECT_WIDTH * self.objects + self.grips
+        return self.heights.stop + self.grips
+
+    @property
+    def stacks(self) -> bool:
+        """Return whether one thing may stand on another."""
+        return self.grips and self.objects > 1
+
+    @cached_property
+    def heights(self) -> slice:
+        """Return where half the heights of objects stand; empty where none is on another."""
+        first = _ROBOT_WIDTH + _OBJECT_WIDTH * self.objects
+        return slice(first, first + (self.objects if self.stacks else 0))
 
     @classmethod
     def of(cls, task: TaskSpec) -> 'StateLayout':
@@ -65,8 +80,8 @@ class StateLayout:
 
     def things(self, states):
         """Return the objects [..., M, 8] of ``states`` [..., X], a tensor; M > 0."""
-        last = _ROBOT_WIDTH + _OBJECT_WIDTH * self.objects
-        return states[..., _ROBOT_WIDTH:last].unflatten(-1, (self.objects, _OBJECT_WIDTH))
+        things = states[..., _ROBOT_WIDTH:self.heights.start]
+        return things.unflatten(-1, (self.objects, _OBJECT_WIDTH))
 
     def subject(self, task: TaskSpec) -> slice:
         """Return where the position of what ``task``'s goal refers to stands."""
@@ -155,6 +170,7 @@ class StateEstimator:
         self._check(observation.object_poses)
         new = self.robot_part(observation)
         elapsed = None if state is None else observation.stamp - stamp
+        known = None if state is None else state[self.layout.heights]
         if elapsed is not None and not 0.0 <= elapsed < 1.0:
             state, elapsed, expected = None, None, None
         noise = Noise.unknown(self.layout.objects) if noise is None else noise
@@ -177,6 +193,10 @@ class StateEstimator:
             else:
                 raise NothingSeen('no object pose has been seen yet: expected '
                                   f'{self.layout.objects} on object_poses')
+        if self.layout.stacks:
+            new[self.layout.heights] = half_heights(
+                [new[self.layout.object_position(i)] for i in range(self.layout.objects)],
+                new[self.layout.ee], known, max(0.0, elapsed or 0.0))
         return new.astype(np.float32)
 
     def _seen(self, index, before, new, observation, noise):

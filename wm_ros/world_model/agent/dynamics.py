@@ -197,6 +197,7 @@ class Dynamics(nn.Module):
         """Return the next state [..., X] that ``residual`` [..., O] makes."""
         layout = self.layout
         robot = [following[..., :6] + residual[..., :6], following[..., 6:15]]
+        last = following[..., layout.heights.start:]
         if layout.grips:
             robot[1] = torch.cat([following[..., 6:14], following[..., 14:15]
                                   + residual[..., self._moving:]], -1)
@@ -207,8 +208,7 @@ class Dynamics(nn.Module):
         # Poses move by what is predicted, velocities become it.
         moved = torch.addcmul(rotate(moved, things[..., 3]), things.unflatten(-1, (2, 4)),
                               self.poses)
-        grip = [following[..., -1:]] if layout.grips else []
-        return torch.cat([*robot, moved.flatten(-3), *grip], -1)
+        return torch.cat([*robot, moved.flatten(-3), last], -1)
 
     def target_residual(self, state, following, reached):
         """Return the residual [..., O] that leads from ``state`` to ``reached``."""

@@ -6,7 +6,7 @@ from wm_ros.tasks import TaskSpec
 from wm_ros.world_model.state import StateLayout
 
 _CENTRE = (0.5, 0.0, 0.2)       # [m], about the middle of a table-top workspace
-_TABLE = (0.5, 0.0, 0.0)
+_TABLE = (0.5, 0.0)
 _QUARTER = 4                    # boxes look the same after a quarter turn
 
 
@@ -39,6 +39,9 @@ class Features(nn.Module):
         if layout.grips:
             self.contact_width += 3 + 5 * objects + 6 * objects * (objects - 1)
             self.context_width += 2 + 6 * objects
+        if layout.stacks:
+            self.contact_width += 2 * objects * (objects - 1)
+            self.context_width += 2 * objects * (objects - 1)
         self.intent_width = self.context_width + 9 * (1 + objects)
         for name, values in (
                 ('robot_scale', [20.0] * 3 + [2.5] * 9 + [40.0] * 3),
@@ -47,7 +50,8 @@ class Features(nn.Module):
                 ('context_scale', [4.0] * 3 + [2.5] * 3 + [20.0] * 3 + [2.5] * 3 + [gripper]),
                 ('thing_scale', [4.0] * 3 + [1.0] * 3 + [4.0] * 3 + [2.5] * 3 + [0.2, 1.0, 1.0]),
                 ('grip_scale', [20.0, 20.0, 40.0]), ('precise', [40.0, 40.0, 60.0]),
-                ('centre', _CENTRE), ('table', _TABLE), ('way_scale', [[4.0], [30.0], [120.0]])):
+                ('centre', _CENTRE), ('table', _TABLE), ('gap_scale', [30.0, 120.0]),
+                ('way_scale', [[4.0], [30.0], [120.0]])):
             self.register_buffer(name, torch.tensor(values), persistent=False)
 
     def contact(self, state, following):
@@ -61,10 +65,26 @@ class Features(nn.Module):
         if not layout.objects:
             return robot
         things = layout.things(state)
-        parts = [robot, self._touch(things, ee, ahead).flatten(-2)]
+        bottoms = self._bottoms(state, things)
+        parts = [robot, self._touch(things, bottoms, ee, ahead).flatten(-2)]
         if layout.grips:
             parts += self._grasp(state, following, things)
+        if layout.stacks:
+            parts += self._gaps(state, things, bottoms)
         return torch.cat(parts, -1)
+
+    def _bottoms(self, state, things):
+        """Return how high the undersides of ``things`` [..., M, 1] are, centres if not known."""
+        if not self.layout.stacks:
+            return things[..., 2:3]
+        return things[..., 2:3] - state[..., self.layout.heights, None]
+
+    def _gaps(self, state, things, bottoms):
+        """Return how far each thing is above the top of each other one, in parts [..., 2]."""
+        tops = things[..., 2:3] + state[..., self.layout.heights, None]
+        gaps = bottoms - tops.transpose(-1, -2)
+        return [torch.tanh(gaps[..., i, j:j + 1] * self.gap_scale)
+                for i in range(self.layout.objects) for j in range(self.layout.objects) if i != j]
 
     def _grasp(self, state, following, things):
         """Return what closing and carrying depend on, in parts [..., *]."""
@@ -84,7 +104,7 @@ class Features(nn.Module):
                     parts += [torch.tanh(8 * apart), torch.tanh(40 * apart)]
         return parts
 
-    def _touch(self, things, ee, ahead):
+    def _touch(self, things, bottoms, ee, ahead):
         """Return the tool's way from ``ee`` to ``ahead`` as ``things`` [..., M, 8] see it."""
         place = things[..., :3]
         seen = rotate(torch.stack([ee[..., None, :] - place, ahead[..., None, :] - place,
@@ -96,7 +116,7 @@ class Features(nn.Module):
             5 * ways.flatten(-2), 20 * rim - 0.6, 30 * ways[..., 1, 2:] - 1.5], -1))
         return torch.addcmul(self.object_shift, torch.cat([
             near[..., :6], ways[..., 1, :] - ways[..., 0, :], seen[..., 2, :], things[..., 7:],
-            near[..., 6:8], things[..., 2:3], near[..., 8:]], -1), self.object_scale)
+            near[..., 6:8], bottoms, near[..., 8:]], -1), self.object_scale)
 
     def context(self, state):
         """Return [..., context_width]: the state without its goal."""
@@ -109,22 +129,24 @@ class Features(nn.Module):
         if not layout.objects:
             return robot
         things = layout.things(state)
-        place, yaw = things[..., :3], _QUARTER * things[..., 3:4]
-        offset = place - ee[..., None, :]
-        things = torch.cat([
-            offset, torch.tanh(30 * offset), place - self.table, things[..., 4:], torch.sin(yaw),
-            torch.cos(yaw)], -1) * self.thing_scale
-        parts = [robot, things.flatten(-2)]
+        bottoms, yaw = self._bottoms(state, things), _QUARTER * things[..., 3:4]
+        offset = things[..., :3] - ee[..., None, :]
+        seen = torch.cat([
+            offset, torch.tanh(30 * offset), things[..., :2] - self.table[:2], bottoms,
+            things[..., 4:], torch.sin(yaw), torch.cos(yaw)], -1) * self.thing_scale
+        parts = [robot, seen.flatten(-2)]
         if layout.grips:
-            parts += self._hold(state, offset, place, yaw)
+            parts += self._hold(state, offset, bottoms, yaw)
+        if layout.stacks:
+            parts += self._gaps(state, things, bottoms)
         return torch.cat(parts, -1)
 
-    def _hold(self, state, offset, place, yaw):
+    def _hold(self, state, offset, bottoms, yaw):
         """Return the gripper's command, and to millimetres where objects are seen from it."""
         width, wanted = state[..., 14:15], state[..., -1:]
         turn = _QUARTER * state[..., None, self.layout.yaw:self.layout.yaw + 1] - yaw
         fine = torch.cat([torch.tanh(120 * offset), torch.sin(turn), torch.cos(turn),
-                          torch.tanh(30 * place[..., 2:])], -1)
+                          torch.tanh(30 * bottoms)], -1)
         return [20 * wanted, 40 * (wanted - width), fine.flatten(-2)]
 
     def intent(self, state, goal):

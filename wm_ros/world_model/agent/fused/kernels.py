@@ -120,11 +120,12 @@ def _put(columns, first, out):
 @compiled
 def look(x, following, w, out):
     """Put Features.contact into the first columns of out; return how many there are."""
-    maps.contact(x, following, w.objects, w.robot_scale, w.object_scale, w.object_shift, out)
+    maps.contact(x, following, w.objects, w.grip.stacks, w.robot_scale, w.object_scale,
+                 w.object_shift, out)
     seen = 15 + 17 * w.objects
     if w.grip.on:
         grasp.contact(x, following, w.objects, w.grip, out[:, seen:])
-    return seen + grasp.grip_features(w.objects, w.grip.on)[0]
+    return seen + grasp.grip_features(w.objects, w.grip)[0]
 
 
 @compiled
@@ -132,7 +133,7 @@ def arrive(x, following, members, w, after, spread):
     """Put the next states [K, X] and the ensemble's spread [K] m into after and spread."""
     maps.apply_residual(x, following, members, w.objects, w.scale, after, spread)
     if w.grip.on:
-        grasp.close(following, members, w.scale, after)
+        grasp.close(x, following, members, w.scale, after)
 
 
 @compiled
@@ -209,11 +210,12 @@ def partial_step(x, z, setpoint, share, w, work, after, latents, spread):
 @compiled
 def survey(x, w, out):
     """Put Features.context into the first columns of out; return how many there are."""
-    maps.context(x, w.objects, w.context_scale, w.thing_scale, w.centre, w.table, out)
+    maps.context(x, w.objects, w.grip.stacks, w.context_scale, w.thing_scale, w.centre, w.table,
+                 out)
     first = 13 + 15 * w.objects
     if w.grip.on:
-        grasp.context(x, w.objects, out[:, first:])
-    return first + grasp.grip_features(w.objects, w.grip.on)[1]
+        grasp.context(x, w.objects, w.grip, out[:, first:])
+    return first + grasp.grip_features(w.objects, w.grip)[1]
 
 
 @compiled

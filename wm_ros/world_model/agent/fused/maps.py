@@ -59,7 +59,7 @@ def follow(x, setpoints, lag, out):
 
 
 @compiled
-def contact(x, following, objects, robot_scale, object_scale, object_shift, out):
+def contact(x, following, objects, stacks, robot_scale, object_scale, object_shift, out):
     """Put Features.contact into the first columns of out [K, >= 15 + 17 M]."""
     for k in range(x.shape[0]):
         row, ahead, made = x[k], following[k], out[k]
@@ -70,12 +70,19 @@ def contact(x, following, objects, robot_scale, object_scale, object_shift, out)
             made[9 + i] = ahead[10 + i] * robot_scale[9 + i]
             made[12 + i] = (ahead[i] - row[i]) * robot_scale[12 + i]
         for m in range(objects):
-            _touch(row, ahead, row[15 + 8 * m:23 + 8 * m], object_scale, object_shift,
-                   made[15 + 17 * m:32 + 17 * m])
+            _touch(row, ahead, row[15 + 8 * m:23 + 8 * m], bottom(row, m, objects, stacks),
+                   object_scale, object_shift, made[15 + 17 * m:32 + 17 * m])
 
 
 @inlined
-def _touch(row, ahead, thing, scale, shift, made):
+def bottom(row, thing, objects, stacks):
+    """Return how high the underside of a thing is, its centre where nothing stacks."""
+    height = row[17 + 8 * thing]
+    return height - row[15 + 8 * objects + thing] if stacks else height
+
+
+@inlined
+def _touch(row, ahead, thing, low, scale, shift, made):
     cosine, sine = np.cos(-thing[3]), np.sin(-thing[3])
     x0, y0, z0 = row[0] - thing[0], row[1] - thing[1], row[2] - thing[2]
     x1, y1, z1 = ahead[0] - thing[0], ahead[1] - thing[1], ahead[2] - thing[2]
@@ -89,13 +96,13 @@ def _touch(row, ahead, thing, scale, shift, made):
     made[11], made[12] = thing[6], thing[7]
     made[13] = tanh(F(20.0) * max(abs(x0), abs(y0)) - F(0.6))
     made[14] = tanh(F(20.0) * max(abs(x1), abs(y1)) - F(0.6))
-    made[15], made[16] = thing[2], tanh(F(30.0) * z1 - F(1.5))
+    made[15], made[16] = low, tanh(F(30.0) * z1 - F(1.5))
     for i in range(17):
         made[i] = shift[i] + made[i] * scale[i]
 
 
 @compiled
-def context(x, objects, scale, thing_scale, centre, table, out):
+def context(x, objects, stacks, scale, thing_scale, centre, table, out):
     """Put Features.context into the first columns of out [K, >= 13 + 15 M]."""
     for k in range(x.shape[0]):
         row, made = x[k], out[k]
@@ -111,7 +118,9 @@ def context(x, objects, scale, thing_scale, centre, table, out):
                 offset = thing[i] - row[i]
                 part[i] = offset * thing_scale[i]
                 part[3 + i] = tanh(F(30.0) * offset) * thing_scale[3 + i]
+            for i in range(2):
                 part[6 + i] = (thing[i] - table[i]) * thing_scale[6 + i]
+            part[8] = bottom(row, m, objects, stacks) * thing_scale[8]
             for i in range(4):
                 part[9 + i] = thing[4 + i] * thing_scale[9 + i]
             part[13] = np.sin(F(4.0) * thing[3]) * thing_scale[13]

@@ -134,9 +134,10 @@ class FusedDynamics:
 
 def _grip(dynamics):
     low, high = dynamics.rule.widths
-    return Grip(int(dynamics.layout.grips), np.float32(low), np.float32(high),
-                np.float32(GRIPPER_STEP), _array(dynamics.features.grip_scale),
-                _array(dynamics.features.precise))
+    features, layout = dynamics.features, dynamics.layout
+    return Grip(int(layout.grips), int(layout.stacks), np.float32(low), np.float32(high),
+                np.float32(GRIPPER_STEP), _array(features.grip_scale), _array(features.precise),
+                _array(features.gap_scale))
 
 
 def _padded(count):

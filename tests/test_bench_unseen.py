@@ -1,0 +1,120 @@
+"""Clones: as large as the agent, taught by labels alone, acting in the agent's place; the bars."""
+
+from dataclasses import replace
+
+from model_testing import GOAL, make_dynamics, make_episode, make_model
+import numpy as np
+import pytest
+import torch
+from wm_ros.bench.sim_to_real import unseen
+from wm_ros.bench.sim_to_real.cloned import (
+    Clone, clone, CloneConfig, ClonedModel, load, parameters_of, save)
+
+QUICK = CloneConfig(updates=300, learning_rate=3e-3)
+AIM = torch.tensor(GOAL[:3], dtype=torch.float32)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+def taught(episode):
+    """Return ``episode`` with labels that lead the tool to the goal."""
+    way = episode.goal[:3] - episode.states[:-1, :3]
+    expert = np.concatenate([np.clip(5 * way, -1, 1), np.zeros((len(way), 2))], 1)
+    return replace(episode, expert=expert.astype(np.float32))
+
+
+@pytest.mark.parametrize('layers', [1, 2, 3, 5])
+def test_a_clone_has_the_parameters_of_the_whole_agent(layers):
+    dynamics = make_dynamics('stack')
+    wanted = parameters_of(dynamics)
+    made = Clone(dynamics, CloneConfig(layers=layers, dropout=0.1))
+    linear = [layer for layer in made.network if isinstance(layer, torch.nn.Linear)]
+    assert len(linear) == layers + 1
+    assert wanted <= parameters_of(made) < 1.1 * wanted
+
+
+def test_a_clone_does_as_it_was_taught_whatever_was_done():
+    """What was done is noise, and an episode without labels teaches nothing."""
+    dynamics = make_dynamics('stack')
+    episodes = [taught(make_episode('stack', steps=30, seed=seed)) for seed in range(12)]
+    strange = replace(make_episode('stack', steps=30, seed=50, expert=False))
+    made = clone(dynamics, [*episodes, strange], QUICK)
+    new = taught(make_episode('stack', steps=30, seed=99))
+    with torch.no_grad():
+        wanted = torch.tensor(new.expert)
+        acted = made.policy(torch.tensor(new.states[:-1]), None, AIM.expand(30, 3))
+    assert (acted - wanted).abs().mean() < 0.1 < wanted[:, :3].abs().mean()
+
+
+def test_the_same_seed_clones_the_same_policy_and_a_file_holds_it(tmp_path):
+    dynamics = make_dynamics('stack')
+    episodes = [taught(make_episode('stack', steps=10, seed=seed)) for seed in range(2)]
+    config = replace(QUICK, updates=5, dropout=0.2, noise=0.1)
+    first, again, other = (clone(dynamics, episodes, config, seed) for seed in (3, 3, 4))
+    save(tmp_path / 'made.safetensors', first, {'data': 'script'})
+    read = load(tmp_path / 'made.safetensors', dynamics)
+    assert read.config == config and not read.training
+    for name, weights in first.state_dict().items():
+        assert torch.equal(weights, again.state_dict()[name])
+        assert torch.equal(weights, read.state_dict()[name])
+    assert not torch.equal(first.network[0].weight, other.network[0].weight)
+
+
+@pytest.mark.parametrize('backend', ['eager', 'numba'])
+def test_the_clone_acts_in_the_place_of_the_prior_and_the_model_steps(backend):
+    model = make_model('stack')
+    policy = Clone(model.dynamics, CloneConfig()).eval()
+    cloned = ClonedModel(model, policy, backend)
+    state, latent = torch.rand(model.layout.width), torch.rand(model.dynamics.config.latent)
+    dream = cloned.imagine(state, latent, torch.zeros(1, 4, 5), AIM, guided=1)
+    x, z = state[None], latent[None]
+    with torch.no_grad():
+        for t in range(4):
+            action = policy.policy(x, z, AIM[None])
+            torch.testing.assert_close(dream.actions[:, t], action, atol=1e-4, rtol=1e-4)
+            x, z, _ = model.dynamics.step(x, z, action)
+            torch.testing.assert_close(dream.states[:, t + 1], x, atol=1e-4, rtol=1e-4)
+        prior = model.dynamics.policy(state[None], latent[None], AIM[None])
+    assert (prior - dream.actions[:, 0]).abs().max() > 1e-3
+
+
+def test_other_settings_are_tried_for_each_data_and_the_usual_for_both():
+    for data in ('script', 'all'):
+        tried = unseen.candidates(data)
+        assert tried[0] == CloneConfig() and len(set(tried)) == len(tried)
+        assert tried == unseen.candidates(data)
+    assert unseen.candidates('script')[1:] != unseen.candidates('all')[1:]
+
+
+def played(*numbers, episodes=100):
+    failed = np.isin(np.arange(episodes), numbers)
+    return unseen.Played(failed, np.where(failed, 12.0, 4.0))
+
+
+@pytest.mark.parametrize('agent, holds, sure', [
+    (range(6), True, True), (range(20), False, False), (range(3, 12), False, False)])
+def test_the_agent_is_judged_by_the_clone_of_all_its_data(agent, holds, sure):
+    """Not by one that had less to learn from, however many errors that makes."""
+    rows = {row.figure: row for row in unseen._rows({
+        'agent': played(*agent), 'clone_script': played(*range(90)),
+        'clone_all': played(*range(12))}, {'clone_all': 'words'})}
+    row = rows['unseen_error_ratio']
+    assert row.value == pytest.approx(len(agent) / 12, rel=1e-4) and row.holds is holds
+    assert rows['unseen_error_ratio_interval_below_1'].holds is sure
+    assert rows['unseen_errors/clone_all'].note == 'words'
+    assert rows['unseen_error_ratio/clone_script'].bar == ''
+
+
+def test_fewer_failures_count_before_less_time():
+    slow, fast = played(1), unseen.Played(played(1, 2).failed, np.full(100, 1.0))
+    assert min([fast, slow], key=unseen._rank) is slow
+    assert (slow + fast).failed.sum() == 3 and len((slow + fast).times) == 200
+
+
+def test_an_evaluation_says_which_episodes_failed():
+    made = unseen.Played.of({'seed': 5, 'episodes': 4, 'failed_seeds': [6, 8],
+                             'times': [3.0, 12.0, 4.0, 12.0]})
+    assert made.failed.tolist() == [False, True, False, True]
