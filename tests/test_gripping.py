@@ -2,7 +2,7 @@
 
 from contextlib import closing
 
-from model_testing import make_dynamics, make_model, ROBOT
+from model_testing import KINEMATICS, make_dynamics, make_model, observe_at, ROBOT
 import numpy as np
 import pytest
 from sim.bullet import BulletScene
@@ -14,6 +14,7 @@ from wm_ros.robot.motion import GRIPPER_STEP
 from wm_ros.tasks import get_task
 from wm_ros.types import ParameterError
 from wm_ros.world_model.state import StateEstimator, StateLayout
+from wm_ros.world_model.tracks import Noise
 
 SETTINGS = PlannerSettings.from_params({'planner.horizon': 6, 'planner.num_samples': 8,
                                         'planner.num_elites': 2, 'planner.num_policy_samples': 8})
@@ -83,3 +84,22 @@ def test_nlp_says_that_it_does_not_grasp():
 def test_the_shipped_agents_grasp(task, engine):
     with closing(make_loop(task, parameters(Request(task, 1, engine=engine)))) as loop:
         assert all(loop.run(seed).success for seed in range(3))
+
+
+@pytest.mark.parametrize('held', [True, False])
+def test_a_block_in_the_hand_is_expected_to_go_where_the_hand_goes(held):
+    """Its pose is noisy; that of the hand is not."""
+    estimator = StateEstimator(ROBOT, get_task('pick_and_place'))
+    noise, rng = Noise.unknown(1), np.random.default_rng(0)
+    noise.things[0] = 3e-3, 3e-2
+    where, state, errors = estimator.layout.object_position(0), None, []
+    for k in range(120):
+        q = ROBOT.home + 0.3 * np.sin(0.05 * k) * np.array([1, 0, 0, 0, 0, 0, 0])
+        dq = 0.6 * np.cos(0.05 * k) * np.array([1, 0, 0, 0, 0, 0, 0])
+        truth = KINEMATICS.forward(q)[0]
+        pose = [*(truth + 3e-3 * rng.normal(size=3)), 0.0, 0.0, 0.0, 1.0]
+        state = estimator.update(state, 0.025 * (k - 1), observe_at(
+            0.025 * k, q=q, dq=dq, poses=[pose], gripper_width=0.04,
+            commanded_gripper=0.0 if held else 0.04), noise=noise)
+        errors.append(state[where] - truth)
+    assert (np.std(errors[40:]) < 1.2e-3) == held

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from wm_ros.world_model.tracks import going_on, Noise, Seen, track
+from wm_ros.world_model.tracks import going_on, Noise, Seen, steady, track
 
 PERIOD, EXACT = 0.025, Noise.unknown(1).things[0]
 
@@ -65,3 +65,60 @@ def test_of_noise_it_learns_only_while_nothing_can_push_it():
     np.testing.assert_array_equal(noise, EXACT)
     _, noise = followed(shaken)
     assert noise[0] > 0.005
+
+
+@pytest.mark.parametrize('foreseen, most', [(False, 0.75), (True, 0.35)])
+def test_what_is_foreseen_counts_for_more_than_what_is_guessed(foreseen, most):
+    """A thing moves steadily; a model, or the hand that holds it, knows how."""
+    width, truth = 0.003, at_rest(300)
+    truth[:, 0] += 0.1 * PERIOD * np.arange(300)
+    rates, old, errors = np.array([0.1, 0.0, 0.0, 0.0]), None, []
+    noise = np.array([width, 10 * width])
+    for row, place in zip(truth, noisy(truth, width)):
+        ahead = None if old is None else going_on(
+            np.append(old[:4], rates) if foreseen else old, PERIOD)
+        old, noise = track(ahead, foreseen, Seen(place, 0.0, PERIOD), noise, False)
+        errors.append(old[:3] - row[:3])
+    assert np.std(errors[50:]) < most * width
+
+
+def driven(width, count=400):
+    """Return what is measured [T, 6] of a tool that goes back and forth, and the truth."""
+    moments, rng = PERIOD * np.arange(count), np.random.default_rng(1)
+    truth = np.zeros((count, 6))
+    truth[:, 0], truth[:, 3] = 0.1 * np.sin(2.0 * moments), 0.2 * np.cos(2.0 * moments)
+    return truth + rng.normal(size=truth.shape) * np.repeat([width, 15 * width], 3), truth
+
+
+def steadied(measured, expected):
+    """Return the tool's estimates [T, 6] of what is ``measured``, and the noise."""
+    noise, rows = Noise.unknown(0), [measured[0]]
+    for k in range(1, len(measured)):
+        rows.append(steady(expected(rows[-1], k), measured[k], PERIOD, noise))
+    return np.array(rows), noise
+
+
+def test_a_tool_that_does_as_it_says_is_taken_at_its_word():
+    """However wrong what is expected may be."""
+    measured, _ = driven(0.0)
+    rows, noise = steadied(measured, lambda old, k: old + 1.0)
+    np.testing.assert_array_equal(rows, measured)
+    assert noise.tool < 3e-4
+
+
+def test_noise_of_the_arm_is_damped_by_what_is_expected_of_it():
+    measured, truth = driven(0.0015)
+    rows, noise = steadied(measured, lambda old, k: old + truth[k] - truth[k - 1])
+    assert 0.8e-3 < noise.tool < 3e-3
+    off, raw = (np.std((found - truth)[100:], axis=0) for found in (rows, measured))
+    assert np.all(off < 0.5 * raw)
+
+
+def test_a_stream_that_stood_still_learns_nothing_of_the_gap():
+    measured, _ = driven(0.0)
+    noise = Noise.unknown(0)
+    steady(measured[0], measured[0], PERIOD, noise)
+    steady(measured[0], measured[40], 40 * PERIOD, noise)
+    found = steady(measured[0], measured[41], PERIOD, noise)
+    np.testing.assert_array_equal(found, measured[41])
+    assert noise.tool == Noise.unknown(0).tool and noise.copy().things is not noise.things

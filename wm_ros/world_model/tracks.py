@@ -55,7 +55,7 @@ class Seen(NamedTuple):
 
 
 def going_on(old, elapsed: float) -> np.ndarray:
-    """Return position, yaw and rates [8] of a thing that moved on as it did, ``elapsed`` [s]."""
+    """Return position, yaw, rates [8] of a thing that moved on as it did, ``elapsed`` [s]."""
     return np.append(old[:4] + elapsed * old[4:], old[4:])
 
 
