@@ -21,7 +21,7 @@ from wm_ros.evaluation.closed_loop import ClosedLoop
 from wm_ros.evaluation.edge_cases import Case, Cases
 from wm_ros.evaluation.run import parameters, Request
 from wm_ros.learning.recipe import get_recipe, Recipe, RECIPES
-from wm_ros.learning.train import Training
+from wm_ros.learning.train import School, Training
 from wm_ros.robot.fingerprint import fingerprint
 from wm_ros.tasks import get_task
 from wm_ros.types import WmRosError
@@ -41,7 +41,7 @@ def one_thread():
 
 def train(folder, recipe=TINY, seed=0, recorded=(), name='model', keep=None):
     """Train in ``folder``; return hash, figures, and the training, whose replay can be read."""
-    training = Training(ROBOT, 'reach', recipe, seed, QUICK, keep=keep)
+    training = Training(ROBOT, 'reach', recipe, seed, QUICK, school=School(keep=keep))
     try:
         training.add(recorded)
         figures = training.run()
@@ -145,7 +145,8 @@ def test_edge_cases_are_among_what_is_recorded():
     """Scripted at first, the agent's own later, each in its own world."""
     world = parse({'terms': [{'term': 'physics.motor_gain', 'value': 0.7}]}, 'made', 'made')
     with closing(Training(ROBOT, 'reach', replace(TINY, edge_share=0.5), 0, QUICK,
-                          cases=[(870_000_000, world), (870_000_001, world)])) as training:
+                          school=School(cases=[(870_000_000, world), (870_000_001, world)])
+                          )) as training:
         training.run()
         recorded = training.replay.episodes
     first = seeds.TRAINING
@@ -158,8 +159,8 @@ def test_edge_cases_are_among_what_is_recorded():
 def test_worlds_widen_with_the_success_of_the_agent_s_own_episodes(tmp_path):
     world = parse({'terms': [{'term': 'actuation.delay', 'uniform': [0.0, 0.05]},
                              {'term': 'sensing.pose_bias', 'value': 0.01}]}, 'made', 'made')
-    with closing(Training(ROBOT, 'reach', TINY, 0, QUICK, randomization=world,
-                          widening=True)) as training:
+    with closing(Training(ROBOT, 'reach', TINY, 0, QUICK, school=School(
+            randomization=world, widening=True))) as training:
         noted = []
         training.curriculum.note = lambda seed, success: noted.append((seed, success))
         figures = training.run()
@@ -171,6 +172,15 @@ def test_worlds_widen_with_the_success_of_the_agent_s_own_episodes(tmp_path):
     assert episodes[0].randomisation['sensing.pose_bias[0]'] == pytest.approx(0.002)
     how = json.loads((tmp_path / 'wide.json').read_text())['training']
     assert how['curriculum'] == {'actuation.delay': 0.2, 'sensing.pose_bias': 0.2}
+
+
+def test_an_agent_learns_in_the_engine_that_it_is_told(trained, tmp_path):
+    with closing(Training(ROBOT, 'reach', TINY, 0, QUICK,
+                          school=School(engine='mujoco'))) as training:
+        training.save(tmp_path / 'other', training.run())
+        assert type(training.collector.scene).__name__ == 'MujocoScene'
+    how = json.loads((tmp_path / 'other.json').read_text())['training']
+    assert how['engine'] == 'mujoco'
 
 
 def test_a_curriculum_needs_worlds_to_widen(capsys):
@@ -314,7 +324,7 @@ def test_a_kill_while_saving_leaves_the_old_checkpoint_or_one_that_is_refused(tm
     (('--from', 'panda_reach', '--context', '8'), 'expected that of --from panda_reach, 0'),
     (('--edge-cases', '{here}/none.yaml'), 'none.yaml'),
     (('--model', 'eyes', '--from', 'panda_reach'), '--from is for the agent'),
-    (('--keep', '{here}/file'), '--keep'),
+    (('--keep', '{here}/file'), '--keep'), (('--engine', 'abacus'), 'abacus'),
     (('--keep', '{here}/kept', '--model', 'eyes'), '--keep is for the agent'),
     (('--data', '{here}/none'), 'no usable episode'), (('--data', '{here}/file'), 'no usable'),
     (('--json', '{here}'), '--json'), (('--json', '{here}/none/out.json'), '--json')])

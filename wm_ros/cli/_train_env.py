@@ -7,7 +7,8 @@ _DEBUG = {'steps': 400, 'random': 100, 'stride': 20, 'batch': 16, 'evaluate': 20
 #: Arguments that mean nothing there, and what they are when nobody gave them.
 _OTHERS = {'robot': 'panda', 'model': 'agent', 'data': [], 'held_out': [], 'randomization': '',
            'no_demonstrations': False, 'log_dir': '', 'context': None, 'edge_cases': [],
-           'begin': '', 'curriculum': False, 'keep': ''}
+           'begin': '', 'curriculum': False, 'keep': '',
+           'engine': 'pybullet'}
 
 
 def run(arguments) -> int:

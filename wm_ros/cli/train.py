@@ -53,6 +53,8 @@ def add_parser(subparsers):
                         'training')
     parser.add_argument('--randomization', default='', metavar='NAME',
                         help='worlds to learn in: a name in config/randomization, or a file')
+    parser.add_argument('--engine', default='pybullet', metavar='NAME',
+                        help='physics to learn in: pybullet or mujoco')
     parser.add_argument('--curriculum', action='store_true',
                         help='worlds vary little at first, and more wherever the agent succeeds '
                         '(needs --randomization)')
@@ -87,7 +89,7 @@ def run(arguments) -> int:
     from wm_ros.console import prepare_json, StageBars, write_json
     from wm_ros.evaluation.run import parameters, Request
     from wm_ros.learning.recipe import ALONE_PLANNER, get_recipe
-    from wm_ros.learning.train import Training
+    from wm_ros.learning.train import School, Training
     from wm_ros.param_table import MPC
     from wm_ros.paths import weights_file
     from wm_ros.robot.robot import load_robot
@@ -130,11 +132,13 @@ def run(arguments) -> int:
     keep = _keep(arguments)
     recorded = _recorded(arguments, ('wrench',) if recipe.context else ())
     cases = _edge_cases(arguments, robot)
+    school = School(arguments.engine, randomization,
+                    [(case.seed, case.randomization) for case in cases],
+                    arguments.curriculum, keep)
     with StageBars() as bars:
         training = Training(robot, arguments.task, recipe, arguments.seed, planner,
-                            arguments.device, bars.report, randomization,
-                            [(case.seed, case.randomization) for case in cases],
-                            None if begin is None else begin.dynamics, arguments.curriculum, keep)
+                            arguments.device, bars.report, school,
+                            None if begin is None else begin.dynamics)
         training.add(recorded)
         try:
             figures = training.run()
@@ -182,6 +186,8 @@ def _refuse_settings_of_agents(arguments):
                        ('--curriculum', 'curriculum')):
         if getattr(arguments, name):
             raise WmRosError(f'{flag} is for the agent; a part learns from what was recorded')
+    if arguments.engine != 'pybullet':
+        raise WmRosError('--engine is for the agent; a part learns from what was recorded')
     if arguments.keep:
         raise WmRosError('--keep is for the agent, which collects what it learns from; a part '
                          'learns from what was recorded')

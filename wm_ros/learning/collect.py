@@ -52,9 +52,9 @@ class Collector:
     """
 
     def __init__(self, robot: Robot, task: str, witnessing: Optional[Witnessing] = None,
-                 randomization: Optional[Randomization] = None):
+                 randomization: Optional[Randomization] = None, engine: str = 'pybullet'):
         self.task = get_task(task)
-        self.scene = make_scene('pybullet', robot, task, randomization)
+        self.scene = make_scene(engine, robot, task, randomization)
         self.stepper = Stepper(self.scene)
         self.witness = None if witnessing is None else Witness(self.scene, witnessing)
         self.tracker = StateTracker(robot, self.task)

@@ -1,12 +1,13 @@
 """Training of agents: scripted and noisy data first, then online with its own planner."""
 
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 import time
-from typing import Callable, Optional
+from typing import Callable, Optional, Sequence, Tuple
 
 import numpy as np
+from sim.randomize import Randomization
 import torch
 from wm_ros import seeds
 from wm_ros.data import write_episode
@@ -31,22 +32,35 @@ _CALIBRATION = 5                # episodes that the expected surprise is measure
 _GENTLE = TrainerConfig(learning_rate=3e-4, fit=False)
 
 
+@dataclass(frozen=True)
+class School:
+    """
+    Where an agent learns.
+
+    In worlds of an ``engine`` as ``randomization`` draws them, and in edge ``cases``, (seed,
+    randomization) each, see ``Worlds``; ``widening`` worlds are as varied as its success allows
+    (``Curriculum``).  Episodes that it collects are written to the folder ``keep``, if there is
+    one, as soon as they are over.
+    """
+
+    engine: str = 'pybullet'
+    randomization: Optional[Randomization] = None
+    cases: Sequence[Tuple[int, Randomization]] = ()
+    widening: bool = False
+    keep: Optional[Path] = None
+
+
 class Training:
     """
     One training run of ``task``; ``report(stage, done, total, figures)`` hears of progress.
 
-    The same seed gives the same run on the same machine and thread count.  The worlds that it
-    learns in are as ``randomization`` draws them, a ``sim.randomize.Randomization`` or None, and
-    a share of the episodes is of edge ``cases``, see ``Worlds``; ``widening`` worlds are as varied
-    as the agent's success allows (``Curriculum``).  With ``begin`` it goes on from these weights.
-    Episodes that it collects are written to the folder ``keep``, if there is one, as soon as they
-    are over.
+    The same seed gives the same run on the same machine and thread count.  With ``begin`` it goes
+    on from these weights.
     """
 
     def __init__(self, robot: Robot, task: str, recipe: Recipe, seed: int, planner: dict,
                  device: str = 'cpu', report: Optional[Callable] = None,
-                 randomization=None, cases=(), begin: Optional[Dynamics] = None,
-                 widening: bool = False, keep: Optional[Path] = None):
+                 school: School = School(), begin: Optional[Dynamics] = None):
         if not 0 <= seed < seeds.RUNS:
             raise WmRosError(f'--seed: got {seed}, expected from 0 to {seeds.RUNS - 1}')
         check_device(device)
@@ -55,8 +69,9 @@ class Training:
         self.rng = np.random.default_rng(own)
         self.robot, self.recipe, self.seed = robot, recipe, seed
         self.report = report or (lambda stage, done, total, figures: None)
-        self.collector = Collector(robot, task, randomization=randomization)
-        self.randomization = '' if randomization is None else randomization.name
+        self.collector = Collector(robot, task, randomization=school.randomization,
+                                   engine=school.engine)
+        self.school = school
         self.task = self.collector.task
         self.dynamics, self.trainer_config = begin, _GENTLE
         if begin is None:
@@ -69,11 +84,11 @@ class Training:
         self.settings = PlannerSettings.from_params(planner)
         self.planner_params, self.device = dict(planner), device
         self._model: Optional[WorldModel] = None
-        self.curriculum = None if not widening else Curriculum(
-            randomization, len(self.task.object_names), len(robot.joint_names))
-        self._worlds = Worlds(seeds.TRAINING * (1 + seed), randomization, cases,
+        self.curriculum = None if not school.widening else Curriculum(
+            school.randomization, len(self.task.object_names), len(robot.joint_names))
+        self._worlds = Worlds(seeds.TRAINING * (1 + seed), school.randomization, school.cases,
                               recipe.edge_share, self.curriculum)
-        self._keep, self._kept = keep, 0
+        self._kept = 0
 
     def add(self, episodes):
         """Begin with recorded ``episodes`` instead of collecting the first ones."""
@@ -108,7 +123,9 @@ class Training:
         training = {
             'seed': self.seed, 'recipe': self.recipe.to_dict(),
             'trainer': self.trainer_config.to_dict(), 'planner': self.planner_params,
-            'randomization': self.randomization,
+            'engine': self.school.engine,
+            'randomization': '' if self.school.randomization is None
+            else self.school.randomization.name,
             'curriculum': None if self.curriculum is None else self.curriculum.to_dict(),
             'torch': torch.__version__.split('+')[0], **figures}
         expected, training['calibration_steps'] = self._expected_innovation()
@@ -126,8 +143,8 @@ class Training:
 
     def _write(self, episode):
         """Keep ``episode`` as it was recorded: its labels are the script's, or there are none."""
-        if self._keep is not None:
-            write_episode(self._keep, self._kept, episode)
+        if self.school.keep is not None:
+            write_episode(self.school.keep, self._kept, episode)
             self._kept += 1
 
     def _first_data(self):
@@ -196,6 +213,7 @@ class Training:
         included: what the running graph calls a surprise of 1.
         """
         params = {node: TABLE.resolve(node, {}) for node in (ROBOT, SENSOR, SAFETY, MPC)}
+        params[ROBOT]['engine'] = self.school.engine
         params[MPC].update({**self.planner_params, 'planner.type': 'prior'})
         model = WorldModel(self.dynamics, self.robot, self.task, device=self.device,
                            expected_innovation=1.0, backend='auto')
