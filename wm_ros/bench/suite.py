@@ -86,6 +86,7 @@ _SIM_TO_REAL = _of(
     ('live_push', 'live_gap', 'push', 'push through the running graph'),
     ('live_pick_and_place', 'live_gap', 'pick_and_place', 'pick_and_place through the graph'),
     ('factors', 'gap', 'factors', 'what each difference to reality costs alone'),
+    ('panda_gym', 'panda_gym', 'panda_gym', "agents that learn in panda-gym's environments"),
     ('throughput', 'throughput', 'throughput', "steps of environments beside panda-gym's"),
     ('ray', 'cluster', 'ray', 'a Ray cluster that loses a process, and a machine'),
     ('edge_cases', 'edge_cases', 'edge_cases', 'failures of push, found and learned from'),
