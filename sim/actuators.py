@@ -1,4 +1,4 @@
-"""What becomes of commands on their way to the motors: delay, jitter, loss, backlash."""
+"""What becomes of commands on their way to the motors: delay, jitter, loss, lag, backlash."""
 
 from collections import deque
 
@@ -31,6 +31,7 @@ class Actuators:
         self.plain = actuation == Actuation()
         self._under_way.clear()
         self._now = self._arrival = 0
+        self._heard = self._followed = None     # target, and where a lag has led by now
         self._free = None               # [N] rad, where the play of the joints stands
 
     def change(self, actuation: Actuation):
@@ -56,10 +57,23 @@ class Actuators:
         arrived = None
         while self._under_way and self._under_way[0][0] <= self._now:
             arrived = self._under_way.popleft()[1]
-        if arrived is not None:
-            positions, velocities, width = arrived
-            self._arm.set_target(self._moved(positions), velocities, width)
         self._now += 1
+        lag = self._conditions.lag
+        if arrived is None and (not lag or self._heard is None):
+            return
+        self._heard = arrived or self._heard
+        positions, velocities, width = self._heard
+        if lag:
+            positions, velocities = self._passed(
+                np.stack([positions, velocities]), 1.0 - np.exp(-self._length / lag))
+        self._arm.set_target(self._moved(positions), velocities, width)
+
+    def _passed(self, target, share):
+        """Return the low pass [2, N] of a target, which stands there at first."""
+        if self._followed is None:
+            self._followed = target
+        self._followed = self._followed + share * (target - self._followed)
+        return self._followed
 
     def _moved(self, positions):
         """Return where the joints go: what is within the play moves nothing."""

@@ -62,6 +62,23 @@ def test_equal_seeds_lose_the_same():
     assert len(run(lossy, seed=2)) != len(run(lossy))
 
 
+def test_a_lag_is_a_low_pass_that_goes_on_without_news():
+    arm = Arm()
+    actuators = Actuators(arm, SUBSTEP)
+    actuators.reset(Actuation(lag=0.1), 0)
+    actuators.set_target(np.zeros(7), np.zeros(7), 0.04)
+    actuators.act()
+    actuators.set_target(np.ones(7), np.zeros(7), 0.0)
+    for _ in range(round(0.1 / SUBSTEP)):
+        actuators.act()
+    heard = np.array(arm.heard)
+    assert len(heard) == 1 + round(0.1 / SUBSTEP) and heard[0, 1] == 0.0
+    assert heard[-1, 1] == pytest.approx(1.0 - np.exp(-1.0), abs=1e-6)
+    actuators.reset(Actuation(lag=0.1), 1)
+    actuators.act()
+    assert len(arm.heard) == len(heard)
+
+
 def test_within_its_play_a_joint_stays():
     arm = Arm()
     actuators = Actuators(arm, SUBSTEP)

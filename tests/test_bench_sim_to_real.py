@@ -1,8 +1,11 @@
 """What the bench of environments steps: as much time as it says, with pictures; who is missing."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
-from wm_ros.bench.sim_to_real import cluster, environments, throughput
+from wm_ros.bench.sim_to_real import cluster, environments, panda_gym, throughput
 from wm_ros.evaluation.closed_loop import Result
 from wm_ros.types import WmRosError
 
@@ -64,3 +67,32 @@ def test_episodes_that_are_lost_doubled_or_otherwise_are_counted():
         'ray_twice': (1, False), 'ray_otherwise': (1, False), 'ray_seconds': (5.0, True),
         'ray_kills': (1, True)}
     assert 'NOT in order' in rows['ray_asked'].note
+
+
+def test_agents_of_panda_gym_are_judged_by_their_evaluation_and_their_way(monkeypatch, tmp_path):
+    """What was trained already is not trained again; what was interrupted is gone on with."""
+    ran = []
+
+    def run(*arguments):
+        ran.append(arguments)
+        if arguments[0] == 'evaluate':
+            Path(arguments[-1]).write_text(json.dumps({
+                'success_rate': 0.96, 'success_ci95': [0.93, 0.98], 'return_mean': -5.0,
+                'return_std': 3.0}))
+
+    points = [{'steps': steps, 'success_rate': rate, 'episodes': 50, 'seconds': 60.0}
+              for steps, rate in ((100_000, 0.5), (300_000, 0.96), (400_000, 0.9))]
+    monkeypatch.setattr(panda_gym, 'run', run)
+    monkeypatch.setattr(panda_gym, 'FOLDER', tmp_path)
+    (tmp_path / 'panda_gym_PandaPush-v3.curve.json').write_text(json.dumps({'curve': points}))
+    (tmp_path / 'panda_gym_PandaPush-v3.json').write_text('{}')
+    bar = panda_gym.ENVIRONMENTS['PandaPush-v3']
+    rows = {row.figure: row for row in panda_gym._rows('PandaPush-v3', bar)}
+    assert [arguments[0] for arguments in ran] == ['evaluate']
+    assert rows['panda_gym_success/PandaPush-v3'].holds
+    assert '-6.4' in rows['panda_gym_return/PandaPush-v3'].note
+    assert rows['panda_gym_success_early/PandaPush-v3'].value == 0.96
+    assert rows['panda_gym_steps_to_bar/PandaPush-v3'].value == 300_000
+    (tmp_path / 'panda_gym_PandaPush-v3.resume.safetensors').write_text('')
+    panda_gym._rows('PandaPush-v3', bar)
+    assert ran[1][0] == 'train' and ran[1][-1] == '--resume'

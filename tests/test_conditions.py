@@ -73,6 +73,7 @@ def lag(engine, *rows):
 
 
 @pytest.mark.parametrize('row', [('physics.motor_gain', 0.2), ('actuation.delay', 0.1),
+                                 ('actuation.lag', 0.1),
                                  ('physics.motor_effort', 0.1), ('actuation.backlash', 0.02)])
 def test_weak_motors_and_late_commands_fall_behind(engine, row):
     assert lag(engine, row) > 1.5 * lag(engine) + 0.002

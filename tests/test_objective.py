@@ -90,11 +90,15 @@ def test_effort_is_the_squared_action():
 def test_smoothness_is_the_change_of_action():
     model, objective = make('reach')
     actions = np.zeros((3, HORIZON, 5))
-    actions[1] = 0.5                # constant: nothing changes
+    actions[1] = 0.5                # goes on as it moves: nothing changes
     actions[2, 2:, 0] = 0.5         # changes once, from step 1 to 2
+    dream = dream_of(model, actions=actions)
+    dream.states[1, 0, model.layout.setpoint_twist] = torch.tensor(
+        0.5 * model.dynamics.rule.speed).float()
     np.testing.assert_allclose(
-        score(objective, dream_of(model, actions=actions), smoothness=1.0),
-        [0.0, 0.0, -0.25 * SCALE[2]], atol=1e-6)
+        score(objective, dream, smoothness=1.0), [0.0, 0.0, -0.25 * SCALE[2]], atol=1e-6)
+    dream.states[:, 0, model.layout.setpoint_twist] = 0.0       # the arm stands
+    assert score(objective, dream, smoothness=1.0)[1] == pytest.approx(-5 * 0.25 + 0.25)
 
 
 def test_approach_leads_behind_the_object():

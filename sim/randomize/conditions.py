@@ -53,6 +53,8 @@ class Actuation:
     delay: float = _may_be(0.0, 's', 0.0, 0.5, 'That a command is under way.')
     jitter: float = _may_be(0.0, 's', 0.0, 0.2, 'Up to which it is under way longer at times.')
     loss: float = _may_be(0.0, 'share', 0.0, 0.95, 'Of commands that never arrive.')
+    lag: float = _may_be(0.0, 's', 0.0, 1.0, 'Time constant of the low pass that an arm follows '
+                         'commands by.')
     backlash: float = _may_be(0.0, 'rad', 0.0, 0.1, 'That a joint is free to either side.')
 
 

@@ -88,6 +88,7 @@ _SIM_TO_REAL = _of(
     ('unseen', 'unseen', 'unseen', 'blocks never seen: the agent beside clones of its data'),
     ('factors', 'gap', 'factors', 'what each difference to reality costs alone'),
     ('adaptation', 'adaptation', 'adaptation', 'what the belief knows of hidden physics'),
+    ('panda_gym', 'panda_gym', 'panda_gym', "agents that learn in panda-gym's environments"),
     ('throughput', 'throughput', 'throughput', "steps of environments beside panda-gym's"),
     ('ray', 'cluster', 'ray', 'a Ray cluster that loses a process, and a machine'),
     ('edge_cases', 'edge_cases', 'edge_cases', 'failures of push, found and learned from'),

@@ -27,6 +27,7 @@ class Objective:
     def __init__(self, model: WorldModel, task: TaskSpec):
         self._model, self._task = model, task
         self._subject = model.layout.subject(task)
+        self._speed = torch.as_tensor(model.dynamics.rule.speed)
         self._terms: Dict[str, Callable] = {
             'reward': self._reward, 'value': self._value, 'goal': self._goal,
             'arrival': self._arrival,
@@ -107,8 +108,11 @@ class Objective:
         return -dream.disagreement / _UNIT
 
     def _smoothness(self, dream, goal):
-        change = torch.diff(dream.actions, dim=1).square().sum(-1)
-        return -torch.nn.functional.pad(change, (1, 0))
+        """Count how actions change, the first of them from the motion that the arm is in."""
+        twist = dream.states[:, :1, self._model.layout.setpoint_twist] / self._speed.to(
+            dream.states)
+        now = torch.cat([twist.clamp(-1.0, 1.0), dream.actions[:, :1, 4:]], -1)
+        return -torch.diff(torch.cat([now, dream.actions], 1), dim=1).square().sum(-1)
 
     def _effort(self, dream, goal):
         return -dream.actions.square().sum(-1)
