@@ -1,13 +1,18 @@
 """What the bench of environments steps: as much time as it says, with pictures; who is missing."""
 
+from contextlib import closing
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from wm_ros.bench.sim_to_real import cluster, environments, panda_gym, throughput
+from wm_ros.bench.sim_to_real import (
+    adaptation, cluster, environments, panda_gym, throughput)
 from wm_ros.evaluation.closed_loop import Result
+from wm_ros.evaluation.run import Evaluation, Request
+from wm_ros.tasks import get_task
 from wm_ros.types import WmRosError
+from wm_ros.world_model.state import StateLayout
 
 
 @pytest.mark.parametrize('engine', ['pybullet', 'mujoco'])
@@ -96,3 +101,21 @@ def test_agents_of_panda_gym_are_judged_by_their_evaluation_and_their_way(monkey
     (tmp_path / 'panda_gym_PandaPush-v3.resume.safetensors').write_text('')
     panda_gym._rows('PandaPush-v3', bar)
     assert ran[1][0] == 'train' and ran[1][-1] == '--resume'
+
+
+def test_a_probe_reads_what_is_there_on_rows_that_it_has_not_seen():
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(400, 6))
+    truth = inputs @ rng.normal(size=6) + 0.1 * rng.normal(size=400)
+    assert adaptation.r2(inputs, truth) > 0.95
+    assert adaptation.r2(inputs, rng.normal(size=400)) < 0.1
+
+
+def test_a_belief_is_read_once_a_block_was_lifted_for_long_enough():
+    with closing(Evaluation(Request('pick_and_place', 2, engine='mujoco',
+                                    randomization='hidden_mass'))) as evaluation:
+        found = list(evaluation.share(adaptation._weighed, evaluation.episodes))
+    where = StateLayout.of(get_task('pick_and_place')).object_position(0)
+    masses = [np.exp(mass) for _, mass in found]
+    assert all(0.04 <= mass <= 2.6 for mass in masses) and masses[0] != masses[1]
+    assert all(belief[where][2] > 0.06 for belief, _ in found)
