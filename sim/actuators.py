@@ -1,4 +1,4 @@
-"""What becomes of commands on their way to the motors: delay, jitter, loss, lag, backlash."""
+"""What becomes of commands on their way to the motors: delay, jitter, loss, lag, friction, backlash."""
 
 from collections import deque
 
@@ -76,8 +76,8 @@ class Actuators:
         return self._followed
 
     def _moved(self, positions):
-        """Return where the joints go: what is within the play moves nothing."""
-        play = self._conditions.backlash
+        """Return where the joints go: what is within the play, or friction, moves nothing."""
+        play = self._conditions.backlash + self._conditions.sticking
         if not play:
             return positions
         if self._free is None:

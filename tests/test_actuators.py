@@ -79,10 +79,12 @@ def test_a_lag_is_a_low_pass_that_goes_on_without_news():
     assert len(arm.heard) == len(heard)
 
 
-def test_within_its_play_a_joint_stays():
+@pytest.mark.parametrize('told', [{'backlash': 0.01}, {'sticking': 0.01},
+                                  {'backlash': 0.004, 'sticking': 0.006}])
+def test_within_its_play_a_joint_stays(told):
     arm = Arm()
     actuators = Actuators(arm, SUBSTEP)
-    actuators.reset(Actuation(backlash=0.01), 0)
+    actuators.reset(Actuation(**told), 0)
     for position in (0.0, 0.005, 0.03, 0.015, 0.0):
         actuators.set_target(np.full(7, position), np.zeros(7), 0.0)
         actuators.act()

@@ -55,6 +55,8 @@ class Actuation:
     loss: float = _may_be(0.0, 'share', 0.0, 0.95, 'Of commands that never arrive.')
     lag: float = _may_be(0.0, 's', 0.0, 1.0, 'Time constant of the low pass that an arm follows '
                          'commands by.')
+    sticking: float = _may_be(0.0, 'rad', 0.0, 0.2, 'By which a joint stays short of where it is '
+                              'driven to, as its friction has it.')
     backlash: float = _may_be(0.0, 'rad', 0.0, 0.1, 'That a joint is free to either side.')
 
 
