@@ -126,6 +126,9 @@ def test_eyes_are_loaded_for_their_task(tmp_path):
     write_weights(tmp_path / 'eyes', Eyes(config), {'kind': 'eyes', 'config': config.to_dict()})
     load_looker(str(tmp_path / 'eyes'), get_task('push')).look(IMAGE)
     assert load_looker(str(tmp_path / 'eyes'), get_task('reach')) is None
+    load_looker('panda_{task}_eyes', get_task('push'))
+    with pytest.raises(CheckpointError, match='panda_stack_eyes'):
+        load_looker('panda_{task}_eyes', get_task('stack'))
     assert load_looker('', get_task('push')) is None
     with pytest.raises(CheckpointError, match='No such file'):
         load_looker(str(tmp_path / 'none'), get_task('push'))

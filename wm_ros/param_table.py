@@ -17,7 +17,8 @@ _COMMON = (
     ParamSpec('checkpoint', 'string', '', 'Path of the world model; empty: the one shipped '
               'for the task.', (MODEL, MPC)),
     ParamSpec('eyes', 'string', '', 'Path of eyes that find the objects in images where there '
-              'are no object poses, or the name of shipped ones; empty: none.', (MODEL,)),
+              'are no object poses, or the name of shipped ones, {task} in it stands for the '
+              'task; empty: none.', (MODEL,)),
     ParamSpec('sentinel', 'string', '', 'Path of a model of sequences that says how unusual all '
               'senses are, or the name of a shipped one; empty: none. wm_ros calibrate makes what '
               'it needs to know.', (MODEL,)),

@@ -54,8 +54,10 @@ def load_looker(reference: str, task: TaskSpec, device: str = 'cpu') -> Optional
     """
     Return what looks for the objects of ``task``; None for '' and for tasks without objects.
 
-    ``reference`` is the path of eyes or the name of shipped ones.  Raises CheckpointError.
+    ``reference`` is the path of eyes or the name of shipped ones, in which ``{task}`` stands for
+    the name of the task.  Raises CheckpointError.
     """
     if not reference or not task.object_names:
         return None
-    return Looker(load_part(reference, 'eyes', device), len(task.object_names), device)
+    eyes = load_part(reference.replace('{task}', task.name), 'eyes', device)
+    return Looker(eyes, len(task.object_names), device)
