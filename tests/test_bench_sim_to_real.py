@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from wm_ros.bench.sim_to_real import (
-    adaptation, cluster, environments, panda_gym, throughput)
+    adaptation, cluster, environments, live_gap, panda_gym, throughput)
 from wm_ros.evaluation.closed_loop import Result
 from wm_ros.evaluation.run import Evaluation, Request
 from wm_ros.tasks import get_task
@@ -119,3 +119,24 @@ def test_a_belief_is_read_once_a_block_was_lifted_for_long_enough():
     masses = [np.exp(mass) for _, mass in found]
     assert all(0.04 <= mass <= 2.6 for mass in masses) and masses[0] != masses[1]
     assert all(belief[where][2] > 0.06 for belief, _ in found)
+
+
+def test_the_live_way_is_made_of_parts_that_are_played_once(monkeypatch, tmp_path):
+    played = []
+
+    def run(*arguments):
+        assert '--ros' in arguments
+        first = int(arguments[arguments.index('--seed') + 1])
+        played.append((arguments[-1], 'reality' in arguments))
+        Path(arguments[-1]).write_text(json.dumps({
+            'seed': first, 'episodes': 100, 'failed_seeds': [first + 3] if
+            'reality' in arguments else [], 'real_time_factor': 1.0, 'latency_p99_ms': 9.0}))
+
+    monkeypatch.setattr(live_gap, 'run', run)
+    monkeypatch.setattr(live_gap, 'FOLDER', tmp_path)
+    rows = {row.figure: row for row in live_gap.reach()}
+    assert len(played) == 20 and sum(there for _, there in played) == 10
+    assert rows['live_gap_drop/reach'].value == pytest.approx(0.01)
+    assert rows['live_gap_drop/reach'].holds and rows['live_gap_drop_upper95/reach'].holds
+    live_gap.reach()
+    assert len(played) == 20
