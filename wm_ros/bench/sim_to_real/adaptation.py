@@ -23,10 +23,9 @@ _RIDGE = 1e-2
 _PROBE = 'wm_ros bench sim_to_real --only probe'
 _HIDDEN = 'wm_ros bench sim_to_real --only hidden_mass'
 _PAIRS, _LOSES, _SHARE = 1000, 0.1, 0.5
-#: Agents of pick_and_place by what they know of mass, and learned in.
-_AGENTS = {'context': 'panda_pick_and_place_hidden', 'no context': 'panda_pick_and_place_blind',
-           'no context, learned in one world': 'panda_pick_and_place'}
-_NOT_TOLD = 'no context, learned in one world'      # that which the bar is about
+#: Agents of pick_and_place: one that comes to know of mass, and one that learned in one world.
+_AGENTS = {'context': 'panda_pick_and_place_hidden', 'no context': 'panda_pick_and_place'}
+_NOT_TOLD = 'no context'
 
 
 class Probe(NamedTuple):
