@@ -1,4 +1,4 @@
-"""What becomes of commands on their way to the motors: delay, jitter, loss, lag, friction, backlash."""
+"""What becomes of commands on their way to the motors: late, lost, low-passed, short of them."""
 
 from collections import deque
 

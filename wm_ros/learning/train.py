@@ -4,10 +4,9 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 import time
-from typing import Callable, Optional, Sequence, Tuple
+from typing import Any, Callable, Optional, Sequence, Tuple
 
 import numpy as np
-from sim.randomize import Randomization
 import torch
 from wm_ros import seeds
 from wm_ros.data import write_episode
@@ -37,15 +36,15 @@ class School:
     """
     Where an agent learns.
 
-    In worlds of an ``engine`` as ``randomization`` draws them, and in edge ``cases``, (seed,
-    randomization) each, see ``Worlds``; ``widening`` worlds are as varied as its success allows
-    (``Curriculum``).  Episodes that it collects are written to the folder ``keep``, if there is
-    one, as soon as they are over.
+    In worlds of an ``engine`` as ``randomization`` (a ``sim.randomize.Randomization``) draws them,
+    and in edge ``cases``, (seed, randomization) each, see ``Worlds``; ``widening`` worlds are as
+    varied as its success allows (``Curriculum``).  Episodes that it collects are written to the
+    folder ``keep``, if there is one, as soon as they are over.
     """
 
     engine: str = 'pybullet'
-    randomization: Optional[Randomization] = None
-    cases: Sequence[Tuple[int, Randomization]] = ()
+    randomization: Any = None
+    cases: Sequence[Tuple[int, Any]] = ()
     widening: bool = False
     keep: Optional[Path] = None
 
