@@ -57,12 +57,14 @@ def markdown(rows: Sequence[Figure]) -> str:
 
 
 def grid(rows: Sequence[Figure], name: str) -> str:
-    """Return a table of the rows ``<name>_<column>/<line>``."""
+    """Return a table of the rows ``<name>_<column>/<line>``, '' where there are none yet."""
     cells: Dict[str, Dict[str, Figure]] = {}
     for row in rows:
         column, _, line = row.figure.partition('/')
         if line and column.startswith(f'{name}_'):
             cells.setdefault(line, {})[column[len(name) + 1:]] = row
+    if not cells:
+        return ''
     columns = {column: row.unit for line in cells.values() for column, row in line.items()}
     head = [column.replace('_', ' ') + ('' if unit in ('', 'share', *column.split('_'))
                                         else f' [{unit}]') for column, unit in columns.items()]
