@@ -68,6 +68,15 @@ def test_a_belief_remembers_how_high_a_thing_is_that_is_lifted():
                                    [0.02, 0.03], atol=1e-6)
 
 
+def test_a_stream_that_begins_anew_has_other_things():
+    estimator, layout = StateEstimator(ROBOT, get_task('stack')), StateLayout(2, True)
+    places = [0.4, 0.1, 0.02], [0.55, 0.15, 0.03]
+    before = estimator.update(None, 9.0, observe_at(9.0, poses=poses(*places)))
+    taller = [[*place[:2], 2 * place[2]] for place in places]
+    after = estimator.update(before, 9.0, observe_at(1.0, poses=poses(*taller)))
+    np.testing.assert_allclose(after[layout.heights], [0.04, 0.06], atol=1e-6)
+
+
 def test_only_where_one_may_stand_on_another_are_heights_known():
     for task, heights in (('reach', 0), ('push', 0), ('pick_and_place', 0), ('stack', 2)):
         layout = StateLayout.of(get_task(task))

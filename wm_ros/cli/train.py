@@ -183,14 +183,11 @@ def _edge_cases(arguments, robot):
 def _refuse_settings_of_agents(arguments):
     from wm_ros.types import WmRosError
     for flag, name in (('--edge-cases', 'edge_cases'), ('--from', 'begin'),
-                       ('--curriculum', 'curriculum')):
+                       ('--curriculum', 'curriculum'), ('--keep', 'keep')):
         if getattr(arguments, name):
             raise WmRosError(f'{flag} is for the agent; a part learns from what was recorded')
     if arguments.engine != 'pybullet':
         raise WmRosError('--engine is for the agent; a part learns from what was recorded')
-    if arguments.keep:
-        raise WmRosError('--keep is for the agent, which collects what it learns from; a part '
-                         'learns from what was recorded')
     if arguments.randomization:
         raise WmRosError('--randomization is for the agent; a part learns from what was recorded '
                          '(wm_ros collect --randomization)')

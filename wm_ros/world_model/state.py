@@ -170,7 +170,8 @@ class StateEstimator:
         self._check(observation.object_poses)
         new = self.robot_part(observation)
         elapsed = None if state is None else observation.stamp - stamp
-        known = None if state is None else state[self.layout.heights]
+        # How high things are is remembered for longer, but not of another stream.
+        known = None if elapsed is None or elapsed < 0.0 else state[self.layout.heights]
         if elapsed is not None and not 0.0 <= elapsed < 1.0:
             state, elapsed, expected = None, None, None
         noise = Noise.unknown(self.layout.objects) if noise is None else noise
@@ -179,25 +180,30 @@ class StateEstimator:
             tool = self.layout.tool
             new[tool] = steady(expected[tool], new[tool].copy(), elapsed, noise)
         for index in range(self.layout.objects):
-            where = self.layout.object_slots(index)
-            guess = None if expected is None else expected[where]
-            if observation.object_poses is not None:
-                new[where], noise.things[index] = self._seen(
-                    index, before, new, observation, noise.things[index])
-            elif sight is not None:
-                new[where] = correct(guess, elapsed, sight.places[index], sight.gains[index])
-            elif guess is not None:
-                new[where] = guess
-            elif state is not None:
-                new[where][:4], new[where][4:] = state[where][:4], 0.0
-            else:
-                raise NothingSeen('no object pose has been seen yet: expected '
-                                  f'{self.layout.objects} on object_poses')
+            new[self.layout.object_slots(index)] = self._object(
+                index, before, new, observation, sight, noise)
         if self.layout.stacks:
             new[self.layout.heights] = half_heights(
                 [new[self.layout.object_position(i)] for i in range(self.layout.objects)],
-                new[self.layout.ee], known, max(0.0, elapsed or 0.0))
+                new[self.layout.ee], known, elapsed or 0.0)
         return new.astype(np.float32)
+
+    def _object(self, index, before, new, observation, sight, noise):
+        """Return what is known [8] of an object: seen, or expected, or where it was."""
+        where = self.layout.object_slots(index)
+        guess = None if before.expected is None else before.expected[where]
+        if observation.object_poses is not None:
+            found, noise.things[index] = self._seen(
+                index, before, new, observation, noise.things[index])
+            return found
+        if sight is not None:
+            return correct(guess, before.elapsed, sight.places[index], sight.gains[index])
+        if guess is not None:
+            return guess
+        if before.state is not None:
+            return np.append(before.state[where][:4], np.zeros(4))
+        raise NothingSeen('no object pose has been seen yet: expected '
+                          f'{self.layout.objects} on object_poses')
 
     def _seen(self, index, before, new, observation, noise):
         """Return what is known [8] of an object by its pose, and the noise [2] of poses."""

@@ -25,6 +25,12 @@ def evaluate(task, episodes=EPISODES, **told) -> dict:
     return evaluation.report(results)
 
 
+def succeeded(figures):
+    """Return 1 or 0 for each episode of a report, in the order of the seeds."""
+    failed, first = set(figures['failed_seeds']), figures['seed']
+    return [float(seed not in failed) for seed in range(first, first + figures['episodes'])]
+
+
 def success():
     """Success of reach and push, with its lower bound."""
     rows = []

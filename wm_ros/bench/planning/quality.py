@@ -1,6 +1,6 @@
 """Figures of all planners in the closed loop, and of the horizon."""
 
-from wm_ros.bench.main_job.product import evaluate
+from wm_ros.bench.main_job.product import evaluate, succeeded
 from wm_ros.bench.record import at_least, at_most, load_note, shown
 from wm_ros.evaluation.statistics import paired
 
@@ -62,14 +62,9 @@ def precision():
                       f'failed seeds {found[backend]["failed_seeds"][:8]}'),
                      ('time_to_goal', 'time_to_goal_mean', 's', ''))]
     wide, rounded = found['wide'], found['wide-bfloat16']
-    mean, low, high = paired(_succeeded(wide), _succeeded(rounded))
+    mean, low, high = paired(succeeded(wide), succeeded(rounded))
     sooner, least, most = paired(wide['times'], rounded['times'])
     return [at_most('bfloat16_success_lost', mean, _LOST, 'share',
                     'wm_ros bench planning --only precision',
                     f'95 % from {low:.4f} to {high:.4f}; {_PAIRED} paired episodes; sooner at '
                     f'the goal by {sooner:.3f} s, 95 % from {least:.3f} to {most:.3f}'), *rows]
-
-
-def _succeeded(figures):
-    failed = set(figures['failed_seeds'])
-    return [float(seed not in failed) for seed in range(figures['episodes'])]

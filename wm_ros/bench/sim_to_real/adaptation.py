@@ -5,9 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 from wm_ros import seeds
-from wm_ros.bench.main_job.product import evaluate
+from wm_ros.bench.main_job.product import evaluate, succeeded
 from wm_ros.bench.record import at_least, at_most, shown
-from wm_ros.bench.sim_to_real.gap import succeeded
 from wm_ros.console import progress_bar
 from wm_ros.evaluation.closed_loop import ClosedLoop
 from wm_ros.evaluation.run import Evaluation, Request
@@ -64,7 +63,7 @@ def hidden_mass():
     for name, checkpoint in _AGENTS.items():
         told = {'checkpoint': checkpoint, 'engine': 'mujoco'}
         light, heavy = (evaluate('pick_and_place', _PAIRS, randomization=world, **told)
-                        for world in ('light', 'heavy'))
+                        for world in ('hidden_mass_light', 'hidden_mass_heavy'))
         drop, low, high = paired(succeeded(light), succeeded(heavy))
         lost[name] = drop
         what = (f'hidden_mass_drop/{name}', drop)

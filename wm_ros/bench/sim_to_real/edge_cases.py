@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 import tempfile
 
-from wm_ros.bench.main_job.product import evaluate
+from wm_ros.bench.main_job.product import evaluate, succeeded
 from wm_ros.bench.main_job.training import train
 from wm_ros.bench.record import at_least, load_note, shown
 from wm_ros.console import progress_bar
@@ -82,14 +82,9 @@ def _usual(checkpoint):
             rows.append(shown(f'edge_cases_success/{name}, {when}', figures['success_rate'],
                               'share', command + ' --checkpoint FILE' * (when == 'after'),
                               f'{figures["time_to_goal_mean"]:.2f} s to the goal'))
-        mean, low, high = paired(*(_successes(figures) for figures in (after, before)))
+        mean, low, high = paired(*(succeeded(figures) for figures in (after, before)))
         what = (f'edge_cases_success_difference/{name}', mean)
         rest = ('share', 'wm_ros bench sim_to_real --only edge_cases',
                 f'after minus before, 95 % from {low:.4f} to {high:.4f}; {count} paired episodes')
         rows.append(at_least(*what, _LOST, *rest) if name == 'nominal' else shown(*what, *rest))
     return rows
-
-
-def _successes(figures):
-    failed = set(figures['failed_seeds'])
-    return [seed not in failed for seed in range(figures['episodes'])]

@@ -5,7 +5,7 @@ import os
 from typing import NamedTuple
 
 from sim.randomize import load_randomization
-from wm_ros.bench.main_job.product import evaluate
+from wm_ros.bench.main_job.product import evaluate, succeeded
 from wm_ros.bench.record import at_least, at_most, shown
 from wm_ros.console import progress_bar
 from wm_ros.evaluation.run import Evaluation, Request
@@ -88,13 +88,6 @@ def _crossing(task: str, checkpoint: str) -> Crossing:
     there = evaluate(task, EPISODES, checkpoint=checkpoint, **REALITY)
     return Crossing(here['success_rate'], there['success_rate'],
                     *paired(succeeded(here), succeeded(there)))
-
-
-def succeeded(figures):
-    """Return 1 or 0 for each episode of a report, in the order of the seeds."""
-    failed = set(figures['failed_seeds'])
-    return [float(seed not in failed)
-            for seed in range(figures['seed'], figures['seed'] + figures['episodes'])]
 
 
 def _played(evaluation, name, randomization):

@@ -7,9 +7,9 @@ on after the last whole one.  Both worlds are played at once, a graph of each.
 
 from concurrent.futures import ThreadPoolExecutor
 import json
-from pathlib import Path
 
 import numpy as np
+from wm_ros.bench.main_job.product import succeeded
 from wm_ros.bench.record import at_most, load_note, shown
 from wm_ros.bench.sim_to_real.gap import Crossing, DROP, EPISODES, REALITY, UPPER
 from wm_ros.bench.world_model.workshop import FOLDER, run
@@ -39,7 +39,7 @@ def _crossed(task):
     command = f'wm_ros bench sim_to_real --only live_{task}'
     with ThreadPoolExecutor(len(_WORLDS)) as pool:
         here, there = pool.map(lambda world: _played(task, world), _WORLDS)
-    lost = [_succeeded(reports) for reports in (here, there)]
+    lost = [[one for part in reports for one in succeeded(part)] for reports in (here, there)]
     found = Crossing(*(float(np.mean(part)) for part in lost), *paired(*lost))
     factors = [np.median([part['real_time_factor'] for part in reports])
                for reports in (here, there)]
@@ -63,15 +63,5 @@ def _played(task, world):
                      for word in (f'--{name}', value)]
             run('evaluate', '--task', task, '--checkpoint', agent, '--ros', '--seed', str(first),
                 '--episodes', str(_PART), *words, '--json', str(file))
-        reports.append(_read(file))
+        reports.append(json.loads(file.read_text(encoding='utf-8')))
     return reports
-
-
-def _read(file: Path):
-    return json.loads(file.read_text(encoding='utf-8'))
-
-
-def _succeeded(reports):
-    """Return 1 or 0 for each episode, in the order of the seeds."""
-    return [float(seed not in set(part['failed_seeds'])) for part in reports
-            for seed in range(part['seed'], part['seed'] + part['episodes'])]
