@@ -1,7 +1,6 @@
 """Training: a tiny run that loads, is written down and made again; nothing half written."""
 
 from contextlib import closing
-from dataclasses import replace
 import json
 import os
 import signal
@@ -12,42 +11,27 @@ from killing import killed_at_rename
 from model_testing import make_dynamics, make_episode, observe_at, ROBOT
 import numpy as np
 import pytest
-from sim.randomize.config import parse
 import torch
+from training_testing import ALONE, QUICK, TINY, train
 from wm_ros import seeds
 from wm_ros.cli import main
-from wm_ros.data import read_episodes, write_episode
+from wm_ros.data import write_episode
 from wm_ros.evaluation.closed_loop import ClosedLoop
 from wm_ros.evaluation.edge_cases import Case, Cases
 from wm_ros.evaluation.run import parameters, Request
-from wm_ros.learning.recipe import get_recipe, Recipe, RECIPES
-from wm_ros.learning.train import School, Training
+from wm_ros.learning.recipe import get_recipe, RECIPES
+from wm_ros.learning.train import Training
 from wm_ros.robot.fingerprint import fingerprint
 from wm_ros.tasks import get_task
 from wm_ros.types import WmRosError
 from wm_ros.world_model import load_checkpoint, save_checkpoint
 
-TINY = Recipe(first_episodes=2, first_updates=3, rounds=1, prior_episodes=1, planner_episodes=1,
-              round_updates=2, last_updates=2)
-ALONE = Recipe(2, 3, 1, 0, 1, 2, 2, demonstrations=False)
-QUICK = {'planner.horizon': 3, 'planner.num_samples': 8, 'planner.num_policy_samples': 8}
 TASK = get_task('reach')
 
 
 @pytest.fixture(autouse=True)
 def one_thread():
     torch.set_num_threads(1)
-
-
-def train(folder, recipe=TINY, seed=0, recorded=(), name='model', keep=None):
-    """Train in ``folder``; return hash, figures, and the training, whose replay can be read."""
-    training = Training(ROBOT, 'reach', recipe, seed, QUICK, school=School(keep=keep))
-    try:
-        training.add(recorded)
-        figures = training.run()
-        return training.save(folder / name, figures), figures, training
-    finally:
-        training.close()
 
 
 @pytest.fixture(scope='module')
@@ -141,53 +125,6 @@ def test_recorded_episodes_replace_the_first_ones(tmp_path):
     assert figures['episodes'] == 5
 
 
-def test_edge_cases_are_among_what_is_recorded():
-    """Scripted at first, the agent's own later, each in its own world."""
-    world = parse({'terms': [{'term': 'physics.motor_gain', 'value': 0.7}]}, 'made', 'made')
-    with closing(Training(ROBOT, 'reach', replace(TINY, edge_share=0.5), 0, QUICK,
-                          school=School(cases=[(870_000_000, world), (870_000_001, world)])
-                          )) as training:
-        training.run()
-        recorded = training.replay.episodes
-    first = seeds.TRAINING
-    assert [(e.source, e.seed) for e in recorded] == [
-        ('noisy', first + 1), ('noisy', 870_000_000), ('prior', first + 2), ('mppi', 870_000_001)]
-    assert [dict(e.randomisation) for e in recorded] == [{}, {'physics.motor_gain': 0.7}] * 2
-    assert all(e.expert is not None for e in recorded)
-
-
-def test_worlds_widen_with_the_success_of_the_agent_s_own_episodes(tmp_path):
-    world = parse({'terms': [{'term': 'actuation.delay', 'uniform': [0.0, 0.05]},
-                             {'term': 'sensing.pose_bias', 'value': 0.01}]}, 'made', 'made')
-    with closing(Training(ROBOT, 'reach', TINY, 0, QUICK, school=School(
-            randomization=world, widening=True))) as training:
-        noted = []
-        training.curriculum.note = lambda seed, success: noted.append((seed, success))
-        figures = training.run()
-        training.save(tmp_path / 'wide', figures)
-        episodes = training.replay.episodes
-    own = [e for e in episodes if e.source in ('prior', 'mppi')]
-    assert noted == [(e.seed, e.success) for e in own] and len(own) == 2
-    assert max(e.randomisation['actuation.delay'] for e in episodes) <= 0.2 * 0.05
-    assert episodes[0].randomisation['sensing.pose_bias[0]'] == pytest.approx(0.002)
-    how = json.loads((tmp_path / 'wide.json').read_text())['training']
-    assert how['curriculum'] == {'actuation.delay': 0.2, 'sensing.pose_bias': 0.2}
-
-
-def test_an_agent_learns_in_the_engine_that_it_is_told(trained, tmp_path):
-    with closing(Training(ROBOT, 'reach', TINY, 0, QUICK,
-                          school=School(engine='mujoco'))) as training:
-        training.save(tmp_path / 'other', training.run())
-        assert type(training.collector.scene).__name__ == 'MujocoScene'
-    how = json.loads((tmp_path / 'other.json').read_text())['training']
-    assert how['engine'] == 'mujoco'
-
-
-def test_a_curriculum_needs_worlds_to_widen(capsys):
-    assert main(['train', '--task', 'reach', '--curriculum']) == 2
-    assert '--curriculum: needs --randomization' in capsys.readouterr().err
-
-
 def test_what_goes_on_from_weights_keeps_what_was_fitted(trained):
     folder, _, _, _ = trained
     model = load_checkpoint(str(folder / 'model'), ROBOT, TASK, backend='eager')
@@ -200,24 +137,6 @@ def test_what_goes_on_from_weights_keeps_what_was_fitted(trained):
     assert torch.equal(after['scale'], before['scale'])
     change = (after['policy_head.0.weight'] - before['policy_head.0.weight']).abs()
     assert 0.0 < change.max() < 0.05        # weights drawn anew would differ by more
-
-
-def test_what_was_collected_is_kept_and_changes_nothing(trained, tmp_path):
-    digest, _, training = train(tmp_path, keep=tmp_path / 'kept')
-    assert digest == trained[1]
-    kept = read_episodes(tmp_path / 'kept', 'reach', pytest.fail)
-    assert [e.source for e in kept] == ['noisy', 'noisy', 'prior', 'mppi']
-    for ours, theirs in zip(kept, training.replay.episodes):
-        assert (ours.seed, ours.success) == (theirs.seed, theirs.success)
-        for name in ('states', 'actions', 'expert', 'rewards', 'goal'):
-            np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name))
-
-
-def test_what_a_planner_wanted_is_not_kept_as_a_demonstration(tmp_path):
-    recorded = [replace(make_episode(steps=8), expert=None)]
-    train(tmp_path, ALONE, recorded=recorded, keep=tmp_path / 'kept')
-    (own,) = read_episodes(tmp_path / 'kept', 'reach', pytest.fail)
-    assert own.source == 'mppi' and own.expert is None
 
 
 @pytest.mark.parametrize('recipe, episode, word', [
