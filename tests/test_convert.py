@@ -91,9 +91,10 @@ def test_observation_with_nothing_but_joints(rng):
     assert found.object_poses is None and found.commanded_gripper is None
 
 
-@pytest.mark.parametrize('latent', [0, 8])
-def test_belief_round_trip(rng, latent):
-    belief = make_belief(rng, latent=rng.normal(size=latent).astype(np.float32))
+@pytest.mark.parametrize('latent, late', [(0, {}), (8, {}), (8, {
+    'delay': 0.1, 'under_way': np.arange(4.0 * N + 4).reshape(2, -1)})])
+def test_belief_round_trip(rng, latent, late):
+    belief = make_belief(rng, latent=rng.normal(size=latent).astype(np.float32), **late)
     msg = over_the_wire(convert.belief_to_msg(belief, FRAME))
     assert_same(belief, convert.belief_from_msg(msg))
     assert [f.name for f in msg.fields][-1] == 'checkpoint_0123456789ab'

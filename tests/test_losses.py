@@ -41,6 +41,7 @@ def test_a_known_lag_is_recovered(task):
     state, action, reached = transitions(dynamics)
     dynamics.lag.zero_()
     losses.fit_lag(dynamics, state, action, reached)
+    losses.fit_scale(dynamics, state, action, reached)
     torch.testing.assert_close(dynamics.lag, lag, rtol=1e-3, atol=1e-4)
     # Nothing is left over but rounding, which must not blow up the scale.
     assert (dynamics.scale[:6] < 2e-4).all() and (dynamics.scale >= 1e-4).all()
@@ -54,6 +55,7 @@ def test_the_scale_is_the_width_of_what_is_left():
     yaw = torch.zeros(4000)
     state[:, 18], reached[:, 18] = yaw, yaw
     losses.fit_lag(dynamics, state, action, reached)
+    losses.fit_scale(dynamics, state, action, reached)
     assert float(dynamics.scale[6]) == pytest.approx(0.02, rel=0.1)
 
 

@@ -27,7 +27,8 @@ def test_each_observation_has_a_row_of_each_stream():
     assert shapes == {
         'frames': ((rows, 32, 32, 3), 'uint8'), 'joints': ((rows, 15), 'float32'),
         'wrench': ((rows, 6), 'float32'), 'objects': ((rows, 1, 7), 'float32'),
-        'boxes': ((rows, 2, 4), 'int16'), 'rare': ((rows,), 'bool'), 'event': ((rows,), 'int8')}
+        'boxes': ((rows, 2, 4), 'int16'), 'rare': ((rows,), 'bool'), 'event': ((rows,), 'int8'),
+        'late': ((rows,), 'float32')}
     # The block moved, and its picture with it.
     assert np.ptp(episode.streams['boxes'][:, 0], axis=0).max() > 2
     assert not episode.streams['rare'].any() and not episode.streams['boxes'][:, 1].any()
@@ -39,7 +40,7 @@ def test_what_is_seen_changes_nothing_else():
     plain = Collector(ROBOT, 'push')
     unseen = record(plain, 'noisy', 900_000_001, np.random.default_rng(0))
     plain.close()
-    assert set(unseen.streams) == {'wrench'}
+    assert set(unseen.streams) == {'late', 'wrench'}
     for name in ('states', 'actions', 'rewards', 'expert'):
         np.testing.assert_array_equal(getattr(seen, name), getattr(unseen, name))
 

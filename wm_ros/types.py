@@ -87,10 +87,17 @@ class Belief(_Frozen):
     unseen: float = 0.0         # [s] since the objects were last seen; 0 without objects
     uncertainty: float = 0.0    # [m] standard deviation of the objects' places, at most
     checkpoint: str = ''        # hash of the checkpoint that made it
+    delay: float = 0.0          # [s] by which the arm answers its commands late
+    #: [K, 2 N + 2] commands that it has yet to answer, and one before: stamp s, positions rad,
+    #: velocities rad/s, gripper m.  None where it answers at once.
+    under_way: Optional[np.ndarray] = None
+    offset: Optional[np.ndarray] = None     # [N] rad from its commands, where it comes to stand
     #: Stamp [s] and state [X] that the next observed transition begins at; stays with its maker.
     origin: Optional[Tuple[float, np.ndarray]] = None
     #: What was learned of the noise of sensors (``tracks.Noise``); stays with its maker.
     noise: Any = None
+    #: What was learned of how late the arm is (``response.Response``); stays with its maker.
+    response: Any = None
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from typing import Callable, Dict, Sequence
 
 import numpy as np
+from wm_ros.data.answered import answered
 from wm_ros.data.episodes import Folders, good_files, read_rows
 from wm_ros.types import WmRosError
 
@@ -13,10 +14,10 @@ class Bank:
     """
     Windows of ``length`` observations of the episodes in a folder, or several.
 
-    ``columns`` are names of streams, or ``states`` [X], ``actions`` [A], ``expert`` [A] (what
-    the script would have done, NaN where none was asked), ``rewards`` [], ``goal`` [7],
-    ``success`` [] (of the episode) and ``ended`` [] (by success, here).  Row t of actions and
-    rewards is what was done, and gained, after observation t; after the last one it is 0.
+    ``columns`` are names of streams, or ``states`` [X], ``actions`` [A], ``answered`` [A] (those
+    that led from row to row, where the arm is late), ``expert`` [A] (what the script would have
+    done, NaN where none was asked), ``rewards`` [], ``goal`` [7], ``success`` [] (of the episode)
+    and ``ended`` [] (by success, here).  Row t of actions and rewards is what was done, and gained, after observation t; after the last one it is 0.
     Damaged files are named through ``complain`` and left out; raises WmRosError where nothing
     is left, and where rows differ in shape.  ``shapes`` are those of rows by column.
     """
@@ -24,7 +25,7 @@ class Bank:
     def __init__(self, folders: Folders, task: str, complain: Callable[[str], None],
                  columns: Sequence[str]):
         self.columns, self.shapes = tuple(columns), {}
-        own = ('states', 'actions', 'expert', 'rewards', 'goal', 'success', 'ended')
+        own = ('states', 'actions', 'answered', 'expert', 'rewards', 'goal', 'success', 'ended')
         streams = tuple(name for name in columns if name not in own)
         self._paths, self._kept, lengths = [], [], []
         for path, episode in good_files(folders, task, complain, streams):
@@ -108,6 +109,7 @@ def _columns(episode) -> Dict[str, np.ndarray]:
     return {
         'states': episode.states, 'goal': np.tile(episode.goal, (rows, 1)),
         'actions': np.concatenate([actions, np.zeros_like(actions[:1])]),
+        'answered': np.concatenate([answered(episode)[0], np.zeros_like(actions[:1])]),
         'expert': np.concatenate([expert, np.zeros_like(expert[:1])]),
         'rewards': np.append(episode.rewards, 0.0).astype(np.float32),
         'success': np.full(rows, episode.success, np.float32),

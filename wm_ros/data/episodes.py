@@ -15,6 +15,7 @@ import zlib
 import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save
+from wm_ros.data.answered import LATE
 from wm_ros.files import whole
 from wm_ros.types import Episode, WmRosError
 
@@ -72,7 +73,7 @@ def read_episodes(folders: Folders, task: str, complain: Callable[[str], None],
     """
     Return the episodes of ``task`` in a folder, or several, in the order of their numbers.
 
-    Of their streams only ``streams`` are read.  A damaged file is named through ``complain``
+    Of their streams only ``streams`` are read, and how late the arm was.  A damaged file is named through ``complain``
     and skipped; raises WmRosError when a folder holds no good one.
     """
     return [episode for _, episode in good_files(folders, task, complain, streams)]
@@ -142,7 +143,7 @@ def _read(path, streams):
             column = file.get_tensor(name)
             if _checksum(column) != sums[name]:
                 raise ValueError(f'{name} does not have its checksum')
-            if not name.startswith(_STREAM) or name[len(_STREAM):] in streams:
+            if not name.startswith(_STREAM) or name[len(_STREAM):] in (*streams, LATE):
                 columns[name] = column
     return _episode(json.loads(metadata['about']), columns)
 

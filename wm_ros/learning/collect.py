@@ -8,6 +8,7 @@ from sim.randomize import Randomization
 from sim.stepper import Stepper
 from sim.witness import columns_of, Witness, Witnessing
 from wm_ros import seeds
+from wm_ros.data.answered import LATE
 from wm_ros.robot.robot import Robot
 from wm_ros.tasks import get_task
 from wm_ros.types import ACTION_NAMES, Episode, WmRosError
@@ -92,8 +93,8 @@ class Collector:
             if self.witness is not None:
                 self.witness.before(len(actions))
             observation = self.stepper.step(action)
-            rows.append(self._seen(observation))
             state = self.tracker.update(observation)
+            rows.append(self._seen(observation))
             states.append(state)
             actions.append(action)
             experts.append(expert)
@@ -108,9 +109,9 @@ class Collector:
             if label else None)
 
     def _seen(self, observation):
-        if self.witness is None:
-            return {'wrench': np.asarray(observation.wrench, np.float32)}
-        return self.witness.row(observation)
+        seen = {'wrench': np.asarray(observation.wrench, np.float32)} if self.witness is None \
+            else self.witness.row(observation)
+        return {**seen, LATE: np.float32(self.tracker.delay / self.scene.robot.dt)}
 
     def close(self):
         """End the physics."""

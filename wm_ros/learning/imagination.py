@@ -16,7 +16,7 @@ from wm_ros.world_model.agent.model import WorldModel
 from wm_ros.world_model.agent.rollout import Dream
 
 #: Columns of recordings that it needs.
-COLUMNS = ('states', 'actions', 'goal')
+COLUMNS = ('states', 'answered', 'goal')
 _SETTLING_RATE = 1e-3
 
 
@@ -98,7 +98,7 @@ class ImaginationJob(Job):
     def _starts(self, columns):
         """Return states [B, X], latents [B, D] and goals [B, 3] at the end of windows."""
         states, actions = (torch.as_tensor(columns[name], device=self.device).transpose(0, 1)
-                           for name in ('states', 'actions'))
+                           for name in COLUMNS[:2])
         posterior, _ = losses.filter_latents(
             self._dynamics, states, actions[:-1], self._dynamics.initial_latent(states[0]))
         goals = torch.as_tensor(columns['goal'][:, -1, :3], dtype=torch.float32,

@@ -8,19 +8,24 @@ from wm_ros.world_model.agent.dynamics import Dynamics
 _RIDGE = 1e-6           # of the lag's fit, as a share of each input's mean square
 
 
+@torch.no_grad()
 def fit_lag(dynamics: Dynamics, state, action, reached):
     """
-    Fit the actuation lag and the output scales on transitions [B, X], [B, A], [B, X].
+    Fit the actuation lag on transitions [B, X], [B, A], [B, X].
 
     Least squares per axis; contacts are left to the ensemble.
     """
-    with torch.no_grad():
-        following = dynamics.move_setpoint(state, action)
-        inputs = dynamics.lag_inputs(state, following).reshape(-1, 4)
-        targets = torch.stack([reached[:, :3] - state[:, :3], reached[:, 3:6]], -1)
-        dynamics.lag.copy_(_ridge(inputs.double(), targets.reshape(-1, 2).double()))
-        residual = dynamics.target_residual(state, dynamics.follow(state, following), reached)
-        dynamics.scale.copy_(residual.std(0).clamp(min=1e-4))
+    inputs = dynamics.lag_inputs(state, dynamics.move_setpoint(state, action)).reshape(-1, 4)
+    targets = torch.stack([reached[:, :3] - state[:, :3], reached[:, 3:6]], -1)
+    dynamics.lag.copy_(_ridge(inputs.double(), targets.reshape(-1, 2).double()))
+
+
+@torch.no_grad()
+def fit_scale(dynamics: Dynamics, state, action, reached):
+    """Fit the scales of what the ensemble is left, on transitions as in ``fit_lag``."""
+    following = dynamics.follow(state, dynamics.move_setpoint(state, action))
+    residual = dynamics.target_residual(state, following, reached)
+    dynamics.scale.copy_(residual.std(0).clamp(min=1e-4))
 
 
 def _ridge(inputs, targets):
@@ -37,14 +42,17 @@ def _ridge(inputs, targets):
     return torch.linalg.solve(gram, scaled.T @ targets / len(scaled)) / scale[:, None]
 
 
-def ensemble_loss(dynamics: Dynamics, state, action, reached, latent):
+def ensemble_loss(dynamics: Dynamics, state, action, reached, latent, tool: bool = True):
     """
     Return the loss of the ensemble [scalar]; each member has its own rows.
 
-    ``state``, ``reached`` [E, B, X], ``action`` [E, B, A], ``latent`` [E, B, D].
+    ``state``, ``reached`` [E, B, X], ``action`` [E, B, A], ``latent`` [E, B, D].  Without
+    ``tool`` it learns to leave the tool where the fitted lag leads it.
     """
     following = dynamics.follow(state, dynamics.move_setpoint(state, action))
     target = dynamics.target_residual(state, following, reached) / dynamics.scale
+    if not tool:
+        target = functional.pad(target[..., 6:], (6, 0))
     contact = dynamics.features.contact(state, following)
     out = dynamics.ensemble(torch.cat([contact, latent], -1))
     return functional.smooth_l1_loss(out, target, beta=1.0)

@@ -1,6 +1,7 @@
 """Replay memory: all episodes in flat arrays, sampled as transitions or sequences."""
 
 import numpy as np
+from wm_ros.data.answered import answered
 from wm_ros.types import Episode
 
 
@@ -43,10 +44,11 @@ class Replay:
         for e in self._episodes:
             steps = len(e.actions)
             idle = np.zeros((1, e.actions.shape[1]), np.float32)
-            expert = e.actions if e.expert is None else e.expert
+            actions, expert = answered(e)
+            expert = actions if expert is None else expert
             columns['state'].append(e.states)
             columns['felt'].append(e.streams.get('wrench', np.zeros((steps + 1, 6))))
-            columns['action'].append(np.concatenate([e.actions, idle]))
+            columns['action'].append(np.concatenate([actions, idle]))
             columns['expert'].append(np.concatenate([expert, idle]))
             labelled = np.full(steps + 1, e.expert is not None, np.float32)
             labelled[-1] = 0.0

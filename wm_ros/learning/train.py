@@ -26,6 +26,7 @@ from wm_ros.world_model import save_checkpoint, WorldModel
 from wm_ros.world_model.agent.dynamics import Dynamics, ModelConfig
 from wm_ros.world_model.weights import check_device
 
+_PLAIN = 8                      # episodes that the arm's lag is fitted on
 _CALIBRATION = 5                # episodes that the expected surprise is measured on
 #: Of what goes on from a checkpoint: what it knows is to be kept.
 _GENTLE = TrainerConfig(learning_rate=3e-4, fit=False)
@@ -72,14 +73,16 @@ class Training:
                                    engine=school.engine)
         self.school = school
         self.task = self.collector.task
-        self.dynamics, self.trainer_config = begin, _GENTLE
+        varied = school.randomization is not None
+        self.dynamics, self.trainer_config = begin, replace(_GENTLE, tool=not varied)
         if begin is None:
             self.dynamics = Dynamics(robot, self.task, ModelConfig(context=recipe.context))
-            self.trainer_config = TrainerConfig()
+            self.trainer_config = TrainerConfig(tool=not varied)
         self.dynamics.train().requires_grad_(True)
         self.trainer = Trainer(self.dynamics, self.trainer_config, batches, recipe.updates,
                                device)
         self.replay = Replay()
+        self._arm: Optional[Replay] = None      # as it is where nothing is randomised
         self.settings = PlannerSettings.from_params(planner)
         self.planner_params, self.device = dict(planner), device
         self._model: Optional[WorldModel] = None
@@ -106,6 +109,8 @@ class Training:
         """Train; return figures: steps, demonstration steps, updates, seconds."""
         began, recipe = time.perf_counter(), self.recipe
         self._first_data()
+        if self.school.randomization is not None and self.trainer_config.fit:
+            self._arm = self._plain_arm()
         self._updates('first', recipe.first_updates)
         for number in range(recipe.rounds):
             self._round(number)
@@ -155,6 +160,14 @@ class Training:
             self.replay.add(episode)
             self.report('collect', i + 1, total, {'steps': self.replay.steps})
 
+    def _plain_arm(self):
+        """Return episodes in which the arm does what it should: what its lag is fitted on."""
+        found, rng = Replay(), np.random.default_rng(self.seed)
+        self.collector.randomize(None)
+        for i in range(_PLAIN):
+            found.add(record(self.collector, 'random', seeds.CALIBRATION + i, rng))
+        return found
+
     def _round(self, number):
         recipe, done = self.recipe, 0
         total = recipe.prior_episodes + recipe.planner_episodes
@@ -195,7 +208,7 @@ class Training:
     def _updates(self, stage, count):
         if count == 0:
             return
-        self.trainer.prepare(self.replay)
+        self.trainer.prepare(self.replay, self._arm)
         for i in range(count):
             figures = self.trainer.update()
             if (i + 1) % 50 == 0 or i + 1 == count:

@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import asdict, dataclass
+from typing import Optional
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ class TrainerConfig:
     context_batch: int = 24     # sequences per ensemble member, where there is a context,
     context_length: int = 16    # and their steps
     fit: bool = True            # the lag and the output scales anew, whenever more was recorded
+    tool: bool = True           # whether the ensemble is to know where the lag errs
 
     def to_dict(self) -> dict:
         """Return it as plain data, for checkpoints."""
@@ -44,8 +46,13 @@ class Trainer:
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
             self.optimiser, lambda i: max(0.05, min(1.0, (i + 1) / 100, 2.0 * (1 - i / updates))))
 
-    def prepare(self, replay: Replay):
-        """Bring the replay's arrays to the device, fit the lag."""
+    def prepare(self, replay: Replay, arm: Optional[Replay] = None):
+        """
+        Bring the replay's arrays to the device, fit the lag on them, or on those of ``arm``.
+
+        Where joints stick, and sensors are noisy, how far the arm is from its setpoint seems to
+        say little of where it goes, and futures would drift away from it.
+        """
         self.replay = replay
         self.data = {k: torch.as_tensor(v, device=self.device)
                      for k, v in replay.arrays.items()}
@@ -56,13 +63,17 @@ class Trainer:
         if not len(self.sequences):
             raise WmRosError(f'no episode has {self.config.length} steps: nothing to train on')
         if self.config.fit:
-            self._fit()
+            seen = self._transitions(replay)
+            losses.fit_lag(self.dynamics, *(seen if arm is None else self._transitions(arm)))
+            losses.fit_scale(self.dynamics, *seen)
         self._updates = 0
 
-    def _fit(self):
-        rows, data = torch.as_tensor(self.rng.choice(self.rows, 20000)), self.data
-        losses.fit_lag(self.dynamics, data['state'][rows], data['action'][rows],
-                       data['state'][rows + 1])
+    def _transitions(self, replay):
+        """Return states, actions, and the states that they led to, of random rows."""
+        rows = torch.as_tensor(self.rng.choice(replay.starts(1), 20000))
+        states, actions = (torch.as_tensor(replay.arrays[name], device=self.device)
+                           for name in ('state', 'action'))
+        return states[rows], actions[rows], states[rows + 1]
 
     def _refresh(self):
         """Filter all episodes again, so that latents are those of the running graph."""
@@ -113,7 +124,7 @@ class Trainer:
             rows = torch.as_tensor(self.rng.choice(self.rows, (members, config.rows)))
             state, latent = self._encode(rows)
         return losses.ensemble_loss(self.dynamics, state, data['action'][rows],
-                                    data['state'][rows + 1], latent)
+                                    data['state'][rows + 1], latent, config.tool)
 
     def _in_context(self, members):
         """Return rows [E, B L] of sequences, and latents whose contexts have gradients."""

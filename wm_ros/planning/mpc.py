@@ -19,6 +19,7 @@ from wm_ros.robot.trajectory import sample
 from wm_ros.tasks import TaskSpec
 from wm_ros.types import Belief, ParameterError, Plan
 from wm_ros.world_model.agent.model import Setpoint, WorldModel
+from wm_ros.world_model.response import command_at
 
 # Commands this close to the last plan are following it: [rad], and [s] that they may lag.
 _FOLLOWED, _LAG = 0.015, 0.05
@@ -96,8 +97,13 @@ class Mpc:
         commands = self._commands(belief, previous)
         q, dq, gripper = commands(act_at)
         start = self._setpoint(q, dq, gripper)
-        state, latent = self.model.propagate(
-            belief, lambda moment: self._setpoint(*commands(moment)), act_at)
+        # An arm that answers late begins to do so that much later.
+        late, off = belief.delay, 0.0 if belief.offset is None else belief.offset
+
+        def answered(moment):
+            sent, rates, width = commands(moment - late)
+            return self._setpoint(sent + off, rates, width)
+        state, latent = self.model.propagate(belief, answered, act_at + late)
         problem = Problem(
             model=self._dreamer(settings), objective=self._objective, state=state, latent=latent,
             goal=torch.as_tensor(np.asarray(goal[:3]), dtype=torch.float32,
@@ -131,7 +137,7 @@ class Mpc:
     def _follows(self, belief, previous):
         """Whether the arm does what it is commanded, and that is the last plan."""
         ends = previous.stamp + previous.dt * len(previous.actions)
-        if _astray(belief, _BEHIND) or not previous.stamp - 1.0 < belief.stamp < ends:
+        if _astray(belief, max(_BEHIND, belief.delay)) or not previous.stamp - 1.0 < belief.stamp < ends:
             return False
         q, dq = belief.commanded_positions, belief.commanded_velocities
         early = max(0.0, previous.stamp - belief.stamp)
@@ -145,12 +151,16 @@ class Mpc:
     def _commands(self, belief, previous):
         """Return the function from a time [s] to what is commanded then, as ``sample``."""
         stamp, q, dq = belief.stamp, belief.commanded_positions, belief.commanded_velocities
+        under_way = belief.under_way
         if previous is None and _astray(belief):
             # The gate goes on from there too.
-            q, dq = belief.joint_positions, np.zeros_like(dq)
+            q, dq, under_way = belief.joint_positions, np.zeros_like(dq), None
         limits = self.robot.limits
 
         def at(moment):
+            if moment < stamp and under_way is not None:
+                *sent, width = command_at(under_way, moment)
+                return (*np.split(np.array(sent), 2), width)
             if previous is None:
                 ahead = np.clip(moment - stamp, 0.0, _COASTING)
                 return (np.clip(q + ahead * dq, limits.lower, limits.upper), dq,

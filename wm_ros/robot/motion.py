@@ -79,9 +79,10 @@ def hermite(p0, v0, p1, v1, dt, times):
     """
     Return positions and velocities [S, N] of the cubic between two knots.
 
-    ``p0, v0, p1, v1`` [N]; ``dt`` [s] between the knots; ``times`` [S] s from the first.
+    ``p0, v0, p1, v1`` [N] or [S, N]; ``dt`` [s], of each or [S], between the knots; ``times``
+    [S] s from the first.
     """
-    s = (np.asarray(times) / dt)[:, None]
+    s, dt = (np.asarray(times) / dt)[..., None], np.asarray(dt)[..., None]
     s2 = s * s
     s3 = s2 * s
     positions = ((2 * s3 - 3 * s2 + 1) * p0 + (s3 - 2 * s2 + s) * dt * v0

@@ -155,7 +155,7 @@ class StateEstimator:
 
     def update(self, state, stamp, observation: Observation, unseen: float = 0.0,
                expected=None, sight: Optional[Sight] = None,
-               noise: Optional[Noise] = None) -> np.ndarray:
+               noise: Optional[Noise] = None, answered=None) -> np.ndarray:
         """
         Return the explicit state [X] float32 at ``observation``.
 
@@ -163,12 +163,12 @@ class StateEstimator:
         second.  By then the objects had not been seen for ``unseen`` [s].  ``expected`` [X] is
         what a model says that it should have become by now, None where none does.  ``sight``
         takes the place of object poses.  ``noise`` is what was learned of that of the sensors;
-        given, it is brought up to date.  Objects that are not seen are believed to be where they
+        given, it is brought up to date.  ``answered`` is as in ``robot_part``.  Objects that are not seen are believed to be where they
         are expected, or where they were; raises NothingSeen when an object was not seen since,
         WmRosError when not every object of the task is in ``object_poses``.
         """
         self._check(observation.object_poses)
-        new = self.robot_part(observation)
+        new = self.robot_part(observation, answered)
         elapsed = None if state is None else observation.stamp - stamp
         # How high things are is remembered for longer, but not of another stream.
         known = None if elapsed is None or elapsed < 0.0 else state[self.layout.heights]
@@ -241,20 +241,32 @@ class StateEstimator:
             raise WmRosError(f'object_poses: got shape {list(np.shape(poses))}, expected '
                              f'{self.layout.objects} poses of 7 numbers')
 
-    def robot_part(self, observation: Observation) -> np.ndarray:
-        """Return a state [X] that has the robot's numbers only; float64."""
+    def robot_part(self, observation: Observation, answered=None) -> np.ndarray:
+        """
+        Return a state [X] that has the robot's numbers only; float64.
+
+        ``answered`` [2 N + 1] is the command that the arm answers by now (``response``), None for
+        the newest one.
+        """
         new = np.zeros(self.layout.width)
         layout, kinematics = self.layout, self._kinematics
         q, dq = observation.joint_positions, observation.joint_velocities
         new[layout.ee], _ = kinematics.forward(q)
         new[layout.ee_velocity] = kinematics.jacobian(q)[:3] @ dq
-        if observation.commanded_positions is not None:
-            q, dq = observation.commanded_positions, observation.commanded_velocities
+        q, dq, width = _command(observation) if answered is None else (
+            *np.split(answered[:-1], 2), answered[-1])
         new[layout.setpoint], new[layout.yaw] = kinematics.forward(q)
         twist = kinematics.jacobian(q) @ dq
         new[layout.setpoint_velocity], new[layout.yaw_rate] = twist[:3], twist[5]
         new[layout.gripper] = observation.gripper_width
         if layout.grips:
-            given = observation.commanded_gripper
-            new[-1] = observation.gripper_width if given is None else given
+            new[-1] = width
         return new
+
+
+def _command(observation):
+    """Return the newest command of ``observation``; without one the arm holds what it has."""
+    given, width = observation.commanded_positions, observation.commanded_gripper
+    q, dq = (observation.joint_positions, observation.joint_velocities) if given is None else (
+        given, observation.commanded_velocities)
+    return q, dq, observation.gripper_width if width is None else width

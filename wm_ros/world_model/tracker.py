@@ -6,6 +6,7 @@ import numpy as np
 from wm_ros.robot.robot import Robot
 from wm_ros.tasks import TaskSpec
 from wm_ros.types import Observation
+from wm_ros.world_model.response import UNKNOWN
 from wm_ros.world_model.state import StateEstimator
 from wm_ros.world_model.tracks import going_on, Noise, SAME
 
@@ -26,14 +27,17 @@ class StateTracker:
         """Begin a stream."""
         self._state, self._stamp, self._unseen = None, 0.0, 0.0
         self._noise = Noise.unknown(self.layout.objects)
+        self._response = UNKNOWN
 
     def update(self, observation: Observation) -> np.ndarray:
         """Return the explicit state [X] at ``observation``; errors as ``StateEstimator``'s."""
         elapsed, before = observation.stamp - self._stamp, self._state
         if before is not None:
             observation = self._news(observation)
+        self._response = self._response.after(observation)
         self._state = self._estimator.update(
-            before, self._stamp, observation, self._unseen, noise=self._noise)
+            before, self._stamp, observation, self._unseen, noise=self._noise,
+            answered=self._response.answered(observation.stamp))
         if before is not None and observation.object_poses is None:
             for index in range(self.layout.objects):
                 where = self.layout.object_slots(index)
@@ -42,6 +46,11 @@ class StateTracker:
             observation.ages.get('object_poses', 0.0))
         self._stamp = observation.stamp
         return self._state
+
+    @property
+    def delay(self) -> float:
+        """Return by how much [s] the arm answers late, as far as it is known."""
+        return self._response.delay
 
     def _news(self, observation):
         """Return ``observation`` without poses that were there before."""

@@ -77,7 +77,9 @@ def belief_to_msg(belief: Belief, frame: str) -> PointCloud2:
         ('commanded_velocities', belief.commanded_velocities),
         ('surprise', belief.surprise), ('gripper_width', belief.gripper_width),
         ('commanded_gripper', belief.commanded_gripper), ('unseen', belief.unseen),
-        ('uncertainty', belief.uncertainty),
+        ('uncertainty', belief.uncertainty), ('delay', belief.delay),
+        ('under_way', () if belief.under_way is None else belief.under_way),
+        ('offset', () if belief.offset is None else belief.offset),
         (_CHECKPOINT + belief.checkpoint, 1.0)])
 
 
@@ -91,6 +93,14 @@ def belief_from_msg(msg: PointCloud2) -> Belief:
     del entries[marks[0]]
     positions = _take(what, entries, 'joint_positions')
     latent = entries.pop('latent', np.zeros(0))
+    under_way = entries.pop('under_way', None)
+    if under_way is not None:
+        width = 2 * positions.size + 2
+        if under_way.size % width:
+            raise ConvertError(f'{what}: under_way has {under_way.size} values, expected {width} '
+                               'each')
+        under_way = under_way.reshape(-1, width)
+    offset = _take(what, entries, 'offset', positions.size) if 'offset' in entries else None
     belief = Belief(
         stamp=seconds(msg.header.stamp),
         state=_take(what, entries, 'state').astype(np.float32),
@@ -102,6 +112,7 @@ def belief_from_msg(msg: PointCloud2) -> Belief:
         commanded_gripper=_scalar(what, entries, 'commanded_gripper'),
         unseen=_scalar(what, entries, 'unseen'),
         uncertainty=_scalar(what, entries, 'uncertainty'),
+        delay=_scalar(what, entries, 'delay'), under_way=under_way, offset=offset,
         checkpoint=marks[0][len(_CHECKPOINT):])
     if entries:
         raise ConvertError(f'{what}: unknown field {show(next(iter(entries)))}')

@@ -13,6 +13,7 @@ from wm_ros.world_model.agent.actor import acting, Actor
 from wm_ros.world_model.agent.compilation import compile_dynamics
 from wm_ros.world_model.agent.dynamics import Dynamics
 from wm_ros.world_model.agent.rollout import Dream, Rollout
+from wm_ros.world_model.response import UNKNOWN
 from wm_ros.world_model.state import Sight, StateEstimator
 from wm_ros.world_model.tracks import Noise, SAME
 
@@ -76,8 +77,10 @@ class WorldModel:
         elapsed = 0.0 if previous is None else observation.stamp - previous.stamp
         expected = None
         observation = _without_old_poses(previous, observation)
+        response = (previous and previous.response or UNKNOWN).after(observation)
+        answered = response.answered(observation.stamp)
         if previous is not None and 0.0 <= elapsed < _MEMORY:
-            expected = self._expect(previous, observation, elapsed)
+            expected = self._expect(previous, observation, elapsed, answered)
         seen = self._look(observation, expected, elapsed)
         spread = self._spread_before(previous, expected)
         sight = None
@@ -93,7 +96,7 @@ class WorldModel:
             or previous.noise is None else previous.noise.copy()
         state = self._estimator.update(
             old, stamp, observation, unseen,
-            None if expected is None else expected.state, sight, noise)
+            None if expected is None else expected.state, sight, noise, answered)
         now = self._tensor(state)[None]
         latent = self.dynamics.initial_latent(now) if expected is None else expected.latent
         latent, origin = self._identify(previous, expected, state, observation, latent)
@@ -111,7 +114,8 @@ class WorldModel:
             surprise=0.0 if expected is None else self._surprise(expected, state, seen),
             unseen=self._unseen(unseen + max(0.0, elapsed), observation, seen),
             uncertainty=float(spread.max(initial=0.0)), checkpoint=self.checkpoint,
-            origin=origin, noise=noise)
+            delay=response.delay, under_way=response.under_way if response.delay else None,
+            offset=response.offset, origin=origin, noise=noise, response=response)
 
     def _identify(self, previous, expected, state, observation, latent):
         """
@@ -135,11 +139,11 @@ class WorldModel:
             begin, first = begin + dt, reached
         return latent, (begin, first)
 
-    def _expect(self, previous, observation, elapsed) -> 'Expected':
+    def _expect(self, previous, observation, elapsed, answered) -> 'Expected':
         """Return what is expected at ``observation``, whose commands are known."""
         layout, before = self.layout, previous.state
         pose, twist = layout.setpoint_pose, layout.setpoint_twist
-        robot = self._estimator.robot_part(observation)
+        robot = self._estimator.robot_part(observation, answered)
 
         def between(moment):
             if elapsed <= 0.0:
