@@ -92,7 +92,8 @@ def test_observation_with_nothing_but_joints(rng):
 
 
 @pytest.mark.parametrize('latent, late', [(0, {}), (8, {}), (8, {
-    'delay': 0.1, 'under_way': np.arange(4.0 * N + 4).reshape(2, -1)})])
+    'delay': 0.1, 'under_way': np.arange(4.0 * N + 4).reshape(2, -1),
+    'offset': np.arange(1.0 * N)})])
 def test_belief_round_trip(rng, latent, late):
     belief = make_belief(rng, latent=rng.normal(size=latent).astype(np.float32), **late)
     msg = over_the_wire(convert.belief_to_msg(belief, FRAME))

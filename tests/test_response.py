@@ -136,6 +136,51 @@ def test_beliefs_say_what_is_under_way():
     assert at_once.delay == 0.0 and at_once.under_way is None
 
 
+def settled(sag, noise=0.0):
+    """Return what was learned of an arm that stands off by ``sag`` [7] rad, for a second."""
+    response, rng = UNKNOWN, np.random.default_rng(1)
+    for k in range(51):
+        response = response.after(observe_at(
+            10.0 + 0.02 * k, q=ROBOT.home + sag + noise * rng.normal(size=7),
+            commanded=ROBOT.home, rates=np.zeros(7)))
+    return response
+
+
+def test_where_an_arm_comes_to_stand_is_found():
+    sag = np.array([0.0, 0.03, 0.0, -0.02, 0.01, 0.0, 0.0])
+    response = settled(sag)
+    np.testing.assert_allclose(response.off, sag, atol=1e-3)
+    np.testing.assert_allclose(response.answered(11.0)[:7], ROBOT.home + sag, atol=3e-3)
+    assert np.abs(settled(sag, 0.0015).off - sag).max() < 0.002
+    # No arm is exact: what is as little is none.
+    assert settled(0.001 * np.ones(7)).offset is None
+
+
+def test_a_moving_arm_stands_nowhere():
+    """What a fast one is off by is its way, not where it will come to stand."""
+    before = settled(np.zeros(7))
+    moving = before
+    for k in range(51, 70):
+        moving = moving.after(observe_at(
+            10.0 + 0.02 * k, q=ROBOT.home + 0.02 * (k - 50) - 0.02, dq=np.ones(7),
+            commanded=ROBOT.home + 0.02 * (k - 50), rates=np.ones(7)))
+    assert moving.offset is None
+
+
+def test_plans_count_with_where_the_arm_stands():
+    """A dream begins where the arm is, and plans go on from what it is commanded."""
+    mpc, belief = make_mpc(), None
+    sag = np.array([0.0, 0.04, 0.0, 0.0, 0.0, 0.0, 0.0])
+    for k in range(51):
+        belief = mpc.model.observe(belief, observe_at(
+            10.0 + 0.02 * k, q=ROBOT.home + sag, commanded=ROBOT.home, rates=np.zeros(7)))
+    plan = mpc.plan(belief, GOAL, None, belief.stamp + 0.03)
+    np.testing.assert_allclose(plan.positions[0], ROBOT.home)
+    layout, first = mpc.model.layout, mpc.dream.states[0, 0].numpy()
+    np.testing.assert_allclose(first[layout.setpoint], KINEMATICS.forward(ROBOT.home + sag)[0],
+                               atol=3e-3)
+
+
 @pytest.mark.parametrize('delay', [0.0, 0.15])
 def test_plans_begin_where_the_arm_will_answer_them(delay):
     """Its dream begins on the way that is commanded when it acts, however late the arm is."""
@@ -181,4 +226,3 @@ def test_actions_are_those_that_the_arm_answered():
     assert answered(replace(late, expert=None))[1] is None
     for prompt in (plain, replace(plain, streams={LATE: np.zeros(7, np.float32)})):
         assert answered(prompt)[0] is prompt.actions
-

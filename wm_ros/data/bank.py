@@ -17,9 +17,10 @@ class Bank:
     ``columns`` are names of streams, or ``states`` [X], ``actions`` [A], ``answered`` [A] (those
     that led from row to row, where the arm is late), ``expert`` [A] (what the script would have
     done, NaN where none was asked), ``rewards`` [], ``goal`` [7], ``success`` [] (of the episode)
-    and ``ended`` [] (by success, here).  Row t of actions and rewards is what was done, and gained, after observation t; after the last one it is 0.
-    Damaged files are named through ``complain`` and left out; raises WmRosError where nothing
-    is left, and where rows differ in shape.  ``shapes`` are those of rows by column.
+    and ``ended`` [] (by success, here).  Row t of actions and rewards is what was done, and
+    gained, after observation t; after the last one it is 0.  Damaged files are named through
+    ``complain`` and left out; raises WmRosError where nothing is left, and where rows differ in
+    shape.  ``shapes`` are those of rows by column.
     """
 
     def __init__(self, folders: Folders, task: str, complain: Callable[[str], None],

@@ -73,8 +73,8 @@ def read_episodes(folders: Folders, task: str, complain: Callable[[str], None],
     """
     Return the episodes of ``task`` in a folder, or several, in the order of their numbers.
 
-    Of their streams only ``streams`` are read, and how late the arm was.  A damaged file is named through ``complain``
-    and skipped; raises WmRosError when a folder holds no good one.
+    Of their streams only ``streams`` are read, and how late the arm was.  A damaged file is named
+    through ``complain`` and skipped; raises WmRosError when a folder holds no good one.
     """
     return [episode for _, episode in good_files(folders, task, complain, streams)]
 

@@ -137,7 +137,8 @@ class Mpc:
     def _follows(self, belief, previous):
         """Whether the arm does what it is commanded, and that is the last plan."""
         ends = previous.stamp + previous.dt * len(previous.actions)
-        if _astray(belief, max(_BEHIND, belief.delay)) or not previous.stamp - 1.0 < belief.stamp < ends:
+        lost = _astray(belief, max(_BEHIND, belief.delay))
+        if lost or not previous.stamp - 1.0 < belief.stamp < ends:
             return False
         q, dq = belief.commanded_positions, belief.commanded_velocities
         early = max(0.0, previous.stamp - belief.stamp)

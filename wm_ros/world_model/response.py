@@ -54,7 +54,7 @@ class Response(NamedTuple):
 
     @property
     def offset(self) -> Optional[np.ndarray]:
-        """Return how far off [N] rad it stands, as far as that is worth counting; None: it is not."""
+        """Return how far off [N] rad it stands, None where that is not worth counting."""
         if self.off is None:
             return None
         rest = np.sign(self.off) * np.maximum(np.abs(self.off) - _EXACT, 0.0)

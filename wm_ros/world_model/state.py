@@ -163,9 +163,10 @@ class StateEstimator:
         second.  By then the objects had not been seen for ``unseen`` [s].  ``expected`` [X] is
         what a model says that it should have become by now, None where none does.  ``sight``
         takes the place of object poses.  ``noise`` is what was learned of that of the sensors;
-        given, it is brought up to date.  ``answered`` is as in ``robot_part``.  Objects that are not seen are believed to be where they
-        are expected, or where they were; raises NothingSeen when an object was not seen since,
-        WmRosError when not every object of the task is in ``object_poses``.
+        given, it is brought up to date.  ``answered`` is as in ``robot_part``.  Objects that are
+        not seen are believed to be where they are expected, or where they were; raises NothingSeen
+        when an object was not seen since, WmRosError when not every object of the task is in
+        ``object_poses``.
         """
         self._check(observation.object_poses)
         new = self.robot_part(observation, answered)
