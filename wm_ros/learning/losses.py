@@ -5,19 +5,27 @@ import torch
 from torch.nn import functional
 from wm_ros.world_model.agent.dynamics import Dynamics
 
-_RIDGE = 1e-6           # of the lag's fit, as a share of each input's mean square
+_RIDGE, _FIRM = 1e-6, 1e-2      # of the lag's fit, as a share of each input's mean square
 
 
 @torch.no_grad()
-def fit_lag(dynamics: Dynamics, state, action, reached):
+def fit_lag(dynamics: Dynamics, state, action, reached, firmly: bool = False):
     """
     Fit the actuation lag on transitions [B, X], [B, A], [B, X].
 
-    Least squares per axis; contacts are left to the ensemble.
+    Least squares per axis; contacts are left to the ensemble.  An arm that follows closely shows
+    little of how it comes back from elsewhere: ``firmly``, what is not seen is taken to be that
+    it is at its setpoint a step later, so that what the lag predicts never runs away.
     """
     inputs = dynamics.lag_inputs(state, dynamics.move_setpoint(state, action)).reshape(-1, 4)
     targets = torch.stack([reached[:, :3] - state[:, :3], reached[:, 3:6]], -1)
-    dynamics.lag.copy_(_ridge(inputs.double(), targets.reshape(-1, 2).double()))
+    inputs, targets = inputs.double(), targets.reshape(-1, 2).double()
+    if not firmly:
+        dynamics.lag.copy_(_ridge(inputs, targets, _RIDGE))
+        return
+    half = 0.5 * dynamics.rule.dt
+    follows = torch.tensor([[1.0, 0.0], [0.0, 0.0], [half, 0.0], [half, 1.0]]).to(inputs)
+    dynamics.lag.copy_(follows + _ridge(inputs, targets - inputs @ follows, _FIRM))
 
 
 @torch.no_grad()
@@ -28,7 +36,7 @@ def fit_scale(dynamics: Dynamics, state, action, reached):
     dynamics.scale.copy_(residual.std(0).clamp(min=1e-4))
 
 
-def _ridge(inputs, targets):
+def _ridge(inputs, targets, ridge):
     """
     Return the linear map [I, O] from ``inputs`` [N, I] to ``targets`` [N, O].
 
@@ -37,8 +45,8 @@ def _ridge(inputs, targets):
     """
     scale = inputs.square().mean(0).sqrt().clamp(min=1e-9)
     scaled = inputs / scale
-    gram = scaled.T @ scaled / len(scaled) + _RIDGE * torch.eye(len(scale), dtype=scaled.dtype,
-                                                                device=scaled.device)
+    gram = scaled.T @ scaled / len(scaled) + ridge * torch.eye(
+        len(scale), dtype=scaled.dtype, device=scaled.device)
     return torch.linalg.solve(gram, scaled.T @ targets / len(scaled)) / scale[:, None]
 
 

@@ -46,13 +46,8 @@ class Trainer:
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
             self.optimiser, lambda i: max(0.05, min(1.0, (i + 1) / 100, 2.0 * (1 - i / updates))))
 
-    def prepare(self, replay: Replay, arm: Optional[Replay] = None):
-        """
-        Bring the replay's arrays to the device, fit the lag on them, or on those of ``arm``.
-
-        Where joints stick, and sensors are noisy, how far the arm is from its setpoint seems to
-        say little of where it goes, and futures would drift away from it.
-        """
+    def prepare(self, replay: Replay, lag: Optional[torch.Tensor] = None):
+        """Bring the replay's arrays to the device, fit the lag on them if it is not given."""
         self.replay = replay
         self.data = {k: torch.as_tensor(v, device=self.device)
                      for k, v in replay.arrays.items()}
@@ -64,7 +59,10 @@ class Trainer:
             raise WmRosError(f'no episode has {self.config.length} steps: nothing to train on')
         if self.config.fit:
             seen = self._transitions(replay)
-            losses.fit_lag(self.dynamics, *(seen if arm is None else self._transitions(arm)))
+            if lag is None:
+                losses.fit_lag(self.dynamics, *seen)
+            else:
+                self.dynamics.lag.copy_(lag)
             losses.fit_scale(self.dynamics, *seen)
         self._updates = 0
 

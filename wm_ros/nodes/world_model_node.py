@@ -67,6 +67,7 @@ class WorldModelNode(ManagedNode):
         if self._belief is not None:
             figures['surprise'] = self._belief.surprise
             figures['uncertainty_mm'] = 1e3 * self._belief.uncertainty
+            figures['arm_delay_ms'] = 1e3 * self._belief.delay
         figures.update({f'alarm_{name}': value for name, value in self._alarms.items()})
         for share in (50, 99) if self._times.count else ():
             figures[f'observe_ms_p{share}'] = 1e3 * self._times.percentile(share)
