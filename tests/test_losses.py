@@ -47,6 +47,28 @@ def test_a_known_lag_is_recovered(task):
     assert (dynamics.scale[:6] < 2e-4).all() and (dynamics.scale >= 1e-4).all()
 
 
+def test_a_lag_that_is_fitted_firmly_never_runs_away():
+    """An arm that is seen at its setpoint only, but for what sensors are off by."""
+    dynamics = make_dynamics()
+    state, action, _ = transitions(dynamics)
+    state[:, :3] = state[:, 6:9] + 1e-4 * torch.randn(400, 3)
+    state[:, 3:6] = state[:, 10:13] + 1e-3 * torch.randn(400, 3)
+    reached = dynamics.move_setpoint(state, action)
+    reached[:, :3] = reached[:, 6:9] + 1e-4 * torch.randn(400, 3)
+    reached[:, 3:6] = reached[:, 10:13] + 1e-3 * torch.randn(400, 3)
+    losses.fit_lag(dynamics, state, action, reached, firmly=True)
+    assert growth(dynamics.lag) < 0.2
+    half = 0.5 * dynamics.rule.dt
+    torch.testing.assert_close(dynamics.lag[2:] + dynamics.lag[1], torch.tensor(
+        [[half, 0.0], [half, 1.0]]), atol=0.05, rtol=0.0)
+
+
+def growth(lag):
+    """Return by what the farthest of an arm's ways from its setpoint grows each step."""
+    (e_x, e_v), (v_x, v_v) = lag[:2].double().tolist()
+    return np.abs(np.linalg.eigvals([[1.0 - e_x, v_x], [-e_v, v_v]])).max()
+
+
 def test_the_scale_is_the_width_of_what_is_left():
     dynamics = make_dynamics('push')
     state, action, reached = transitions(dynamics, 4000)

@@ -87,9 +87,10 @@ def silent_ensemble(dynamics):
     return dynamics
 
 
-@pytest.mark.parametrize('off, expected', [(0.0, 0.0), (0.5, 0.125), (3.0, 2.5)])
-def test_ensemble_loss_counts_in_widths_of_the_residual(off, expected):
-    """Smooth L1: half the square up to one width, linear beyond it."""
+@pytest.mark.parametrize('off, tool, expected', [
+    (0.0, True, 0.0), (0.5, True, 0.125), (3.0, True, 2.5), (3.0, False, 0.0)])
+def test_ensemble_loss_counts_in_widths_of_the_residual(off, tool, expected):
+    """Smooth L1: half the square up to one width, linear beyond it; or the tool is the lag's."""
     dynamics = silent_ensemble(make_dynamics())
     dynamics.scale.fill_(0.01)
     members = SMALL.members
@@ -99,7 +100,7 @@ def test_ensemble_loss_counts_in_widths_of_the_residual(off, expected):
     reached = dynamics.follow(state, dynamics.move_setpoint(state, action))
     reached[..., :6] += 0.01 * off
     loss = losses.ensemble_loss(dynamics, state, action, reached,
-                                torch.zeros(members, 4, SMALL.latent))
+                                torch.zeros(members, 4, SMALL.latent), tool)
     assert float(loss.detach()) == pytest.approx(expected, abs=1e-4)
 
 

@@ -13,7 +13,7 @@ from training_testing import ALONE, QUICK, TINY, train
 from wm_ros import seeds
 from wm_ros.cli import main
 from wm_ros.data import read_episodes
-from wm_ros.learning.train import School, Training
+from wm_ros.learning.train import plain_lag, School, Training
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +52,19 @@ def test_worlds_widen_with_the_success_of_the_agent_s_own_episodes(tmp_path):
     assert episodes[0].randomisation['sensing.pose_bias[0]'] == pytest.approx(0.002)
     how = json.loads((tmp_path / 'wide.json').read_text())['training']
     assert how['curriculum'] == {'actuation.delay': 0.2, 'sensing.pose_bias': 0.2}
+
+
+def test_where_worlds_vary_the_lag_is_that_of_an_arm_in_free_space():
+    """However the arms stick and lag of which the recordings are."""
+    world = parse({'terms': [{'term': 'actuation.lag', 'value': 0.3},
+                             {'term': 'actuation.sticking', 'value': 0.02}]}, 'made', 'made')
+    with closing(Training(ROBOT, 'push', TINY, 0, QUICK,
+                          school=School(randomization=world))) as training:
+        training.run()
+        lag = training.dynamics.lag
+    torch.testing.assert_close(lag, plain_lag(ROBOT, 'pybullet'))
+    # Most of the way to the setpoint in a step, and soon as fast.
+    assert lag[0, 0] > 0.7 and lag[3, 1] > 0.9
 
 
 def test_an_agent_learns_in_the_engine_that_it_is_told(tmp_path):
