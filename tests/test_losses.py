@@ -47,20 +47,23 @@ def test_a_known_lag_is_recovered(task):
     assert (dynamics.scale[:6] < 2e-4).all() and (dynamics.scale >= 1e-4).all()
 
 
-def test_a_lag_that_is_fitted_firmly_never_runs_away():
-    """An arm that is seen at its setpoint only, but for what sensors are off by."""
+@pytest.mark.parametrize('firmly', [True, False])
+def test_a_lag_that_is_fitted_firmly_never_runs_away(firmly):
+    """
+    An arm that follows closely, off by way and rate alike, and by a rest that has a reason.
+
+    To explain the rest, a fit takes one huge number from another.
+    """
     dynamics = make_dynamics()
-    state, action, _ = transitions(dynamics)
-    state[:, :3] = state[:, 6:9] + 1e-4 * torch.randn(400, 3)
-    state[:, 3:6] = state[:, 10:13] + 1e-3 * torch.randn(400, 3)
-    reached = dynamics.move_setpoint(state, action)
-    reached[:, :3] = reached[:, 6:9] + 1e-4 * torch.randn(400, 3)
-    reached[:, 3:6] = reached[:, 10:13] + 1e-3 * torch.randn(400, 3)
-    losses.fit_lag(dynamics, state, action, reached, firmly=True)
-    assert growth(dynamics.lag) < 0.2
-    half = 0.5 * dynamics.rule.dt
-    torch.testing.assert_close(dynamics.lag[2:] + dynamics.lag[1], torch.tensor(
-        [[half, 0.0], [half, 1.0]]), atol=0.05, rtol=0.0)
+    state, action, _ = transitions(dynamics, 2000)
+    off, rest = torch.randn(2, 2000, 3)
+    state[:, :3] = state[:, 6:9] - 0.001 * off
+    state[:, 3:6] = state[:, 10:13] + 0.05 * off + 1e-4 * rest
+    moved = dynamics.move_setpoint(state, action)
+    reached = moved.clone()
+    reached[:, :3], reached[:, 3:6] = moved[:, 6:9], moved[:, 10:13] + 0.002 * rest
+    losses.fit_lag(dynamics, state, action, reached, firmly)
+    assert (growth(dynamics.lag) < 0.2) == firmly
 
 
 def growth(lag):
