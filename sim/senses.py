@@ -98,6 +98,7 @@ class Senses:
     def _disturbed(self, poses):
         told, poses = self._conditions, np.array(poses)
         poses[:, :3] += told.pose_bias + self._noise(told.pose_noise, (len(poses), 3))
+        poses[:, 2] += told.height_bias
         if told.yaw_noise:
             half = 0.5 * self._noise(told.yaw_noise, len(poses))
             sine, cosine = np.sin(half), np.cos(half)

@@ -165,10 +165,10 @@ def test_noise_is_as_wide_as_it_is_told():
 
 def test_a_bias_is_the_same_all_the_time():
     seen, truth = sensed(('sensing.pose_bias', [0.01, -0.02, 0.005]), ('sensing.joint_bias', 0.01),
-                         steps=5)
+                         ('sensing.height_bias', 0.01), steps=5)
     for observation, (q, _, pose, _) in zip(seen, truth):
         np.testing.assert_allclose(observation.object_poses[0, :3] - pose[:3],
-                                   [0.01, -0.02, 0.005], atol=1e-9)
+                                   [0.01, -0.02, 0.015], atol=1e-9)
         np.testing.assert_allclose(observation.joint_positions - q, 0.01, atol=1e-9)
 
 

@@ -168,6 +168,10 @@ def test_the_stand_in_for_hardware_is_nowhere_that_any_training_was():
         low, high = (usual, usual) if trained is None else trained.reach(usual)
         for value in {v for pair in values for v in pair} - {0.0}:
             assert value < low or value > high, entry.term.name
+    # Heights are off by two of them.
+    most = sum(known[f'sensing.{name}'].distribution.high for name in ('pose_bias', 'height_bias'))
+    stood_in = {entry.term.name: entry for entry in load_randomization('reality').entries}
+    assert stood_in['sensing.pose_bias'].distribution.numbers[2] > most
 
 
 @pytest.mark.parametrize('name', SHIPPED)

@@ -110,7 +110,26 @@ def test_another_stream_of_commands_begins_anew(change):
 def test_without_commands_nothing_is_learned():
     response = heard(0.1)
     mute = replace(seen(1.02, 0.1), commanded_positions=None, commanded_velocities=None)
-    assert response.after(mute) is response and UNKNOWN.after(mute).delay == 0.0
+    deaf = response.after(mute)
+    assert deaf.delay == response.delay and deaf.answered(11.02) is None
+    assert UNKNOWN.after(mute).delay == 0.0
+
+
+def test_an_arm_that_nobody_commands_is_where_it_is():
+    """Not where it was last sent, and a plan begins there."""
+    mpc, belief = make_mpc(), None
+    for k in range(51):
+        belief = mpc.model.observe(belief, seen(0.02 * k, 0.15))
+    aside = ROBOT.home + 0.3
+    mute = replace(observe_at(11.02, q=aside), commanded_positions=None,
+                   commanded_velocities=None)
+    belief = mpc.model.observe(belief, mute)
+    layout = mpc.model.layout
+    assert belief.under_way is None
+    np.testing.assert_allclose(belief.state[layout.setpoint], KINEMATICS.forward(aside)[0],
+                               atol=1e-6)
+    plan = mpc.plan(belief, GOAL, None, belief.stamp + 0.03)
+    np.testing.assert_allclose(plan.positions[0], aside)
 
 
 def test_states_hold_the_setpoint_that_the_arm_answers():

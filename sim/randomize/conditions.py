@@ -73,6 +73,8 @@ class Sensing:
     yaw_noise: float = _may_be(0.0, 'rad', 0.0, 1.0, "Standard deviation of objects' yaw.")
     pose_bias: Tuple[float, ...] = _may_be(
         0.0, 'm', -0.1, 0.1, "Of all objects' places: a camera that is not where it should be.", 3)
+    height_bias: float = _may_be(
+        0.0, 'm', -0.1, 0.1, "Of all objects' heights: markers that are on top of them.")
     pose_delay: float = _may_be(0.0, 's', 0.0, 0.5, "That objects' poses come late.")
     pose_jitter: float = _may_be(0.0, 's', 0.0, 0.2, 'Up to which they come later at times.')
     pose_loss: float = _may_be(0.0, 'share', 0.0, 0.95, "Of objects' poses that never arrive.")

@@ -34,9 +34,9 @@ class Response(NamedTuple):
     off: Optional[np.ndarray] = None
 
     def after(self, observation: Observation) -> 'Response':
-        """Return what is known with ``observation`` too; without a command it says nothing."""
+        """Return what is known with ``observation`` too; without a command none is under way."""
         if observation.commanded_positions is None:
-            return self
+            return self._replace(commands=self.commands[:0])
         row = np.concatenate([
             [observation.stamp], observation.commanded_positions,
             observation.commanded_velocities, [
@@ -67,7 +67,7 @@ class Response(NamedTuple):
         It is told as where it leads.
         """
         offset = self.offset
-        if not self.delay and offset is None:
+        if not len(self.commands) or not self.delay and offset is None:
             return None
         command = command_at(self.commands, stamp - self.delay)
         if offset is not None:
@@ -77,7 +77,7 @@ class Response(NamedTuple):
     @property
     def under_way(self) -> np.ndarray:
         """Return the rows of ``commands`` that the arm has yet to answer, and one before them."""
-        if not self.delay:
+        if not self.delay or not len(self.commands):
             return self.commands[:0]
         last = self.commands[-1, 0] - self.delay
         return self.commands[max(np.searchsorted(self.commands[:, 0], last, 'right') - 1, 0):]

@@ -114,8 +114,9 @@ class WorldModel:
             surprise=0.0 if expected is None else self._surprise(expected, state, seen),
             unseen=self._unseen(unseen + max(0.0, elapsed), observation, seen),
             uncertainty=float(spread.max(initial=0.0)), checkpoint=self.checkpoint,
-            delay=response.delay, under_way=response.under_way if response.delay else None,
-            offset=response.offset, origin=origin, noise=noise, response=response)
+            delay=response.delay, offset=response.offset,
+            under_way=response.under_way if len(response.under_way) else None,
+            origin=origin, noise=noise, response=response)
 
     def _identify(self, previous, expected, state, observation, latent):
         """
