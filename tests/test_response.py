@@ -155,6 +155,16 @@ def test_beliefs_say_what_is_under_way():
     assert at_once.delay == 0.0 and at_once.under_way is None
 
 
+def test_a_belief_that_does_not_adapt_takes_the_arm_to_be_exact():
+    model, belief = make_model(adapt=False), None
+    for k in range(51):
+        belief = model.observe(belief, seen(0.02 * k, 0.15, offset=0.05))
+    assert belief.delay == 0.0 and belief.under_way is None and belief.offset is None
+    place = model.layout.setpoint
+    np.testing.assert_allclose(belief.state[place], KINEMATICS.forward(commanded(1.0)[0])[0],
+                               atol=1e-6)
+
+
 def settled(sag, noise=0.0):
     """Return what was learned of an arm that stands off by ``sag`` [7] rad, for a second."""
     response, rng = UNKNOWN, np.random.default_rng(1)

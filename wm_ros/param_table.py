@@ -16,6 +16,9 @@ _COMMON = (
               _ALL),
     ParamSpec('checkpoint', 'string', '', 'Path of the world model; empty: the one shipped '
               'for the task.', (MODEL, MPC)),
+    ParamSpec('adapt', 'bool', True, 'Learn from commands and joints how late the arm answers, '
+              'and where it comes to stand under a load; otherwise it is taken to be exact.',
+              (MODEL,)),
     ParamSpec('eyes', 'string', '', 'Path of eyes that find the objects in images where there '
               'are no object poses, or the name of shipped ones, {task} in it stands for the '
               'task; empty: none.', (MODEL,)),

@@ -32,7 +32,8 @@ def make_loop(task: str, params, checkpoint: str = '',
     model = load_checkpoint(params[MPC]['checkpoint'], robot, get_task(task),
                             params[MPC]['device'], load_looker(
                                 params[MODEL]['eyes'], get_task(task), params[MODEL]['device']),
-                            params[MPC]['planner.backend'], params[MPC]['actor'])
+                            params[MPC]['planner.backend'], params[MPC]['actor'],
+                            params[MODEL]['adapt'])
     if checkpoint and model.checkpoint != checkpoint:
         raise WmRosError(f'the checkpoint has changed since the evaluation began: got '
                          f'{model.checkpoint}, expected {checkpoint}; evaluate again')

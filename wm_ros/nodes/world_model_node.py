@@ -30,7 +30,8 @@ class WorldModelNode(ManagedNode):
         self._model = load_checkpoint(self.values['checkpoint'], robot=self.robot,
                                       task=self.task, device=self.values['device'],
                                       eyes=load_looker(self.values['eyes'], self.task,
-                                                       self.values['device']))
+                                                       self.values['device']),
+                                      adapt=self.values['adapt'])
         self._sentinel = load_sentinel(self.values['sentinel'], self.robot,
                                        len(self.task.object_names), self.values['device'])
         self._belief, self._alarms = None, {}

@@ -22,9 +22,11 @@ _RIDGE = 1e-2
 _PROBE = 'wm_ros bench sim_to_real --only probe'
 _HIDDEN = 'wm_ros bench sim_to_real --only hidden_mass'
 _PAIRS, _LOSES, _SHARE = 1000, 0.1, 0.5
-#: Agents of pick_and_place: one that comes to know of mass, and one that learned in one world.
-_AGENTS = {'context': 'panda_pick_and_place_hidden', 'no context': 'panda_pick_and_place'}
+_AGENT = 'panda_pick_and_place_hidden'      # comes to know of mass
+_ARM_ONLY = 'panda_pick_and_place'          # learned in one world; its beliefs know the arm's sag
 _NOT_TOLD = 'no context'
+_AGENTS = {'context': (_AGENT, True), 'context of the arm alone': (_ARM_ONLY, True),
+           _NOT_TOLD: (_ARM_ONLY, False)}
 
 
 class Probe(NamedTuple):
@@ -41,7 +43,7 @@ def probe():
     rows = []
     for asked in (
             Probe('mass', 'pick_and_place', {
-                'checkpoint': _AGENTS['context'], 'engine': 'mujoco',
+                'checkpoint': _AGENT, 'engine': 'mujoco',
                 'randomization': 'hidden_mass'}, _weighed),
             Probe('friction', 'push', {
                 'checkpoint': 'panda_push_robust', 'randomization': 'usual'}, _slid)):
@@ -60,14 +62,15 @@ def probe():
 def hidden_mass():
     """Return what a heavy block costs agents that can, or cannot, come to know of it."""
     lost, rows = {}, []
-    for name, checkpoint in _AGENTS.items():
-        told = {'checkpoint': checkpoint, 'engine': 'mujoco'}
+    for name, (checkpoint, adapt) in _AGENTS.items():
+        setting = f'world_model_node:adapt:={str(adapt).lower()}'
+        told = {'checkpoint': checkpoint, 'engine': 'mujoco', 'settings': (setting,)}
         light, heavy = (evaluate('pick_and_place', _PAIRS, randomization=world, **told)
                         for world in ('hidden_mass_light', 'hidden_mass_heavy'))
         drop, low, high = paired(succeeded(light), succeeded(heavy))
         lost[name] = drop
         what = (f'hidden_mass_drop/{name}', drop)
-        rest = ('share', _HIDDEN, f'{checkpoint}, {light["success_rate"]:.3f} to '
+        rest = ('share', _HIDDEN, f'{checkpoint}, {setting}: {light["success_rate"]:.3f} to '
                 f'{heavy["success_rate"]:.3f}; 95 % from {low:.3f} to {high:.3f}; {_PAIRS} paired '
                 'episodes in MuJoCo, a block of 0.1 and of 2.5 kg')
         rows.append(at_least(*what, _LOSES, *rest) if name == _NOT_TOLD else shown(*what, *rest))

@@ -51,13 +51,13 @@ def find_checkpoint(reference: str, robot: Robot, task: TaskSpec) -> Path:
 
 def load_checkpoint(reference: str, robot: Robot, task: TaskSpec,
                     device: str = 'cpu', eyes=None, backend: str = 'auto',
-                    actor: str = '') -> WorldModel:
+                    actor: str = '', adapt: bool = True) -> WorldModel:
     """
     Return the world model of a checkpoint; ``reference`` '' means the shipped one.
 
     ``eyes`` (``sight.load_looker``) find objects in images; ``backend`` is one of
     ``compilation.BACKENDS`` or 'auto'; ``actor`` names one, '' is NAME_actor beside the
-    checkpoint NAME, if there is one.  Raises CheckpointError, in one
+    checkpoint NAME, if there is one; ``adapt`` is as WorldModel's.  Raises CheckpointError, in one
     line, for files that are missing, damaged, of another format, robot or task, or hold weights
     that are not finite; ParameterError for a device that is not there.
     """
@@ -81,7 +81,7 @@ def load_checkpoint(reference: str, robot: Robot, task: TaskSpec,
                               f'({shown(error, str)})') from error
     return WorldModel(dynamics, robot, task, digest[:12], device, meta['expected_innovation'],
                       backend=backend, eyes=eyes,
-                      actor=_load_actor(actor, path, dynamics, digest, device))
+                      actor=_load_actor(actor, path, dynamics, digest, device), adapt=adapt)
 
 
 def _load_actor(reference, path, dynamics, digest, device) -> Optional[Actor]:

@@ -47,15 +47,18 @@ class WorldModel:
     Keeps no state between calls, so that one instance serves many streams; its kinematics
     hold buffers, so use one instance per thread.  ``backend`` (``compile_dynamics``) takes half
     a second once and makes everything faster from then on.  ``eyes`` (a ``sight.Looker``) find
-    objects in images; ``actor`` may be followed in the prior's place.
+    objects in images; ``actor`` may be followed in the prior's place.  Unless they ``adapt``,
+    beliefs take the arm to answer its commands at once, and exactly.
     """
 
     def __init__(self, dynamics: Dynamics, robot: Robot, task: TaskSpec, checkpoint: str = '',
                  device: str = 'cpu', expected_innovation: float = 0.002,
-                 backend: str = 'eager', eyes=None, actor: Optional[Actor] = None):
+                 backend: str = 'eager', eyes=None, actor: Optional[Actor] = None,
+                 adapt: bool = True):
         self.dynamics = dynamics.to(device).eval().requires_grad_(False)
         self.robot, self.task = robot, task
         self.checkpoint, self.device, self.eyes = checkpoint, device, eyes
+        self.adapt = adapt
         self.layout = dynamics.layout
         self.expected_innovation = expected_innovation
         self._estimator = StateEstimator(robot, task)
@@ -77,7 +80,8 @@ class WorldModel:
         elapsed = 0.0 if previous is None else observation.stamp - previous.stamp
         expected = None
         observation = _without_old_poses(previous, observation)
-        response = (previous and previous.response or UNKNOWN).after(observation)
+        response = (previous and previous.response or UNKNOWN).after(observation) \
+            if self.adapt else UNKNOWN
         answered = response.answered(observation.stamp)
         if previous is not None and 0.0 <= elapsed < _MEMORY:
             expected = self._expect(previous, observation, elapsed, answered)
