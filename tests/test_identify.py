@@ -6,10 +6,14 @@ from model_testing import make_dynamics, make_episode, make_model, observe_at, R
 import numpy as np
 import pytest
 import torch
+from wm_ros.cli import main
 from wm_ros.learning import losses
 from wm_ros.learning.replay import Replay
 from wm_ros.learning.trainer import Trainer, TrainerConfig
+from wm_ros.nodes.convert import belief_from_msg, belief_to_msg
+from wm_ros.types import WmRosError
 from wm_ros.world_model.agent.dynamics import ModelConfig
+from wm_ros.world_model.agent.identify import Teller
 from wm_ros.world_model.agent.rollout import Rollout
 
 CONTEXT = replace(SMALL, context=6)
@@ -125,3 +129,64 @@ def test_after_a_pause_it_begins_anew():
 def test_sizes_that_make_no_sense_are_refused():
     with pytest.raises(ValueError, match='config.context: got -1, expected an integer from 0'):
         ModelConfig(context=-1)
+
+
+TELLING = replace(CONTEXT, tells=('object.mass', 'physics.table_friction'))
+
+
+def test_contexts_tell_what_was_drawn():
+    """A teller reads numbers that its context holds; what was not drawn counts for nothing."""
+    torch.manual_seed(0)
+    teller = Teller(TELLING.tells, 4)
+    contexts = torch.rand(200, 4) * 2 - 1
+    numbers = torch.exp(torch.stack([contexts[:, 0] - 1.0, 0.5 * contexts[:, 1]], -1))
+    numbers[:50, 1] = float('nan')
+    teller.fit(numbers)
+    optimiser = torch.optim.Adam(teller.parameters(), 0.05)
+    for _ in range(300):
+        optimiser.zero_grad()
+        loss = teller.loss(contexts, numbers)
+        loss.backward()
+        optimiser.step()
+    assert loss.item() < 1e-3
+    with torch.no_grad():
+        torch.testing.assert_close(teller(contexts)[50:], numbers[50:], rtol=0.05, atol=0.01)
+
+
+def test_training_teaches_what_episodes_have_drawn():
+    """And beliefs tell it, by its name."""
+    config = replace(CONTEXT, tells=('object.mass',))
+    dynamics, replay = make_dynamics('push', config=config), Replay(config.tells)
+    for seed in range(4):
+        replay.add(replace(make_episode('push', steps=24, seed=seed),
+                           randomisation={'object.mass': 0.1 * (seed + 1)}))
+    trainer = Trainer(dynamics, TrainerConfig(batch=4, context_batch=2), 0, 10)
+    trainer.prepare(replay)
+    figures = trainer.update()
+    assert 0.0 < figures['told'] < 1.0
+    model = make_model('push', config=config)
+    belief = beliefs(model, np.arange(0, 9) * ROBOT.dt)[-1]
+    assert set(belief.hidden) == {'object.mass'} and min(belief.hidden.values()) > 0.0
+    assert belief_from_msg(belief_to_msg(belief, 'base')).hidden == pytest.approx(belief.hidden)
+
+
+def test_what_was_never_drawn_cannot_be_learned():
+    replay = Replay(TELLING.tells)
+    replay.add(replace(make_episode('push'), randomisation={'object.mass': 1.0}))
+    trainer = Trainer(make_dynamics('push', config=TELLING), TrainerConfig(), 0, 10)
+    with pytest.raises(WmRosError, match='no episode in which physics.table_friction was drawn'):
+        trainer.prepare(replay)
+
+
+def test_telling_needs_a_context():
+    with pytest.raises(ValueError, match='config.tells: got .* with a context of 0'):
+        ModelConfig(tells=('object.mass',))
+
+
+@pytest.mark.parametrize('flags, words', [
+    (['--tell', 'object.mass'], 'needs a context'),
+    (['--tell', 'object.mass', '--randomization', 'hidden_friction'],
+     'got object.mass, expected what --randomization draws: physics.table_friction')])
+def test_only_what_is_drawn_can_be_told(flags, words, capsys, tmp_path):
+    assert main(['train', '--task', 'push', '--output', str(tmp_path / 'a'), *flags]) == 2
+    assert words in capsys.readouterr().err

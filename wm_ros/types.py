@@ -92,6 +92,8 @@ class Belief(_Frozen):
     #: velocities rad/s, gripper m.  None where it answers at once.
     under_way: Optional[np.ndarray] = None
     offset: Optional[np.ndarray] = None     # [N] rad from its commands, where it comes to stand
+    #: Hidden numbers, such as object.mass [kg], that its context tells by now.
+    hidden: Mapping[str, float] = field(default_factory=dict)
     #: Stamp [s] and state [X] that the next observed transition begins at; stays with its maker.
     origin: Optional[Tuple[float, np.ndarray]] = None
     #: What was learned of the noise of sensors (``tracks.Noise``); stays with its maker.

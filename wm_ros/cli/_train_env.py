@@ -8,7 +8,7 @@ _DEBUG = {'steps': 400, 'random': 100, 'stride': 20, 'batch': 16, 'evaluate': 20
 _OTHERS = {'robot': 'panda', 'model': 'agent', 'data': [], 'held_out': [], 'randomization': '',
            'no_demonstrations': False, 'log_dir': '', 'context': None, 'edge_cases': [],
            'begin': '', 'curriculum': False, 'keep': '',
-           'engine': 'pybullet'}
+           'engine': 'pybullet', 'tell': []}
 
 
 def run(arguments) -> int:

@@ -65,6 +65,9 @@ def add_parser(subparsers):
     parser.add_argument('--context', type=int, default=None, metavar='N',
                         help='width of what tells of hidden physics, 0 for none (default: 16 with '
                         '--randomization, 0 without)')
+    parser.add_argument('--tell', nargs='+', default=[], metavar='TERM',
+                        help='numbers that --randomization draws, such as object.mass, which the '
+                        'context learns to tell, for belief.hidden')
     parser.add_argument('--steps', type=int, metavar='N',
                         help='of the environment, with --env (default: 1000000)')
     part = parser.add_argument_group('of parts that are trained on recordings')
@@ -134,7 +137,7 @@ def run(arguments) -> int:
     cases = _edge_cases(arguments, robot)
     school = School(arguments.engine, randomization,
                     [(case.seed, case.randomization) for case in cases],
-                    arguments.curriculum, keep)
+                    arguments.curriculum, keep, _told(arguments, recipe, randomization))
     with StageBars() as bars:
         training = Training(robot, arguments.task, recipe, arguments.seed, planner,
                             arguments.device, bars.report, school,
@@ -167,6 +170,24 @@ def _begin(arguments, robot):
         raise WmRosError(f'--context: got {arguments.context}, expected that of --from '
                          f'{arguments.begin}, {model.dynamics.config.context}, or none')
     return model
+
+
+def _told(arguments, recipe, randomization):
+    """Return the names of what contexts are to tell, which has to be drawn."""
+    from wm_ros.types import WmRosError
+    if not arguments.tell:
+        return ()
+    if arguments.begin or not recipe.context:
+        raise WmRosError('--tell: needs a context that begins anew: --randomization, without '
+                         '--from and --context 0')
+    drawn = {} if randomization is None else {
+        entry.term.name: entry for entry in randomization.entries}
+    for name in arguments.tell:
+        entry = drawn.get(name.split('[')[0])
+        if entry is None:
+            raise WmRosError(f'--tell: got {name}, expected what --randomization draws: '
+                             f'{", ".join(drawn) or "nothing"}')
+    return tuple(arguments.tell)
 
 
 def _edge_cases(arguments, robot):

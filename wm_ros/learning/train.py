@@ -41,7 +41,8 @@ class School:
     In worlds of an ``engine`` as ``randomization`` (a ``sim.randomize.Randomization``) draws them,
     and in edge ``cases``, (seed, randomization) each, see ``Worlds``; ``widening`` worlds are as
     varied as its success allows (``Curriculum``).  Episodes that it collects are written to the
-    folder ``keep``, if there is one, as soon as they are over.
+    folder ``keep``, if there is one, as soon as they are over.  Contexts learn to tell the drawn
+    numbers ``tells``.
     """
 
     engine: str = 'pybullet'
@@ -49,6 +50,7 @@ class School:
     cases: Sequence[Tuple[int, Any]] = ()
     widening: bool = False
     keep: Optional[Path] = None
+    tells: Sequence[str] = ()
 
 
 class Training:
@@ -77,12 +79,13 @@ class Training:
         varied = school.randomization is not None
         self.dynamics, self.trainer_config = begin, replace(_GENTLE, tool=not varied)
         if begin is None:
-            self.dynamics = Dynamics(robot, self.task, ModelConfig(context=recipe.context))
+            self.dynamics = Dynamics(robot, self.task, ModelConfig(
+                context=recipe.context, tells=school.tells))
             self.trainer_config = TrainerConfig(tool=not varied)
         self.dynamics.train().requires_grad_(True)
         self.trainer = Trainer(self.dynamics, self.trainer_config, batches, recipe.updates,
                                device)
-        self.replay = Replay()
+        self.replay = Replay(self.dynamics.config.tells)
         self._lag: Optional[torch.Tensor] = None        # None: it is in what is recorded
         self.settings = PlannerSettings.from_params(planner)
         self.planner_params, self.device = dict(planner), device

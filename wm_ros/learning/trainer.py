@@ -25,6 +25,7 @@ class TrainerConfig:
     refresh: int = 250          # updates between filterings of the whole memory
     context_batch: int = 24     # sequences per ensemble member, where there is a context,
     context_length: int = 16    # and their steps
+    telling: float = 0.1        # of the loss, that is of numbers which are read from the context
     fit: bool = True            # the lag and the output scales anew, whenever more was recorded
     tool: bool = True           # whether the ensemble is to know where the lag errs
 
@@ -64,7 +65,15 @@ class Trainer:
             else:
                 self.dynamics.lag.copy_(lag)
             losses.fit_scale(self.dynamics, *seen)
+            self._fit_teller()
         self._updates = 0
+
+    def _fit_teller(self):
+        for name, column in zip(self.dynamics.config.tells, self.data['told'].T):
+            if not torch.isfinite(column).any():
+                raise WmRosError(f'to be told: got no episode in which {name} was drawn')
+        if self.dynamics.config.tells:
+            self.dynamics.teller.fit(self.data['told'])
 
     def _transitions(self, replay):
         """Return states, actions, and the states that they led to, of random rows."""
@@ -95,7 +104,7 @@ class Trainer:
             'consistency': losses.consistency_loss(latents, predicted),
             'value': losses.value_loss(dynamics, self.target, states, latents, goals, rewards),
             'reward': self._reward_loss(states, predicted, goals, rewards),
-            'ensemble': self._ensemble_loss(),
+            **self._context_losses(),
             'policy': self._policy_loss(),
         }
         loss = sum(parts.values())
@@ -112,17 +121,22 @@ class Trainer:
         guess = self.dynamics.reward(states[1:], predicted, goals)
         return (guess - rewards).square().mean()
 
-    def _ensemble_loss(self):
-        config, data = self.config, self.data
-        members = self.dynamics.config.members
-        if self.dynamics.config.context:
+    def _context_losses(self):
+        """Return the losses of what the context is for, and of the ensemble without one."""
+        config, data, dynamics = self.config, self.data, self.dynamics
+        members = dynamics.config.members
+        if dynamics.config.context:
             rows, latent = self._in_context(members)
             state = data['state'][rows]
         else:
             rows = torch.as_tensor(self.rng.choice(self.rows, (members, config.rows)))
             state, latent = self._encode(rows)
-        return losses.ensemble_loss(self.dynamics, state, data['action'][rows],
-                                    data['state'][rows + 1], latent, config.tool)
+        found = {'ensemble': losses.ensemble_loss(
+            dynamics, state, data['action'][rows], data['state'][rows + 1], latent, config.tool)}
+        if dynamics.config.tells:
+            found['told'] = config.telling * dynamics.teller.loss(
+                latent[..., dynamics.config.latent:], data['told'][rows])
+        return found
 
     def _in_context(self, members):
         """Return rows [E, B L] of sequences, and latents whose contexts have gradients."""

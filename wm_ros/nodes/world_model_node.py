@@ -69,6 +69,8 @@ class WorldModelNode(ManagedNode):
             figures['surprise'] = self._belief.surprise
             figures['uncertainty_mm'] = 1e3 * self._belief.uncertainty
             figures['arm_delay_ms'] = 1e3 * self._belief.delay
+            figures.update({f'hidden_{name}': value
+                            for name, value in self._belief.hidden.items()})
         figures.update({f'alarm_{name}': value for name, value in self._alarms.items()})
         for share in (50, 99) if self._times.count else ():
             figures[f'observe_ms_p{share}'] = 1e3 * self._times.percentile(share)

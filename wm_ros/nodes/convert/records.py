@@ -10,7 +10,7 @@ from wm_ros.nodes.convert.basics import ConvertError, finite, seconds, show, sta
 from wm_ros.types import Belief, Observation
 
 _ARRAYS = ('joint_efforts', 'commanded_positions', 'commanded_velocities')
-_CHECKPOINT, _IMAGE = 'checkpoint_', 'image'
+_CHECKPOINT, _HIDDEN, _IMAGE = 'checkpoint_', 'hidden_', 'image'
 _FIELDS: Dict[Tuple[Tuple[str, int], ...], list] = {}
 
 
@@ -80,6 +80,7 @@ def belief_to_msg(belief: Belief, frame: str) -> PointCloud2:
         ('uncertainty', belief.uncertainty), ('delay', belief.delay),
         ('under_way', () if belief.under_way is None else belief.under_way),
         ('offset', () if belief.offset is None else belief.offset),
+        *((_HIDDEN + name, number) for name, number in belief.hidden.items()),
         (_CHECKPOINT + belief.checkpoint, 1.0)])
 
 
@@ -101,6 +102,8 @@ def belief_from_msg(msg: PointCloud2) -> Belief:
                                'each')
         under_way = under_way.reshape(-1, width)
     offset = _take(what, entries, 'offset', positions.size) if 'offset' in entries else None
+    hidden = {name[len(_HIDDEN):]: _scalar(what, entries, name) for name in list(entries)
+              if name.startswith(_HIDDEN)}
     belief = Belief(
         stamp=seconds(msg.header.stamp),
         state=_take(what, entries, 'state').astype(np.float32),
@@ -112,7 +115,7 @@ def belief_from_msg(msg: PointCloud2) -> Belief:
         commanded_gripper=_scalar(what, entries, 'commanded_gripper'),
         unseen=_scalar(what, entries, 'unseen'),
         uncertainty=_scalar(what, entries, 'uncertainty'),
-        delay=_scalar(what, entries, 'delay'), under_way=under_way, offset=offset,
+        delay=_scalar(what, entries, 'delay'), under_way=under_way, offset=offset, hidden=hidden,
         checkpoint=marks[0][len(_CHECKPOINT):])
     if entries:
         raise ConvertError(f'{what}: unknown field {show(next(iter(entries)))}')

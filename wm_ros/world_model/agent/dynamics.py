@@ -8,6 +8,7 @@ only what is left (contacts, objects) is the networks' part.
 """
 
 from dataclasses import asdict, dataclass
+from typing import Dict, Tuple
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from wm_ros.robot.robot import Robot
 from wm_ros.tasks import TaskSpec
 from wm_ros.types import ACTION_NAMES
 from wm_ros.world_model.agent.features import Features, rotate
-from wm_ros.world_model.agent.identify import Identifier
+from wm_ros.world_model.agent.identify import Identifier, Teller
 from wm_ros.world_model.networks import EnsembleMLP, mlp, SimNorm
 from wm_ros.world_model.state import StateLayout
 
@@ -36,8 +37,10 @@ class ModelConfig:
     values: int = 3
     discount: float = 0.97
     context: int = 0            # width of what tells of hidden physics, 0: nothing does
+    tells: Tuple[str, ...] = ()     # names of numbers that are read from the context
 
     def __post_init__(self):
+        object.__setattr__(self, 'tells', tuple(self.tells))
         for name, low, high in (('latent', 8, 1024), ('members', 1, 64), ('values', 2, 64),
                                 ('ensemble_hidden', 1, 4096), ('hidden', 1, 4096),
                                 ('context', 0, 256)):
@@ -47,6 +50,9 @@ class ModelConfig:
                                  f'to {high}')
         if self.latent % 8:
             raise ValueError(f'config.latent: got {self.latent}, expected a multiple of 8')
+        if not all(type(name) is str for name in self.tells) or self.tells and not self.context:
+            raise ValueError(f'config.tells: got {self.tells!r} with a context of {self.context}, '
+                             'expected names, and a context that they are read from')
         if not 0.0 < self.discount < 1.0:
             raise ValueError(f'config.discount: got {self.discount!r}, expected between 0 and 1')
 
@@ -86,6 +92,8 @@ class Dynamics(nn.Module):
         if config.context:
             self.identifier = Identifier(
                 contact + outputs + len(ACTION_NAMES) + _WRENCH, config.context)
+        if config.tells:
+            self.teller = Teller(config.tells, config.context)
         self.reward_head = mlp((intent + d, h, 1))
         self.value_heads = nn.ModuleList(
             mlp((intent + d, h, h, 1)) for _ in range(config.values))
@@ -115,6 +123,13 @@ class Dynamics(nn.Module):
         """Return the latent [..., D] after ``action``, of the features of ``contact`` [..., I]."""
         return self._in_context(
             self.transition(torch.cat([contact, latent, action], -1)), latent)
+
+    def told(self, latent) -> Dict[str, float]:
+        """Return the numbers that the context of one ``latent`` [D] tells, by their names."""
+        if not self.config.tells:
+            return {}
+        numbers = self.teller(latent[self.config.latent:])
+        return dict(zip(self.config.tells, map(float, numbers)))
 
     def _in_context(self, own, latent):
         """Return a latent of which the networks have made their ``own`` part."""

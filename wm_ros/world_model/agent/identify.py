@@ -1,5 +1,7 @@
 """What is not seen and does not change, such as a block's mass, told by what came of actions."""
 
+from typing import Sequence
+
 import torch
 from torch import nn
 
@@ -33,3 +35,37 @@ class Identifier(nn.Module):
         """
         surprise = _FAR * torch.tanh(torch.cat([residual, felt / self.wrench], -1) / _FAR)
         return self.cell(self.inputs(torch.cat([seen, surprise, action], -1)), context)
+
+
+class Teller(nn.Module):
+    """
+    Tells hidden numbers, all above 0, by the context: their logarithms are linear in it.
+
+    In training they are known, so that the context learns to hold them (Kumar et al. 2021, RMA).
+    """
+
+    def __init__(self, names: Sequence[str], context: int):
+        super().__init__()
+        self.names = tuple(names)
+        self.read = nn.Linear(context, len(names))
+        self.register_buffer('middle', torch.zeros(len(names)))
+        self.register_buffer('width', torch.ones(len(names)))
+
+    def forward(self, context):
+        """Return the numbers [..., N]."""
+        return torch.exp(self.middle + self.width * self.read(context))
+
+    @torch.no_grad()
+    def fit(self, numbers):
+        """Learn what is usual of ``numbers`` [R, N], NaN where one is not known."""
+        for index, column in enumerate(numbers.T):
+            logs = torch.log(column[torch.isfinite(column)])
+            self.middle[index] = logs.mean()
+            self.width[index] = logs.std().clamp(min=1e-3)
+
+    def loss(self, context, numbers):
+        """Return by how much [scalar] it is off, in usual widths, of what is known [..., N]."""
+        known = torch.isfinite(numbers)
+        wanted = (torch.log(torch.where(known, numbers, 1.0)) - self.middle) / self.width
+        misses = torch.where(known, self.read(context) - wanted, 0.0)
+        return misses.square().sum() / known.sum().clamp(min=1)

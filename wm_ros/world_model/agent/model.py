@@ -120,7 +120,7 @@ class WorldModel:
             uncertainty=float(spread.max(initial=0.0)), checkpoint=self.checkpoint,
             delay=response.delay, offset=response.offset,
             under_way=response.under_way if len(response.under_way) else None,
-            origin=origin, noise=noise, response=response)
+            hidden=self.dynamics.told(latent[0]), origin=origin, noise=noise, response=response)
 
     def _identify(self, previous, expected, state, observation, latent):
         """
