@@ -8,7 +8,8 @@ from wm_ros.robot.robot import load_robot
 from wm_ros.tasks import get_task
 from wm_ros.types import CheckpointError, Episode, Observation
 from wm_ros.world_model import load_checkpoint, WorldModel
-from wm_ros.world_model.agent.dynamics import Dynamics, ModelConfig
+from wm_ros.world_model.agent.config import ModelConfig
+from wm_ros.world_model.agent.dynamics import Dynamics
 
 ROBOT = load_robot('panda')
 KINEMATICS = Kinematics(ROBOT)

@@ -11,7 +11,7 @@ from wm_ros.tasks import get_task
 from wm_ros.world_model import load_checkpoint, WorldModel
 from wm_ros.world_model.agent import compilation
 from wm_ros.world_model.agent.compilation import compile_dynamics
-from wm_ros.world_model.agent.dynamics import ModelConfig
+from wm_ros.world_model.agent.config import ModelConfig
 from wm_ros.world_model.agent.fused.model import FusedDynamics
 from wm_ros.world_model.agent.rollout import Rollout
 from wm_ros.world_model.agent.wide import WideDynamics

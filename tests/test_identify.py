@@ -12,7 +12,7 @@ from wm_ros.learning.replay import Replay
 from wm_ros.learning.trainer import Trainer, TrainerConfig
 from wm_ros.nodes.convert import belief_from_msg, belief_to_msg
 from wm_ros.types import WmRosError
-from wm_ros.world_model.agent.dynamics import ModelConfig
+from wm_ros.world_model.agent.config import ModelConfig
 from wm_ros.world_model.agent.identify import Teller
 from wm_ros.world_model.agent.rollout import Rollout
 

@@ -6,7 +6,8 @@ import torch
 from wm_ros.robot.motion import hermite, MotionRule
 from wm_ros.robot.robot import load_robot
 from wm_ros.tasks import get_task
-from wm_ros.world_model.agent.dynamics import Dynamics, ModelConfig
+from wm_ros.world_model.agent.config import ModelConfig
+from wm_ros.world_model.agent.dynamics import Dynamics
 
 RULE = MotionRule.of(load_robot('panda'))
 DT = RULE.dt

@@ -24,7 +24,8 @@ from wm_ros.planning import PlannerSettings
 from wm_ros.robot.robot import Robot
 from wm_ros.types import WmRosError
 from wm_ros.world_model import save_checkpoint, WorldModel
-from wm_ros.world_model.agent.dynamics import Dynamics, ModelConfig
+from wm_ros.world_model.agent.config import ModelConfig
+from wm_ros.world_model.agent.dynamics import Dynamics
 from wm_ros.world_model.weights import check_device
 
 _PLAIN = 10                     # episodes that the arm's lag is fitted on

@@ -16,7 +16,8 @@ from wm_ros.robot.robot import Robot
 from wm_ros.tasks import TaskSpec
 from wm_ros.types import CheckpointError
 from wm_ros.world_model.agent.actor import Actor, ActorConfig
-from wm_ros.world_model.agent.dynamics import Dynamics, ModelConfig
+from wm_ros.world_model.agent.config import ModelConfig
+from wm_ros.world_model.agent.dynamics import Dynamics
 from wm_ros.world_model.agent.model import WorldModel
 from wm_ros.world_model.load import load_part
 from wm_ros.world_model.weights import (
