@@ -233,6 +233,21 @@ def test_an_arm_that_was_moved_by_hand_answers_nothing_of_what_is_under_way():
     np.testing.assert_allclose(plan.positions[0], ROBOT.home + 0.5)
 
 
+def test_a_weak_arm_is_behind_its_command_and_follows_it():
+    """Also while the command slows down; a plan goes on from the command."""
+    mpc, belief = make_mpc(), None
+    for k in range(51):
+        belief = mpc.model.observe(belief, seen(0.02 * k, 0.1))
+    slow = replace(belief, joint_positions=belief.commanded_positions - 0.25,
+                   commanded_velocities=np.zeros(7))
+    plan = mpc.plan(slow, GOAL, None, slow.stamp + 0.03)
+    np.testing.assert_allclose(plan.positions[0], slow.commanded_positions)
+    stood = np.array(belief.under_way)
+    stood[:, 8:15] = 0.0
+    astray = mpc.plan(replace(slow, under_way=stood), GOAL, None, slow.stamp + 0.03)
+    np.testing.assert_allclose(astray.positions[0], slow.joint_positions)
+
+
 def test_recordings_say_how_late_the_arm_is():
     late = parse({'terms': [{'term': 'actuation.delay', 'value': 0.1}]}, 'made', 'made')
     found = {}

@@ -162,6 +162,23 @@ def test_joint_states_out_of_order_are_passed_over():
     assert rig.status.figures['input_age'] < 0.02
 
 
+def test_an_arm_that_follows_slowly_is_waited_for():
+    """At the speed that is asked for, 1 rad/s, it would be 0.35 rad behind, and lost."""
+    rig = Rig()
+    rig.step()
+    rig.follows, errors, course = False, [], np.array([1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0])
+    for _ in range(240):
+        times = np.arange(KNOTS)[:, None] * KNOT_DT
+        rig.plan = make_plan(rig.command.positions + times * course,
+                             np.repeat(course[None], KNOTS, axis=0), rig.now)
+        rig.step()
+        assert rig.status.code in (Code.OK, Code.LIMITED)
+        errors.append(rig.status.figures['tracking_error'])
+        rig.arm += (rig.command.positions - rig.arm) * PERIOD / 0.35
+    assert 0.15 < max(errors) < 0.29 and max(errors) - errors[-1] < 0.02
+    assert rig.arm[0] - HOME[0] > 0.8
+
+
 def test_an_arm_that_does_not_follow_is_held_until_it_is_near_again():
     rig = Rig()
     rig.step()

@@ -26,7 +26,7 @@ _FOLLOWED, _LAG = 0.015, 0.05
 _BEND = 2.0             # [rad/s^2], and what is not known of the way to its first knot
 _COASTING = 0.05        # [s], longest time that commands of no known plan are extended by
 _ASTRAY = 0.15          # [rad] from the arm, where a command is one that nobody follows
-_BEHIND = 0.1           # [s] that an arm lags behind its command at most
+_BEHIND = 0.2           # [s] that an arm lags behind what it answers, at most
 
 
 class Mpc:
@@ -137,8 +137,7 @@ class Mpc:
     def _follows(self, belief, previous):
         """Whether the arm does what it is commanded, and that is the last plan."""
         ends = previous.stamp + previous.dt * len(previous.actions)
-        lost = _astray(belief, max(_BEHIND, belief.delay))
-        if lost or not previous.stamp - 1.0 < belief.stamp < ends:
+        if _astray(belief) or not previous.stamp - 1.0 < belief.stamp < ends:
             return False
         q, dq = belief.commanded_positions, belief.commanded_velocities
         early = max(0.0, previous.stamp - belief.stamp)
@@ -201,14 +200,14 @@ class Mpc:
             dropped=solution.dropped, offsets=solution.offsets, shares=solution.shares)
 
 
-def _astray(belief, behind: float = 0.0) -> bool:
-    """
-    Return whether nobody follows the command: the arm was moved, or reset.
-
-    One that follows may be ``behind`` [s] the command.
-    """
+def _astray(belief) -> bool:
+    """Return whether nobody follows the commands: the arm was moved, or reset; it is not late."""
     off = np.abs(belief.commanded_positions - belief.joint_positions).max()
-    return off > _ASTRAY + behind * np.abs(belief.commanded_velocities).max()
+    fastest = np.abs(belief.commanded_velocities).max()
+    if belief.under_way is not None:
+        count = len(belief.commanded_velocities)
+        fastest = max(fastest, np.abs(belief.under_way[:, 1 + count:-1]).max())
+    return off > _ASTRAY + (belief.delay + _BEHIND) * fastest
 
 
 def _warm(previous, act_at, settings):

@@ -18,7 +18,9 @@ from wm_ros.types import Code, Command, ParameterError, Plan, Status
 LIMITED_ABOVE = 1e-3
 #: [rad] by which an arm at rest must be moved for the command to come along.
 GUIDED_ABOVE = 0.02
-
+#: Of the tracking error that is allowed, from which on a slow arm is waited for; and the least
+#: share of its speed that a motion then has: an arm that stands is lost all the same.
+_WAITED_FOR, _SLOWEST = 0.5, 0.2
 _STATIC = ('period', 'position_margin', 'hold_deceleration')
 
 
@@ -241,7 +243,8 @@ class SafetyGate:
         plan = self._plans.at(now + self.settings.period)
         positions, velocities, gripper = sample(plan, now + self.settings.period)
         deviation = self._motion.follow(
-            positions.tolist(), velocities.tolist(), gripper, dt)
+            positions.tolist(), velocities.tolist(), gripper, dt,
+            self._pace(figures['tracking_error']))
         figures['deviation'] = deviation
         if plan is not self._followed:
             self._followed = plan
@@ -278,6 +281,15 @@ class SafetyGate:
             return 0.0
         return max(abs(measured - commanded) for measured, commanded in zip(
             self._measured.positions, self._motion.positions))
+
+    def _pace(self, error) -> float:
+        """
+        Return the share of its speed that a motion keeps, the arm being off by ``error`` [rad].
+
+        One that cannot follow so fast is waited for; one that does not follow is still lost.
+        """
+        left = 1.0 - error / self.settings.max_tracking_error
+        return min(1.0, max(_SLOWEST, left / (1.0 - _WAITED_FOR)))
 
     def _is_lost(self, error) -> bool:
         """Return whether the arm is too far away; it must come clearly nearer to be found."""

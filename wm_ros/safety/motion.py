@@ -92,16 +92,16 @@ class Motion:
         return (max(self.velocities) < _REST and min(self.velocities) > -_REST
                 and not any(self.accelerations))
 
-    def follow(self, targets: List[float], rates: List[float], gripper: float, dt: float
-               ) -> float:
+    def follow(self, targets: List[float], rates: List[float], gripper: float, dt: float,
+               pace: float = 1.0) -> float:
         """
         Move for ``dt`` towards ``targets`` [N] rad that move at ``rates`` [N] rad/s.
 
-        Targets that the limits allow are met exactly.  Returns by how much the farthest
-        joint misses its target [rad].
+        Targets that the limits allow are met exactly, unless it is slowed to a ``pace`` below 1.
+        Returns by how much the farthest joint misses its target [rad].
         """
         wanted = []
-        scale = 1.0
+        scale = pace
         for j, joint in enumerate(self._joints):
             target, rate = targets[j], rates[j]
             if target > joint.high:
