@@ -234,3 +234,28 @@ def test_episodes_that_are_too_short_are_said_so():
     trainer = Trainer(make_dynamics(), TrainerConfig(), 0, 10)
     with pytest.raises(WmRosError, match='no episode has 6 steps'):
         trainer.prepare(replay_of('reach', (3, 5)))
+
+
+def test_a_policy_between_two_ways_takes_one():
+    """Squared errors would lead it to the mean of what is taught, where nobody goes."""
+
+    class Leaning(torch.nn.Module):
+
+        def __init__(self):
+            super().__init__()
+            self.action = torch.nn.Parameter(torch.zeros(1))
+
+        def policy(self, state, latent, goal):
+            return self.action.expand(len(state), 1)
+
+    ways = torch.tensor([[0.8]] * 6 + [[-0.8]] * 4)
+    found = {}
+    for linear in (None, 0.15):
+        leaning = Leaning()
+        optimiser = torch.optim.Adam(leaning.parameters(), 0.02)
+        for _ in range(400):
+            optimiser.zero_grad()
+            losses.policy_loss(leaning, ways, None, None, ways, torch.ones(10), linear).backward()
+            optimiser.step()
+        found[linear] = leaning.action.item()
+    assert found[None] == pytest.approx(0.16, abs=0.02) and found[0.15] > 0.65

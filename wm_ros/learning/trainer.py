@@ -27,6 +27,7 @@ class TrainerConfig:
     context_length: int = 16    # and their steps
     telling: float = 0.1        # of the loss, that is of numbers which are read from the context
     fit: bool = True            # the lag and the output scales anew, whenever more was recorded
+    linear: Optional[float] = None      # errors of the policy beyond which count linearly
     tool: bool = True           # whether the ensemble is to know where the lag errs
 
     def to_dict(self) -> dict:
@@ -159,7 +160,7 @@ class Trainer:
         state, latent = self._encode(rows)
         return losses.policy_loss(
             self.dynamics, state, latent, self.data['goal'][rows], self.data['expert'][rows],
-            self.data['labelled'][rows])
+            self.data['labelled'][rows], self.config.linear)
 
     def _encode(self, rows):
         """Return states [..., X] and their latents [..., D], without gradient."""
