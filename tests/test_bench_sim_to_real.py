@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from wm_ros.bench.sim_to_real import (
-    adaptation, cluster, environments, live_gap, panda_gym, throughput)
+    adaptation, cluster, environments, gap, live_gap, panda_gym, parts, throughput)
 from wm_ros.evaluation.closed_loop import Result
 from wm_ros.evaluation.run import Evaluation, Request
 from wm_ros.tasks import get_task
@@ -121,22 +121,44 @@ def test_a_belief_is_read_once_a_block_was_lifted_for_long_enough():
     assert all(belief[where][2] > 0.06 for belief, _ in found)
 
 
-def test_the_live_way_is_made_of_parts_that_are_played_once(monkeypatch, tmp_path):
-    played = []
+@pytest.fixture
+def parts_played(monkeypatch, tmp_path):
+    """Let no episode be played: in reality the fourth of each part fails; what was asked for."""
+    asked = []
 
     def run(*arguments):
-        assert '--ros' in arguments
         first = int(arguments[arguments.index('--seed') + 1])
-        played.append((arguments[-1], 'reality' in arguments))
+        asked.append(arguments)
         Path(arguments[-1]).write_text(json.dumps({
             'seed': first, 'episodes': 100, 'failed_seeds': [first + 3] if
             'reality' in arguments else [], 'real_time_factor': 1.0, 'latency_p99_ms': 9.0}))
 
-    monkeypatch.setattr(live_gap, 'run', run)
-    monkeypatch.setattr(live_gap, 'FOLDER', tmp_path)
-    rows = {row.figure: row for row in live_gap.reach()}
-    assert len(played) == 20 and sum(there for _, there in played) == 10
-    assert rows['live_gap_drop/reach'].value == pytest.approx(0.01)
-    assert rows['live_gap_drop/reach'].holds and rows['live_gap_drop_upper95/reach'].holds
-    live_gap.reach()
-    assert len(played) == 20
+    monkeypatch.setattr(parts, 'run', run)
+    monkeypatch.setattr(parts, 'FOLDER', tmp_path)
+    return asked
+
+
+@pytest.mark.parametrize('way, name, agents', [(live_gap, 'live_gap', 1), (gap, 'gap', 2)])
+def test_a_way_is_made_of_parts_that_are_played_once(way, name, agents, parts_played):
+    rows = {row.figure: row for row in way.reach()}
+    assert len(parts_played) == 20 * agents
+    assert sum('reality' in told for told in parts_played) == 10 * agents
+    assert all(('--ros' in told) == (way is live_gap) for told in parts_played)
+    assert rows[f'{name}_drop/reach'].value == pytest.approx(0.01)
+    assert rows[f'{name}_drop/reach'].holds and rows[f'{name}_drop_upper95/reach'].holds
+    way.reach()
+    assert len(parts_played) == 20 * agents
+
+
+def test_parts_of_another_world_or_other_weights_are_played_anew(parts_played, monkeypatch,
+                                                                 tmp_path):
+    def again(checkpoint='panda_reach'):
+        before = len(parts_played)
+        parts.played('reach', checkpoint, 100, {'randomization': 'reality'})
+        return len(parts_played) - before
+
+    assert (again(), again(), again('panda_reach_robust')) == (1, 0, 1)
+    (tmp_path / 'randomization').mkdir()
+    (tmp_path / 'randomization' / 'reality.yaml').write_text('terms: []')
+    monkeypatch.setattr(parts.paths, 'config_dir', lambda: tmp_path)
+    assert (again(), again()) == (1, 0)

@@ -2,11 +2,10 @@
 
 from dataclasses import replace
 import os
-from typing import NamedTuple
 
 from sim.randomize import load_randomization
-from wm_ros.bench.main_job.product import evaluate, succeeded
 from wm_ros.bench.record import at_least, at_most, shown
+from wm_ros.bench.sim_to_real.parts import Crossing, played
 from wm_ros.console import progress_bar
 from wm_ros.evaluation.run import Evaluation, Request
 from wm_ros.evaluation.statistics import paired
@@ -15,20 +14,6 @@ EPISODES, _EACH = 1000, 200         # of both ends, and of each factor alone
 DROP, UPPER, _COSTS = 0.03, 0.05, 0.15
 REALITY = {'engine': 'mujoco', 'randomization': 'reality'}
 _FACTORS = 'wm_ros bench sim_to_real --only factors'
-
-
-class Crossing(NamedTuple):
-    """Success here and there, and what is lost, with its 95 % interval."""
-
-    here: float
-    there: float
-    drop: float
-    low: float
-    high: float
-
-    def __str__(self):
-        return (f'{self.here:.3f} to {self.there:.3f}; 95 % of the drop from {self.low:.3f} to '
-                f'{self.high:.3f}')
 
 
 def reach():
@@ -84,10 +69,7 @@ def factors():
 
 def _crossing(task: str, checkpoint: str) -> Crossing:
     """Return what becomes of an agent's success, on the same seeds, in the stand-in."""
-    here = evaluate(task, EPISODES, checkpoint=checkpoint)
-    there = evaluate(task, EPISODES, checkpoint=checkpoint, **REALITY)
-    return Crossing(here['success_rate'], there['success_rate'],
-                    *paired(succeeded(here), succeeded(there)))
+    return Crossing.of(*(played(task, checkpoint, EPISODES, world) for world in ({}, REALITY)))
 
 
 def _played(evaluation, name, randomization):
