@@ -113,12 +113,15 @@ def test_a_probe_reads_what_is_there_on_rows_that_it_has_not_seen():
 
 def test_a_belief_is_read_once_a_block_was_lifted_for_long_enough():
     with closing(Evaluation(Request('pick_and_place', 2, engine='mujoco',
+                                    checkpoint='panda_pick_and_place_hidden',
                                     randomization='hidden_mass'))) as evaluation:
         found = list(evaluation.share(adaptation._weighed, evaluation.episodes))
     where = StateLayout.of(get_task('pick_and_place')).object_position(0)
-    masses = [np.exp(mass) for _, mass in found]
+    masses = [np.exp(mass) for *_, mass in found]
+    told = [np.exp(mass) for _, mass, _ in found]
+    assert told == pytest.approx(masses, rel=0.6)
     assert all(0.04 <= mass <= 2.6 for mass in masses) and masses[0] != masses[1]
-    assert all(belief[where][2] > 0.06 for belief, _ in found)
+    assert all(belief[where][2] > 0.06 for belief, *_ in found)
 
 
 @pytest.fixture

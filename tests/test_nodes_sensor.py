@@ -46,7 +46,7 @@ def test_observations_come_at_their_rate(peer, arm):
 
 
 def test_commands_and_objects_are_part_of_it(peer, arm):
-    start(peer, task='push', use_wrench=True)
+    start(peer, task='push')
     recorder = observations(peer)
     command = peer.publisher(convert.JointState, 'safety_node/command', 1)
     poses = peer.publisher(convert.PoseArray, 'object_poses', BEST_EFFORT)

@@ -71,7 +71,8 @@ _SENSOR_NODE = (
     ParamSpec('image_size', 'int', 0, 'Edge of the square images that observations carry; 0: '
               'none.', (SENSOR,), 'px', 0, 256),
     ParamSpec('use_object_poses', 'bool', True, 'Subscribe to object_poses.', (SENSOR,)),
-    ParamSpec('use_wrench', 'bool', False, 'Subscribe to the wrench.', (SENSOR,)),
+    ParamSpec('use_wrench', 'bool', True, 'Subscribe to the wrench; where none comes, nothing is '
+              'felt.', (SENSOR,)),
 )
 
 _PLANNER = (

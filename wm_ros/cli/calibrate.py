@@ -11,8 +11,7 @@ import argparse
 _EXAMPLES = """
 examples:
   wm_ros calibrate --task push --sentinel panda_push_world
-  wm_ros up sim --task push --set world_model_node:sentinel:=panda_push_world \\
-      --set sensor_node:use_wrench:=true
+  wm_ros up sim --task push --set world_model_node:sentinel:=panda_push_world
 """
 
 
@@ -40,8 +39,7 @@ def run(arguments) -> int:
     from wm_ros.world_model.sentinel import save_usual, Sentinel, usual_file
     from wm_ros.world_model.weights import check_output
     check_output(usual_file(arguments.sentinel))
-    request = Request(arguments.task, arguments.episodes, robot=arguments.robot,
-                      settings=('sensor_node:use_wrench:=true',))
+    request = Request(arguments.task, arguments.episodes, robot=arguments.robot)
     with closing(make_loop(request.task, parameters(request))) as loop:
         sentinel = Sentinel(load_part(arguments.sentinel, 'sequence_model'), None, loop.robot,
                             len(loop.task.object_names))

@@ -89,8 +89,7 @@ def _recorder(arguments, task, witnessing):
     from wm_ros.robot.robot import load_robot
     if arguments.source == 'agent' and not arguments.replay:
         request = Request(task.name, 1, robot=arguments.robot,
-                          randomization=arguments.randomization,
-                          settings=('sensor_node:use_wrench:=true',))
+                          randomization=arguments.randomization)
         recorder = Recorder(make_loop(task.name, parameters(request)), witnessing)
         return recorder, recorder.run
     randomization = None

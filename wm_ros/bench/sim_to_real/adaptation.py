@@ -46,16 +46,20 @@ def probe():
                 'checkpoint': _AGENT, 'engine': 'mujoco',
                 'randomization': 'hidden_mass'}, _weighed),
             Probe('friction', 'push', {
-                'checkpoint': 'panda_push_robust', 'randomization': 'usual'}, _slid)):
-        seen = [pair for pair in _told(asked) if pair is not None]
-        inputs, truth = (np.array(column) for column in zip(*seen))
+                'checkpoint': 'panda_push_hidden', 'engine': 'mujoco',
+                'randomization': 'hidden_friction'}, _slid)):
+        seen = [found for found in _told(asked) if found is not None]
+        inputs, told, truth = (np.array(column) for column in zip(*seen))
         width = StateLayout.of(get_task(asked.task)).width
         rows += [
             at_least(f'probe_r2/{asked.name}', r2(inputs, truth), _R2, '', _PROBE,
                      f'its logarithm, by a linear probe on belief.state and belief.latent of '
                      f'{len(seen)} episodes of {asked.task} in '
                      f'{asked.told["randomization"]}.yaml, {_HELD_OUT:.0%} of them held out'),
-            shown(f'probe_r2_state_alone/{asked.name}', r2(inputs[:, :width], truth), '', _PROBE)]
+            shown(f'probe_r2_state_alone/{asked.name}', r2(inputs[:, :width], truth), '', _PROBE),
+            shown(f'told_r2/{asked.name}', float(1.0 - np.square(truth - told).sum()
+                                                 / np.square(truth - truth.mean()).sum()),
+                  '', _PROBE, 'of belief.hidden itself, which no probe was fitted for')]
     return rows
 
 
@@ -105,22 +109,26 @@ def _told(asked: Probe):
 
 
 def _weighed(loop: ClosedLoop, episode):
-    """Return the belief after the block was held in the air, and the logarithm of its mass."""
+    """Return the belief after the block was held in the air, and logarithms of its mass."""
     def lifted(scene, first):
         return scene.object_poses[0, 2] - first[2] > _LIFTED
     return _after(loop, episode, lifted, lambda scene: np.log(scene.boxes[0].mass))
 
 
 def _slid(loop: ClosedLoop, episode):
-    """Return the belief after the block has slid, and the logarithm of its friction."""
+    """Return the belief after the block has slid, and logarithms of the table's friction."""
     def away(scene, first):
         return np.linalg.norm(scene.object_poses[0, :2] - first[:2]) > _SLID
-    return _after(loop, episode, away, lambda scene: np.log(
-        scene.boxes[0].friction * scene.conditions.physics.table_friction))
+    return _after(loop, episode, away,
+                  lambda scene: np.log(scene.conditions.physics.table_friction))
 
 
 def _after(loop, episode, so, truth):
-    """Return the belief of the moment at which it was ``so`` for long enough, None if never."""
+    """
+    Return the belief of the moment at which it was ``so`` for long enough, None if never.
+
+    Its numbers [X + D], the logarithm of what it tells, and that of the ``truth``.
+    """
     seed, randomization = episode
     loop.randomize(randomization)
     found, first = [], []
@@ -129,7 +137,8 @@ def _after(loop, episode, so, truth):
         if not first:
             first.append(np.array(scene.object_poses[0, :3]))
         if so(scene, first[0]):
-            found.append((scene.time, np.append(belief.state, belief.latent)))
+            told, = belief.hidden.values()
+            found.append((scene.time, np.append(belief.state, belief.latent), np.log(told)))
     loop.run(seed, sense=sense)
-    late = [belief for time, belief in found if time >= found[0][0] + _ENOUGH]
-    return (late[0], truth(loop.scene)) if late else None
+    late = [rest for time, *rest in found if time >= found[0][0] + _ENOUGH]
+    return (*late[0], truth(loop.scene)) if late else None

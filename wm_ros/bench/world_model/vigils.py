@@ -46,7 +46,7 @@ def compared(unusual, usual, dt):
 def vigils():
     """Return how often the sentinel alarms where nothing, and where something, has changed."""
     torch.set_num_threads(1)
-    request = Request('push', 1, settings=('sensor_node:use_wrench:=true',))
+    request = Request('push', 1)
     with closing(make_loop('push', parameters(request))) as loop:
         sentinel = load_sentinel(_SENTINEL, loop.robot, len(loop.task.object_names))
         found = {kind: [_greatest(sentinel, keep_watch(
