@@ -112,8 +112,7 @@ def test_it_is_calibrated_in_episodes_of_the_agent(saved, capsys):
 @pytest.mark.slow
 def test_what_is_usual_seldom_alarms(saved, monkeypatch):
     monkeypatch.setattr(vigil, '_LEAST_ROWS', 800)
-    request = Request('reach', 1, settings=(
-        'mpc_node:planner.type:=prior',))
+    request = Request('reach', 1, settings=('mpc_node:planner.type:=prior',))
     with closing(make_loop('reach', parameters(request))) as loop:
         sentinel = Sentinel(make_sequence_model(), None, ROBOT, 0)
         alarm = vigil.usual(loop, sentinel, range(999_100, 999_140))
