@@ -57,7 +57,7 @@ def probe():
                      f'{len(seen)} episodes of {asked.task} in '
                      f'{asked.told["randomization"]}.yaml, {_HELD_OUT:.0%} of them held out'),
             shown(f'probe_r2_state_alone/{asked.name}', r2(inputs[:, :width], truth), '', _PROBE),
-            shown(f'told_r2/{asked.name}', float(1.0 - np.square(truth - told).sum()
+            shown(f'probe_r2_told/{asked.name}', float(1.0 - np.square(truth - told).sum()
                                                  / np.square(truth - truth.mean()).sum()),
                   '', _PROBE, 'of belief.hidden itself, which no probe was fitted for')]
     return rows
