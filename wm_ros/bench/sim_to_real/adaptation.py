@@ -57,9 +57,8 @@ def probe():
                      f'{len(seen)} episodes of {asked.task} in '
                      f'{asked.told["randomization"]}.yaml, {_HELD_OUT:.0%} of them held out'),
             shown(f'probe_r2_state_alone/{asked.name}', r2(inputs[:, :width], truth), '', _PROBE),
-            shown(f'probe_r2_told/{asked.name}', float(1.0 - np.square(truth - told).sum()
-                                                 / np.square(truth - truth.mean()).sum()),
-                  '', _PROBE, 'of belief.hidden itself, which no probe was fitted for')]
+            shown(f'probe_r2_told/{asked.name}', explained(truth, told), '', _PROBE,
+                  'of belief.hidden itself, which no probe was fitted for')]
     return rows
 
 
@@ -92,8 +91,12 @@ def r2(inputs, truth) -> float:
     first = scaled[:kept]
     weights = np.linalg.solve(
         first.T @ first + _RIDGE * kept * np.eye(first.shape[1]), first.T @ truth[:kept])
-    rest, guess = truth[kept:], scaled[kept:] @ weights
-    return float(1.0 - np.square(rest - guess).sum() / np.square(rest - rest.mean()).sum())
+    return explained(truth[kept:], scaled[kept:] @ weights)
+
+
+def explained(truth, guess) -> float:
+    """Return the share of the variance of ``truth`` [N] that ``guess`` [N] explains."""
+    return float(1.0 - np.square(truth - guess).sum() / np.square(truth - truth.mean()).sum())
 
 
 def _told(asked: Probe):
