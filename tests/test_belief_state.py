@@ -214,3 +214,14 @@ def test_nothing_given_is_changed(estimator):
     estimator.update(state, 1.0, observe_at(1.1, poses=block(0.6)))
     np.testing.assert_array_equal(state, kept)
     np.testing.assert_array_equal(poses[0], BLOCK)
+
+
+def test_no_thing_is_believed_to_be_faster_than_things_are(estimator):
+    """Neither one whose yaw leaps as it tips over, nor one that a model lets run away."""
+    rows = track(estimator, [block(0.5 + 0.3 * (k % 2), yaw=1.5 * (k % 2)) for k in range(20)],
+                 period=0.005)
+    assert np.abs(rows[:, 4:7]).max() == 5.0 and np.abs(rows[:, 7]).max() == 30.0
+    state = np.zeros(LAYOUT.width)
+    state[LAYOUT.object_slots(0)] = 4 * [0.1] + 4 * [1e20]
+    blind = estimator.update(np.zeros(LAYOUT.width), 0.0, observe_at(PERIOD), expected=state)
+    np.testing.assert_array_equal(blind[LAYOUT.object_slots(0)][4:], [5, 5, 5, 30])

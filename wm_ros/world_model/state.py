@@ -18,6 +18,7 @@ _APART = 0.1                # [m] of an object from the tool at which nothing mo
 _IN_HAND = 0.04             # [m] of a held object from the tool, at most
 _SQUEEZED = 0.005           # [m] that a gripper is driven further than what it holds lets it
 _STILL = 0.001              # [m] that its width changes by between observations, at most
+_FASTEST = np.repeat([5.0, 30.0], (3, 1))   # [m/s], [rad/s] of a thing, at most
 
 
 @dataclass(frozen=True)
@@ -181,8 +182,11 @@ class StateEstimator:
             tool = self.layout.tool
             new[tool] = steady(expected[tool], new[tool].copy(), elapsed, noise)
         for index in range(self.layout.objects):
-            new[self.layout.object_slots(index)] = self._object(
-                index, before, new, observation, sight, noise)
+            where = self.layout.object_slots(index)
+            new[where] = self._object(index, before, new, observation, sight, noise)
+            # Yaw leaps where a thing tips over, and what a model foresees may run away.
+            rates = new[where][4:]
+            np.clip(rates, -_FASTEST, _FASTEST, out=rates)
         if self.layout.stacks:
             new[self.layout.heights] = half_heights(
                 [new[self.layout.object_position(i)] for i in range(self.layout.objects)],
