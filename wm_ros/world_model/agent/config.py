@@ -36,4 +36,4 @@ class ModelConfig:
 
     def to_dict(self) -> dict:
         """Return it as plain data, for checkpoints."""
-        return asdict(self)
+        return {**asdict(self), 'tells': list(self.tells)}
