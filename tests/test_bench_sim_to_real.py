@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sim.randomize import NOTHING
 from wm_ros.bench.sim_to_real import (
     adaptation, cluster, environments, gap, live_gap, panda_gym, parts, throughput)
 from wm_ros.evaluation.closed_loop import Result
@@ -153,15 +154,17 @@ def test_a_way_is_made_of_parts_that_are_played_once(way, name, agents, parts_pl
     assert len(parts_played) == 20 * agents
 
 
-def test_parts_of_another_world_or_other_weights_are_played_anew(parts_played, monkeypatch,
-                                                                 tmp_path):
+def test_parts_of_another_world_or_other_weights_are_played_anew(parts_played, monkeypatch):
     def again(checkpoint='panda_reach'):
         before = len(parts_played)
         parts.played('reach', checkpoint, 100, {'randomization': 'reality'})
         return len(parts_played) - before
 
     assert (again(), again(), again('panda_reach_robust')) == (1, 0, 1)
-    (tmp_path / 'randomization').mkdir()
-    (tmp_path / 'randomization' / 'reality.yaml').write_text('terms: []')
-    monkeypatch.setattr(parts.paths, 'config_dir', lambda: tmp_path)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(parts, 'load_randomization', lambda name: NOTHING)
+        assert (again(), again()) == (1, 0)
+    given = parts.parameters
+    monkeypatch.setattr(parts, 'parameters', lambda request: {
+        **given(request), 'planner.horizon': 3})
     assert (again(), again()) == (1, 0)

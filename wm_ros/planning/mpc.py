@@ -19,7 +19,7 @@ from wm_ros.robot.trajectory import sample
 from wm_ros.tasks import TaskSpec
 from wm_ros.types import Belief, ParameterError, Plan
 from wm_ros.world_model.agent.model import Setpoint, WorldModel
-from wm_ros.world_model.response import command_at
+from wm_ros.world_model.response import columns, command_at
 
 # Commands this close to the last plan are following it: [rad], and [s] that they may lag.
 _FOLLOWED, _LAG = 0.015, 0.05
@@ -205,8 +205,7 @@ def _astray(belief) -> bool:
     off = np.abs(belief.commanded_positions - belief.joint_positions).max()
     fastest = np.abs(belief.commanded_velocities).max()
     if belief.under_way is not None:
-        count = len(belief.commanded_velocities)
-        fastest = max(fastest, np.abs(belief.under_way[:, 1 + count:-1]).max())
+        fastest = max(fastest, np.abs(columns(belief.under_way)[2]).max())
     return off > _ASTRAY + (belief.delay + _BEHIND) * fastest
 
 

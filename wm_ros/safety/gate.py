@@ -12,15 +12,13 @@ from wm_ros.safety.inputs import Measured, MeasuredInput, NotFinite, PlanInput, 
 from wm_ros.safety.motion import Motion
 from wm_ros.safety.settings import GateSettings
 from wm_ros.safety.ticks import Ticks
+from wm_ros.safety.tracking import Tracking, tracking_error
 from wm_ros.types import Code, Command, ParameterError, Plan, Status
 
 #: [rad] beyond which a deviation from the plan is reported as LIMITED.
 LIMITED_ABOVE = 1e-3
 #: [rad] by which an arm at rest must be moved for the command to come along.
 GUIDED_ABOVE = 0.02
-#: Of the tracking error that is allowed, from which on a slow arm is waited for; and the least
-#: share of its speed that a motion then has: an arm that stands is lost all the same.
-_WAITED_FOR, _SLOWEST = 0.5, 0.2
 _STATIC = ('period', 'position_margin', 'hold_deceleration')
 
 
@@ -49,7 +47,7 @@ class SafetyGate:
         self._beginning = Beginning()
         self._silent = False
         self._guided = False            # the command follows an arm that somebody moves
-        self._lost = False              # the arm is too far from its command
+        self._tracking = Tracking()
         self._held = True               # the last step followed no plan
         self._ticks = Ticks()
         self._followed: Optional[Plan] = None   # the last plan that was followed
@@ -71,7 +69,7 @@ class SafetyGate:
         self._ticks.clear()
         self._beginning.make()
         self._held = True
-        self._silent = self._guided = self._lost = False
+        self._silent = self._guided = self._tracking.lost = False
 
     def step(self, now: float, plan: Optional[Plan], measured: Optional[Measured]
              ) -> Tuple[Optional[Command], Status]:
@@ -144,11 +142,11 @@ class SafetyGate:
         """
         with self._lock:
             if self._beginning.begun and not self._motion.at_rest:
-                return not (self._emergency or self._latched or self._lost)
+                return not (self._emergency or self._latched or self._tracking.lost)
             # First, or a plan of before would be followed for a step.
             self._beginning.wish()
             self._paused |= self._emergency
-            self._emergency, self._latched, self._lost = False, '', False
+            self._emergency, self._latched, self._tracking.lost = False, '', False
             return True
 
     def reconfigure(self, settings: GateSettings):
@@ -210,7 +208,7 @@ class SafetyGate:
             plan = self._plans.at(now + settings.period)
             age = figures['plan_age'] = self._plans.age(now)
             figures['tracking_error'] = self._tracking_error()
-        if self._is_lost(figures['tracking_error']):
+        if self._tracking.judge(figures['tracking_error'], settings.max_tracking_error):
             return Code.TRACKING_ERROR, (f'the arm is {figures["tracking_error"]:.3f} rad from '
                                          'its command')
         if plan is None:
@@ -237,14 +235,14 @@ class SafetyGate:
         self._good = self._motion.state
         # What was planned before is about an arm that was elsewhere.
         self._plans.void_before(measured.stamp)
-        self._silent = self._guided = self._lost = False
+        self._silent = self._guided = self._tracking.lost = False
 
     def _follow(self, now, dt, figures) -> Tuple[Code, str]:
         plan = self._plans.at(now + self.settings.period)
         positions, velocities, gripper = sample(plan, now + self.settings.period)
         deviation = self._motion.follow(
             positions.tolist(), velocities.tolist(), gripper, dt,
-            self._pace(figures['tracking_error']))
+            self._tracking.pace(figures['tracking_error'], self.settings.max_tracking_error))
         figures['deviation'] = deviation
         if plan is not self._followed:
             self._followed = plan
@@ -279,23 +277,7 @@ class SafetyGate:
         """Return how far the arm is from its command [rad], 0 while that is not known."""
         if not self._beginning.begun or not self._measured.positions:
             return 0.0
-        return max(abs(measured - commanded) for measured, commanded in zip(
-            self._measured.positions, self._motion.positions))
-
-    def _pace(self, error) -> float:
-        """
-        Return the share of its speed that a motion keeps, the arm being off by ``error`` [rad].
-
-        One that cannot follow so fast is waited for; one that does not follow is still lost.
-        """
-        left = 1.0 - error / self.settings.max_tracking_error
-        return min(1.0, max(_SLOWEST, left / (1.0 - _WAITED_FOR)))
-
-    def _is_lost(self, error) -> bool:
-        """Return whether the arm is too far away; it must come clearly nearer to be found."""
-        limit = self.settings.max_tracking_error
-        self._lost = error > (0.5 * limit if self._lost else limit)
-        return self._lost
+        return tracking_error(self._measured.positions, self._motion.positions)
 
     def _go_back(self, dt) -> Tuple[Code, str]:
         """Brake from the last good command, and latch: the arithmetic has failed."""

@@ -85,19 +85,17 @@ class Response(NamedTuple):
     def _goes_on(self, row) -> bool:
         if not len(self.commands):
             return False
-        last, count = self.commands[-1], (len(row) - 2) // 2
-        elapsed = row[0] - last[0]
+        stamps, places, rates, _ = columns(np.stack([self.commands[-1], row]))
+        elapsed = stamps[1] - stamps[0]
         if not 0.0 <= elapsed < _PAUSE:
             return False
-        rates = 0.5 * (last[1 + count:-1] + row[1 + count:-1])
-        leap = row[1:1 + count] - last[1:1 + count] - elapsed * rates
+        leap = places[1] - places[0] - elapsed * rates.mean(0)
         return bool(np.abs(leap).max() < _LEAP)
 
     def _costs(self, commands, observation, elapsed):
-        count = (commands.shape[1] - 2) // 2
-        if np.abs(commands[:, 1 + count:-1]).max() < _MOVING:
+        if np.abs(columns(commands)[2]).max() < _MOVING:
             return self.costs
-        moments = observation.stamp - _DELAYS
+        moments, count = observation.stamp - _DELAYS, len(observation.joint_velocities)
         rates = command_at(commands, moments)[:, count:-1]
         off = np.square(observation.joint_velocities - rates).sum(-1)
         return np.exp(-elapsed / _MEMORY) * self.costs + elapsed * off
@@ -115,6 +113,12 @@ class Response(NamedTuple):
 UNKNOWN = Response(np.zeros((0, 0)), np.zeros(len(_DELAYS)))
 
 
+def columns(commands):
+    """Return stamps [K], positions [K, N], velocities [K, N], widths [K] of rows of commands."""
+    count = (commands.shape[1] - 2) // 2
+    return commands[:, 0], commands[:, 1:1 + count], commands[:, 1 + count:-1], commands[:, -1]
+
+
 def command_at(commands, moments) -> np.ndarray:
     """
     Return the commands [..., 2 N + 1] at ``moments`` [...] s, from rows [K, 2 N + 2] of them.
@@ -122,7 +126,7 @@ def command_at(commands, moments) -> np.ndarray:
     Before the first of them the arm is taken to have stood there; after the last, as that says.
     """
     moments = np.asarray(moments, dtype=float)
-    stamps, count = commands[:, 0], (commands.shape[1] - 2) // 2
+    stamps, places, rates, widths = columns(commands)
     if len(commands) == 1:
         first = last = np.zeros(moments.shape, int)
         length = np.ones(moments.shape)
@@ -131,13 +135,11 @@ def command_at(commands, moments) -> np.ndarray:
         first = last - 1
         length = stamps[last] - stamps[first]
     within = np.clip(moments - stamps[first], 0.0, length)
-    places, rates, widths = np.split(commands[:, 1:], [count, 2 * count], axis=1)
     path, velocities = hermite(places[first], rates[first], places[last], rates[last], length,
                                within)
-    share = (within / length)[..., None]
-    width = widths[first] + share * (widths[last] - widths[first])
+    width = widths[first] + within / length * (widths[last] - widths[first])
     outside = (moments < stamps[0])[..., None]
-    return np.concatenate([path, np.where(outside, 0.0, velocities), width], -1)
+    return np.concatenate([path, np.where(outside, 0.0, velocities), width[..., None]], -1)
 
 
 def _least(costs) -> float:

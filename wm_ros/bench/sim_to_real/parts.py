@@ -6,13 +6,13 @@ A bench that was interrupted goes on after the last whole part.
 
 import hashlib
 import json
-from pathlib import Path
 from typing import Any, Dict, List, NamedTuple
 
 import numpy as np
-from wm_ros import paths
+from sim.randomize import load_randomization
 from wm_ros.bench.main_job.product import succeeded
 from wm_ros.bench.world_model.workshop import FOLDER, run
+from wm_ros.evaluation.run import parameters, Request
 from wm_ros.evaluation.statistics import paired
 from wm_ros.world_model.load import hash_of
 
@@ -44,8 +44,8 @@ def played(task: str, checkpoint: str, episodes: int, world: Dict[str, str],
     """
     Return the reports of ``wm_ros evaluate`` for all parts, played now where they lack.
 
-    ``world`` is what it is told of that, by flag; what other weights, or a world of another file,
-    have played is not taken for theirs.
+    ``world`` is what it is told of that, by flag.  What was played with other weights, parameters
+    or worlds is played anew; what was played by other code is not known: delete it.
     """
     reports, told = [], [word for name, value in world.items() for word in (f'--{name}', value)]
     for first in range(0, episodes, _PART):
@@ -60,9 +60,7 @@ def played(task: str, checkpoint: str, episodes: int, world: Dict[str, str],
 
 
 def _name(task, checkpoint, world, flags):
-    key = hashlib.sha256(hash_of(checkpoint).encode())
-    if 'randomization' in world:
-        shipped = paths.config_dir() / 'randomization' / f'{world["randomization"]}.yaml'
-        key.update(shipped.read_bytes())
-    words = [Path(checkpoint).name or task, *world.values(), *(flag.strip('-') for flag in flags)]
-    return '_'.join(words) + f'_{key.hexdigest()[:12]}'
+    drawn = load_randomization(world['randomization']) if 'randomization' in world else None
+    told = parameters(Request(task, 1, checkpoint=checkpoint, **world))
+    key = hashlib.sha256(repr((hash_of(checkpoint), drawn, told)).encode()).hexdigest()[:12]
+    return '_'.join([checkpoint, *world.values(), *(flag.strip('-') for flag in flags), key])

@@ -58,7 +58,7 @@ class Dynamics(nn.Module):
             self.identifier = Identifier(
                 contact + outputs + len(ACTION_NAMES) + _WRENCH, config.context)
         if config.tells:
-            self.teller = Teller(config.tells, config.context)
+            self.teller = Teller(config.context, len(config.tells))
         self.reward_head = mlp((intent + d, h, 1))
         self.value_heads = nn.ModuleList(
             mlp((intent + d, h, h, 1)) for _ in range(config.values))

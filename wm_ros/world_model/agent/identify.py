@@ -1,7 +1,5 @@
 """What is not seen and does not change, such as a block's mass, told by what came of actions."""
 
-from typing import Sequence
-
 import torch
 from torch import nn
 
@@ -44,12 +42,11 @@ class Teller(nn.Module):
     In training they are known, so that the context learns to hold them (Kumar et al. 2021, RMA).
     """
 
-    def __init__(self, names: Sequence[str], context: int):
+    def __init__(self, context: int, count: int):
         super().__init__()
-        self.names = tuple(names)
-        self.read = nn.Linear(context, len(names))
-        self.register_buffer('middle', torch.zeros(len(names)))
-        self.register_buffer('width', torch.ones(len(names)))
+        self.read = nn.Linear(context, count)
+        self.register_buffer('middle', torch.zeros(count))
+        self.register_buffer('width', torch.ones(count))
 
     def forward(self, context):
         """Return the numbers [..., N]."""
