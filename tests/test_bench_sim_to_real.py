@@ -131,14 +131,15 @@ def parts_played(monkeypatch, tmp_path):
     asked = []
 
     def run(*arguments):
-        first = int(arguments[arguments.index('--seed') + 1])
+        first, count = (int(arguments[arguments.index(name) + 1])
+                        for name in ('--seed', '--episodes'))
         asked.append(arguments)
         Path(arguments[-1]).write_text(json.dumps({
-            'seed': first, 'episodes': 100, 'failed_seeds': [first + 3] if
+            'seed': first, 'episodes': count, 'failed_seeds': [first + 3] if
             'reality' in arguments else [], 'real_time_factor': 1.0, 'latency_p99_ms': 9.0}))
 
     monkeypatch.setattr(parts, 'run', run)
-    monkeypatch.setattr(parts, 'FOLDER', tmp_path)
+    monkeypatch.setattr(parts, 'PLAYED', tmp_path / 'played')
     return asked
 
 
@@ -168,3 +169,28 @@ def test_parts_of_another_world_or_other_weights_are_played_anew(parts_played, m
     monkeypatch.setattr(parts, 'parameters', lambda request: {
         **given(request), 'planner.horizon': 3})
     assert (again(), again()) == (1, 0)
+
+
+def test_what_was_interrupted_goes_on_after_the_last_whole_part(parts_played, monkeypatch):
+    run, world = parts.run, {'engine': 'mujoco'}
+
+    def interrupted(*arguments):
+        if len(parts_played) == 2:
+            raise KeyboardInterrupt
+        run(*arguments)
+
+    with monkeypatch.context() as short, pytest.raises(KeyboardInterrupt):
+        short.setattr(parts, 'run', interrupted)
+        parts.played('reach', 'panda_reach', 250, world)
+    found = parts.played('reach', 'panda_reach', 250, world)
+    ranges = [(part['seed'], part['episodes']) for part in found]
+    assert ranges == [(0, 100), (100, 100), (200, 50)]
+    assert len(parts_played) == 3
+
+
+def test_a_damaged_file_of_outcomes_is_told_of(parts_played):
+    parts.played('reach', 'panda_reach', 100, {})
+    file, = parts.PLAYED.glob('*.json')
+    file.write_text(file.read_text()[:40])
+    with pytest.raises(WmRosError, match='damaged .*; delete it and measure again'):
+        parts.played('reach', 'panda_reach', 100, {})

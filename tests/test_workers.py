@@ -3,6 +3,8 @@
 from functools import partial
 import multiprocessing
 import os
+import subprocess
+import sys
 
 import pytest
 from wm_ros.types import WmRosError
@@ -57,3 +59,16 @@ def test_who_stops_asking_leaves_no_process():
     next(results)
     results.close()
     assert not multiprocessing.active_children()
+
+
+def test_processes_do_not_outlive_one_that_is_killed():
+    code = """if True:
+        import time
+        from wm_ros.workers import spread
+        for _ in spread(time.sleep, [0.0, 600.0, 600.0], 2, int):
+            print('begun', flush=True)"""
+    with subprocess.Popen([sys.executable, '-c', code], stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b'begun\n'
+        process.kill()
+        # They hold the other end of the pipe: it is at its end when all of them are.
+        assert process.communicate(timeout=30)[0] == b''

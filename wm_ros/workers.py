@@ -4,6 +4,8 @@ from concurrent.futures import as_completed, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 import multiprocessing
+from multiprocessing.connection import wait
+import os
 import signal
 import threading
 from typing import Any, Callable, Iterable, Iterator, Optional, Tuple
@@ -18,7 +20,7 @@ def spread(work: Callable, items: Iterable, jobs: int, prepare: Callable,
 
     Each process calls ``prepare(*arguments)`` first; ``work`` and ``prepare`` are functions
     of modules.  What they raise is raised here; WmRosError when a process dies.  The
-    processes end with the iteration, whatever ends it.
+    processes end with the iteration, whatever ends it, and with this process, if it is killed.
     """
     before = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(jobs, multiprocessing.get_context('spawn'), _start,
@@ -43,10 +45,17 @@ _failure: Optional[Exception] = None    # of the preparation of this process
 def _start(prepare, arguments):
     global _failure
     signal.signal(signal.SIGINT, signal.SIG_IGN)    # where another thread has started it
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         prepare(*arguments)
     except Exception as error:  # noqa: B902
         _failure = error        # the pool would only say that a process has died
+
+
+def _end_with_parent():
+    """End when the parent does: one that was killed can no longer end this process."""
+    wait([multiprocessing.parent_process().sentinel])
+    os._exit(1)     # not sys.exit: that would end this thread alone
 
 
 def _do(work, item):

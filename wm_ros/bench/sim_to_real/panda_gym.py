@@ -35,7 +35,7 @@ class Bar(NamedTuple):
 ENVIRONMENTS = {
     'PandaReach-v3': Bar(20_000, 1.0, Published(-1.768, 0.858, 20_000)),
     'PandaPush-v3': Bar(300_000, 0.95, Published(-6.405, 6.400, 1_000_000)),
-    'PandaPickAndPlace-v3': Bar(1_000_000, 0.9, Published(-8.024, 6.674, 1_000_000)),
+    'PandaPickAndPlace-v3': Bar(600_000, 0.9, Published(-8.024, 6.674, 1_000_000)),
 }
 
 

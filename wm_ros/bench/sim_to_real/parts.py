@@ -1,22 +1,29 @@
 """
-Long evaluations, played in parts that stay in ``benchmarks/work``.
+Long evaluations, played in parts whose outcomes are kept beside the results.
 
-A bench that was interrupted goes on after the last whole part.
+A bench that was interrupted goes on after the last whole part, on another machine too.
 """
 
 import hashlib
 import json
-from typing import Any, Dict, List, NamedTuple
+from pathlib import Path
+import tempfile
+from typing import Any, Dict, List, NamedTuple, Tuple
 
 import numpy as np
 from sim.randomize import load_randomization
 from wm_ros.bench.main_job.product import succeeded
-from wm_ros.bench.world_model.workshop import FOLDER, run
+from wm_ros.bench.world_model.workshop import run
+from wm_ros.console import write_json
 from wm_ros.evaluation.run import parameters, Request
 from wm_ros.evaluation.statistics import paired
+from wm_ros.types import WmRosError
 from wm_ros.world_model.load import hash_of
 
+PLAYED = Path('benchmarks/results/sim_to_real.played')
 _PART = 100             # episodes
+_KEPT = ('seed', 'episodes', 'failed_seeds', 'time_to_goal_mean', 'real_time_factor',
+         'latency_p99_ms')      # of a report
 
 
 class Crossing(NamedTuple):
@@ -30,8 +37,8 @@ class Crossing(NamedTuple):
 
     @classmethod
     def of(cls, here: List[dict], there: List[dict]) -> 'Crossing':
-        """Return that of the reports of paired parts."""
-        won = [[one for part in reports for one in succeeded(part)] for reports in (here, there)]
+        """Return that of the outcomes of paired parts."""
+        won = [[one for part in parts for one in succeeded(part)] for parts in (here, there)]
         return cls(*(float(np.mean(part)) for part in won), *paired(*won))
 
     def __str__(self):
@@ -42,25 +49,54 @@ class Crossing(NamedTuple):
 def played(task: str, checkpoint: str, episodes: int, world: Dict[str, str],
            flags: tuple = ()) -> List[Dict[str, Any]]:
     """
-    Return the reports of ``wm_ros evaluate`` for all parts, played now where they lack.
+    Return what came of ``wm_ros evaluate``, by parts; those that lack are played now.
 
     ``world`` is what it is told of that, by flag.  What was played with other weights, parameters
     or worlds is played anew; what was played by other code is not known: delete it.
     """
-    reports, told = [], [word for name, value in world.items() for word in (f'--{name}', value)]
-    for first in range(0, episodes, _PART):
-        count = min(_PART, episodes - first)
-        file = FOLDER / f'{_name(task, checkpoint, world, flags)}_{first:04d}_{count}.json'
-        if not file.is_file():
-            FOLDER.mkdir(parents=True, exist_ok=True)
-            run('evaluate', '--task', task, '--checkpoint', checkpoint, '--seed', str(first),
-                '--episodes', str(count), *flags, *told, '--json', str(file))
-        reports.append(json.loads(file.read_text(encoding='utf-8')))
-    return reports
+    line = ('--task', task, '--checkpoint', checkpoint, *flags,
+            *(word for name, value in world.items() for word in (f'--{name}', value)))
+    key = _key(task, checkpoint, world)
+    file = PLAYED / ('_'.join([checkpoint, *world.values(),
+                               *(flag.strip('-') for flag in flags)]) + '.json')
+    kept = _read(file, key)
+    wanted = [(first, min(_PART, episodes - first)) for first in range(0, episodes, _PART)]
+    for part in wanted:
+        if part not in kept:
+            kept[part] = _play(line, *part)
+            PLAYED.mkdir(parents=True, exist_ok=True)
+            write_json(str(file), {'key': key, 'evaluate': ' '.join(line),
+                                   'parts': [kept[one] for one in sorted(kept)]})
+    return [kept[part] for part in wanted]
 
 
-def _name(task, checkpoint, world, flags):
+def _key(task, checkpoint, world) -> str:
+    """Return what tells weights, parameters and worlds apart."""
     drawn = load_randomization(world['randomization']) if 'randomization' in world else None
     told = parameters(Request(task, 1, checkpoint=checkpoint, **world))
-    key = hashlib.sha256(repr((hash_of(checkpoint), drawn, told)).encode()).hexdigest()[:12]
-    return '_'.join([checkpoint, *world.values(), *(flag.strip('-') for flag in flags), key])
+    return hashlib.sha256(repr((hash_of(checkpoint), drawn, told)).encode()).hexdigest()[:12]
+
+
+def _read(file, key) -> Dict[Tuple[int, int], Dict[str, Any]]:
+    """
+    Return the parts of a file, by first seed and count.
+
+    None where the file lacks, or tells of something else; raises WmRosError where it is damaged.
+    """
+    if not file.is_file():
+        return {}
+    try:
+        found = json.loads(file.read_text(encoding='utf-8'))
+        return ({(part['seed'], part['episodes']): part for part in found['parts']}
+                if found['key'] == key else {})
+    except (ValueError, TypeError, KeyError) as error:
+        raise WmRosError(f'{file}: damaged ({error}); delete it and measure again') from error
+
+
+def _play(line, first, count) -> Dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / 'report.json'
+        run('evaluate', *line, '--seed', str(first), '--episodes', str(count),
+            '--json', str(file))
+        report = json.loads(file.read_text(encoding='utf-8'))
+    return {name: report[name] for name in _KEPT if name in report}
