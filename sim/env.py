@@ -57,7 +57,7 @@ class ArmEnv(gymnasium.Env):
         """Return a camera frame [H, W, 3] uint8."""
         if self.render_mode != 'rgb_array':
             return None
-        from sim.camera import render
+        from sim.sensors.camera import render
         return render(self.scene, 256, 256)
 
     def close(self):

@@ -18,10 +18,10 @@ from rclpy.node import Node
 from sim.controller import check_positions, check_trajectory
 from sim.engines import make_scene
 from sim.faults import Faults
-from sim.pictures import Pictures
 from sim.randomize import randomization_of
 from sim.scene import SUBSTEP
-from sim.view import CameraProcess, FRAME, View
+from sim.sensors.pictures import Pictures
+from sim.sensors.view import CameraProcess, FRAME, View
 from sim.world import FIRST, Schedule, World
 from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import Trigger

@@ -7,7 +7,7 @@ from typing import Optional
 import numpy as np
 from sim.actuators import Actuators
 from sim.randomize import Conditions, Randomization
-from sim.senses import Senses
+from sim.sensors.senses import Senses
 from sim.tasks import BoxSpec, Judge, make_task, Situation, Start, stranger
 from wm_ros.robot.kinematics import Kinematics
 from wm_ros.robot.robot import Robot
@@ -24,7 +24,7 @@ class Scene(ABC):
     One arm at a table with a task: ``reset`` draws an episode, ``substep`` advances it.
 
     The same seed gives the same episode.  All poses are in the robot's base frame.  An engine
-    provides ``arm`` (as ``sim.bullet_arm.BulletArm``), ``object_poses`` [M, 7],
+    provides ``arm`` (as ``sim.engines.bullet_arm.BulletArm``), ``object_poses`` [M, 7],
     ``object_velocities`` [M, 3] m/s, ``spawned``, a list of (BoxSpec, pose [7]) of what was
     added in this episode, and what is abstract below; it calls ``_set_up`` once all is there.
     What ``spawn``, ``move`` and ``scale`` have done is undone by the next ``reset``.

@@ -4,7 +4,7 @@ from collections import deque
 
 import numpy as np
 from sim.scene import Scene, SUBSTEP
-from sim.senses import Seen
+from sim.sensors.senses import Seen
 from wm_ros.robot.feasible import Follower
 from wm_ros.robot.motion import hermite, MotionRule
 from wm_ros.types import Observation

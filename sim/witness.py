@@ -5,9 +5,9 @@ from typing import Dict, Mapping, Optional
 
 import numpy as np
 from sim import look
-from sim.camera import Camera
 from sim.events import happen, KINDS
 from sim.scene import Scene
+from sim.sensors.camera import Camera
 from wm_ros.types import Observation
 
 _FIRST, _LAST = 4, 40       # steps between which an event happens

@@ -4,10 +4,10 @@ import os
 
 import numpy as np
 import pytest
-from sim.bullet import BulletScene
-from sim.camera import Camera, render
-from sim.look import draw, Look
-from sim.view import CameraProcess, View
+from sim.engines.bullet import BulletScene
+from sim.sensors.camera import Camera, render
+from sim.sensors.look import draw, Look
+from sim.sensors.view import CameraProcess, View
 from wm_ros.robot.robot import load_robot
 
 ROBOT = load_robot('panda')

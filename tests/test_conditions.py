@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from sim.engines import make_scene
-from sim.pictures import Pictures
 from sim.randomize.config import parse
 from sim.scene import SUBSTEP
+from sim.sensors.pictures import Pictures
 from sim.stepper import Stepper
 from sim_testing import episode, record
 from wm_ros.robot.robot import load_robot

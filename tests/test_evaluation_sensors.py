@@ -3,7 +3,7 @@
 from model_testing import ROBOT
 import numpy as np
 import pytest
-from sim.bullet import BulletScene
+from sim.engines.bullet import BulletScene
 from sim.scene import SUBSTEP
 from wm_ros.evaluation.run import parameters, Request
 from wm_ros.evaluation.sensors import Sensors

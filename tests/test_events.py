@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from sim.camera import Camera
 from sim.engines import make_scene
+from sim.engines.mock import MockScene
 from sim.events import happen, KINDS
-from sim.mock import MockScene
 from sim.quiet import pybullet
+from sim.sensors.camera import Camera
 from wm_ros.robot.robot import load_robot
 
 ROBOT = load_robot('panda')

@@ -5,7 +5,7 @@ from contextlib import closing
 from model_testing import KINEMATICS, make_dynamics, make_model, observe_at, ROBOT
 import numpy as np
 import pytest
-from sim.bullet import BulletScene
+from sim.engines.bullet import BulletScene
 from sim.stepper import Stepper
 import torch
 from wm_ros.evaluation.run import make_loop, parameters, Request

@@ -21,7 +21,7 @@ def test_camera_works_only_while_somebody_looks(robot_node, peer):
     """Pictures of the asked size; the camera's process comes and goes with the subscriber."""
     node = robot_node(task='push', camera__width=80, camera__height=60, camera__depth=True)
     node.joints.next()
-    assert 'sim.camera' not in children_of(node.process.pid)
+    assert 'sim.sensors.camera' not in children_of(node.process.pid)
     images = peer.record(Image, 'camera/image_raw', BEST_EFFORT)
     depths = peer.record(Image, 'camera/depth/image_raw', BEST_EFFORT)
     infos = peer.record(CameraInfo, 'camera/camera_info', BEST_EFFORT)
@@ -30,10 +30,10 @@ def test_camera_works_only_while_somebody_looks(robot_node, peer):
     _, depth = convert.depth_from_msg(depths.next())
     assert depth.shape == (60, 80) and 0.3 < depth[45, 40] < 3.0
     assert infos.next().k[2] == 40.0
-    assert 'sim.camera' in children_of(node.process.pid)
+    assert 'sim.sensors.camera' in children_of(node.process.pid)
     for recorder in (images, depths, infos):
         peer.node.destroy_subscription(recorder._subscription)
-    wait_until(lambda: 'sim.camera' not in children_of(node.process.pid), 10.0,
+    wait_until(lambda: 'sim.sensors.camera' not in children_of(node.process.pid), 10.0,
                'the end of the camera process')
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sim.bullet import BulletScene
+from sim.engines.bullet import BulletScene
 from sim.quiet import pybullet
 from sim.randomize.config import parse
 from sim.stepper import Stepper

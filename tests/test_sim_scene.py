@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from sim.engines import make_scene
-from sim.mock import MockScene
+from sim.engines.mock import MockScene
 from sim.scene import SUBSTEP
 from sim.stepper import Stepper
 from sim.tasks import Judge, make_task

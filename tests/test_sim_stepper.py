@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sim.bullet import BulletScene
+from sim.engines.bullet import BulletScene
 from sim.scene import SUBSTEP
 from sim.stepper import Stepper
 from wm_ros.robot.motion import hermite, MotionRule

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from sim.bullet import BulletScene
 from sim.controller import check_trajectory
 from sim.engines import make_scene
+from sim.engines.bullet import BulletScene
 from sim.world import FIRST, Schedule, World
 from wm_ros.robot.robot import load_robot
 

@@ -8,10 +8,10 @@ from typing import Callable, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
-from sim.camera import Camera
-from sim.look import Look
+from sim.sensors.camera import Camera
+from sim.sensors.look import Look
+from sim.sensors.view import View
 from sim.tasks import make_task
-from sim.view import View
 from wm_ros import video
 from wm_ros.files import whole
 from wm_ros.nodes.clients.episode_client import LiveEpisode

@@ -3,10 +3,10 @@
 from typing import Any, Dict, Mapping, Tuple
 
 import numpy as np
-from sim.camera import Camera
 from sim.faults import Faults
-from sim.pictures import Pictures
 from sim.scene import Scene
+from sim.sensors.camera import Camera
+from sim.sensors.pictures import Pictures
 from sim.world import Schedule
 from wm_ros.param_table import ROBOT, SENSOR
 from wm_ros.sensing import squared

@@ -5,10 +5,10 @@ from typing import Callable, Dict
 
 import gymnasium
 import numpy as np
-from sim.camera import Camera
 from sim.engines import make_scene
 from sim.env import register
 from sim.quiet import quiet
+from sim.sensors.camera import Camera
 from wm_ros.robot.robot import load_robot
 from wm_ros.types import ACTION_NAMES, WmRosError
 
@@ -74,7 +74,7 @@ class Bare:
     actions, _episode = 1, 20
 
     def __init__(self, task: str):
-        from sim.mujoco_scene import mujoco
+        from sim.engines.mujoco_scene import mujoco
         self._mujoco, robot = mujoco, load_robot()
         self.scene, self.seconds = make_scene('mujoco', robot, task), robot.dt
         self._physics = round(robot.dt / self.scene.model.opt.timestep)

@@ -9,8 +9,8 @@ action.
 from typing import NamedTuple
 
 import numpy as np
-from sim.camera import Camera
 from sim.engines import make_scene
+from sim.sensors.camera import Camera
 from sim.stepper import Stepper
 import torch
 from torch import nn

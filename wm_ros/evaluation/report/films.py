@@ -7,10 +7,10 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tup
 
 import numpy as np
 from PIL import Image
-from sim.camera import Camera
-from sim.look import Look, look_of
 from sim.scene import SUBSTEP
-from sim.view import View
+from sim.sensors.camera import Camera
+from sim.sensors.look import Look, look_of
+from sim.sensors.view import View
 from wm_ros import video
 from wm_ros.evaluation.closed_loop import ClosedLoop, Result
 from wm_ros.evaluation.played import played

@@ -2,7 +2,7 @@
 What a camera in front of the table sees, quick to render: the arm is made of primitives.
 
 PyBullet holds Python's lock while it renders, 1 ms for 64 x 64 pixels and 60 ms for 640 x
-480.  ``Camera`` renders where it is called; ``sim.view.CameraProcess`` runs this module in
+480.  ``Camera`` renders where it is called; ``sim.sensors.view.CameraProcess`` runs this module in
 a process of its own, so that physics and joint states go on undisturbed.
 """
 
@@ -12,11 +12,11 @@ import sys
 from typing import List, Optional, Sequence
 
 import numpy as np
-from sim.look import Look, look_of
 from sim.quiet import pybullet, quiet
+from sim.sensors.look import Look, look_of
+from sim.sensors.view import Frame
 from sim.tasks import make_task
 from sim.tasks.base import BoxSpec
-from sim.view import Frame
 from wm_ros.robot.robot import load_robot, Robot
 from wm_ros.types import WmRosError
 

@@ -5,7 +5,7 @@ from typing import Optional, Tuple
 
 import numpy as np
 from sim.randomize import Conditions
-from sim.view import View
+from sim.sensors.view import View
 
 Colour = Tuple[float, float, float]     # red, green, blue in [0, 1]
 

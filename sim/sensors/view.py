@@ -81,7 +81,7 @@ class CameraProcess:
         self._dress = None
         # It ends when its standard input does, and so with this process.
         self._process = subprocess.Popen(
-            [sys.executable, '-m', 'sim.camera', robot, task, str(width), str(height),
+            [sys.executable, '-m', 'sim.sensors.camera', robot, task, str(width), str(height),
              str(int(depth))], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def request(self, joint_positions, gripper_width: float, object_poses, strangers=(),

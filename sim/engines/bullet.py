@@ -1,7 +1,7 @@
 """The scene in a PyBullet world of its own."""
 
 import numpy as np
-from sim.bullet_arm import BulletArm
+from sim.engines.bullet_arm import BulletArm
 from sim.quiet import pybullet, quiet
 from sim.scene import Scene, SUBSTEP
 from wm_ros.robot.robot import Robot

@@ -4,8 +4,8 @@ from collections import deque
 from typing import Callable
 
 import numpy as np
-from sim.look import look_of
 from sim.scene import Scene
+from sim.sensors.look import look_of
 
 
 class Pictures:

@@ -1,9 +1,9 @@
 """A position-controlled arm in PyBullet, behaving as a ros2_control robot does."""
 
 import numpy as np
+from sim.engines.wrist import FINGER_FORCE, Wrist
 from sim.quiet import pybullet
 from sim.randomize import Physics
-from sim.wrist import FINGER_FORCE, Wrist
 from wm_ros.robot.robot import Robot
 from wm_ros.types import WmRosError
 

@@ -10,9 +10,9 @@ from wm_ros.types import WmRosError
 
 #: Module, class and package of an engine, by name.
 ENGINES = {
-    'pybullet': ('sim.bullet', 'BulletScene', 'pybullet'),
-    'mujoco': ('sim.mujoco_scene', 'MujocoScene', 'mujoco'),
-    'mock': ('sim.mock', 'MockScene', '')}
+    'pybullet': ('sim.engines.bullet', 'BulletScene', 'pybullet'),
+    'mujoco': ('sim.engines.mujoco_scene', 'MujocoScene', 'mujoco'),
+    'mock': ('sim.engines.mock', 'MockScene', '')}
 
 
 def make_scene(engine: str, robot: Robot, task_name: str,

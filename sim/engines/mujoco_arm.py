@@ -2,9 +2,9 @@
 
 import mujoco
 import numpy as np
-from sim.mujoco_model import SENSED
+from sim.engines.mujoco_model import SENSED
+from sim.engines.wrist import FINGER_FORCE, Wrist
 from sim.randomize import Physics
-from sim.wrist import FINGER_FORCE, Wrist
 from wm_ros.robot.robot import Robot
 
 _BANDWIDTH = 80.0           # [rad/s] of the joints' controllers, critically damped

@@ -2,8 +2,8 @@
 
 import mujoco
 import numpy as np
-from sim.mujoco_arm import MujocoArm
-from sim.mujoco_model import add_box, add_table, arm_spec, remove, rub, shape_geom
+from sim.engines.mujoco_arm import MujocoArm
+from sim.engines.mujoco_model import add_box, add_table, arm_spec, remove, rub, shape_geom
 from sim.scene import Scene, SUBSTEP
 from wm_ros.robot.robot import Robot
 
