@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sim.randomize import NOTHING
+from wm_ros.bench.drawing import draw
 from wm_ros.bench.sim_to_real import (
     adaptation, cluster, environments, gap, live_gap, panda_gym, parts, throughput)
 from wm_ros.evaluation.closed_loop import Result
@@ -86,21 +87,23 @@ def test_agents_of_panda_gym_are_judged_by_their_evaluation_and_their_way(monkey
                 'success_rate': 0.96, 'success_ci95': [0.93, 0.98], 'return_mean': -5.0,
                 'return_std': 3.0}))
 
-    points = [{'steps': steps, 'success_rate': rate, 'episodes': 50, 'seconds': 60.0}
+    points = [{'steps': steps, 'success_rate': rate, 'return_mean': -9.0, 'episodes': 50,
+               'seconds': 60.0}
               for steps, rate in ((100_000, 0.5), (300_000, 0.96), (400_000, 0.9))]
     monkeypatch.setattr(panda_gym, 'run', run)
     monkeypatch.setattr(panda_gym, 'FOLDER', tmp_path)
     (tmp_path / 'panda_gym_PandaPush-v3.curve.json').write_text(json.dumps({'curve': points}))
     (tmp_path / 'panda_gym_PandaPush-v3.json').write_text('{}')
-    bar = panda_gym.ENVIRONMENTS['PandaPush-v3']
-    rows = {row.figure: row for row in panda_gym._rows('PandaPush-v3', bar)}
+    rows = {row.figure: row for row in panda_gym.push()}
     assert [arguments[0] for arguments in ran] == ['evaluate']
     assert rows['panda_gym_success/PandaPush-v3'].holds
-    assert '-6.4' in rows['panda_gym_return/PandaPush-v3'].note
+    assert rows['panda_gym_return_published/PandaPush-v3/1000000'].value == pytest.approx(-6.405)
     assert rows['panda_gym_success_early/PandaPush-v3'].value == 0.96
     assert rows['panda_gym_steps_to_bar/PandaPush-v3'].value == 300_000
+    assert rows['panda_gym_success_on_the_way/PandaPush-v3/100000'].value == 0.5
+    assert [plot.name for plot in draw(rows.values(), tmp_path)] == ['panda_gym.png']
     (tmp_path / 'panda_gym_PandaPush-v3.resume.safetensors').write_text('')
-    panda_gym._rows('PandaPush-v3', bar)
+    panda_gym.push()
     assert ran[1][0] == 'train' and ran[1][-1] == '--resume'
 
 

@@ -14,7 +14,7 @@ def draw(rows: Iterable[Figure], folder: Path) -> List[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     for name, plot in (('horizons', _horizons), ('rare_events', _rare),
                        ('reliability', _reliability), ('efficiency', _efficiency),
-                       ('planning_horizon', _planning_horizon)):
+                       ('planning_horizon', _planning_horizon), ('panda_gym', _panda_gym)):
         figure = plot(rows)
         if figure is not None:
             written.append(folder / f'{name}.png')
@@ -131,5 +131,22 @@ def _planning_horizon(rows):
             ax.plot(x, y, marker='o', ms=3, label=name)
         ax.set(xlabel='horizon [steps of 0.05 s]', ylabel=label)
         ax.set_ylim(bottom=0)
+    axes[0].legend(frameon=False)
+    return canvas
+
+
+def _panda_gym(rows):
+    ways = {what: _series(rows, f'panda_gym_{what}_on_the_way') for what in ('success', 'return')}
+    if not ways['success']:
+        return None
+    canvas, axes = _axes(2)
+    for ax, (what, series) in zip(axes, ways.items()):
+        for name, points in series.items():
+            x, y = zip(*points)
+            line, = ax.plot([steps / 1000 for steps in x], y, marker='o', ms=3, label=name)
+            for steps, mean in _series(rows, f'panda_gym_{what}_published').get(name, ()):
+                ax.plot(steps / 1000, mean, marker='*', ms=11, color=line.get_color())
+        ax.set(xscale='log', xlabel='thousand environment steps',
+               ylabel='success' if what == 'success' else 'return; star: TQC with HER, published')
     axes[0].legend(frameon=False)
     return canvas

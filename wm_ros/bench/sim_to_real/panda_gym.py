@@ -39,12 +39,23 @@ ENVIRONMENTS = {
 }
 
 
-def panda_gym():
-    """Return success and return of each environment, and of the way there."""
-    return [row for name, bar in ENVIRONMENTS.items() for row in _rows(name, bar)]
+def reach():
+    """Return success and return of PandaReach-v3, and of the way there."""
+    return _rows('PandaReach-v3')
 
 
-def _rows(name, bar: Bar):
+def push():
+    """Return the same of PandaPush-v3."""
+    return _rows('PandaPush-v3')
+
+
+def pick_and_place():
+    """Return the same of PandaPickAndPlace-v3."""
+    return _rows('PandaPickAndPlace-v3')
+
+
+def _rows(name):
+    bar = ENVIRONMENTS[name]
     output = _trained(name, bar.steps)
     report = output.with_suffix('.evaluation.json')
     evaluate = ('evaluate', '--env', name, '--checkpoint', str(output), '--episodes',
@@ -65,12 +76,13 @@ def _reached(name, bar: Bar, found):
                  f'95 % from {low:.3f} to {high:.3f} in {_EPISODES} episodes; trained for '
                  f'{bar.steps:,} environment steps, {load_note()}'),
         shown(f'panda_gym_return/{name}', found['return_mean'], '', command,
-              f'standard deviation {found["return_std"]:.2f}; published of TQC with HER after '
-              f'{theirs.steps:,} steps: {theirs.mean:.2f}, {theirs.std:.2f}')]
+              f'standard deviation {found["return_std"]:.2f}'),
+        shown(f'panda_gym_return_published/{name}/{theirs.steps}', theirs.mean, '', '',
+              f'of TQC with HER, standard deviation {theirs.std:.2f}: RL Baselines3 Zoo')]
 
 
 def _way(name, bar: Bar, curve):
-    """Return when it first did as well as asked for, and how it did early on."""
+    """Return when it first did as well as asked for, and how it did on the way."""
     command = _command(name, bar.steps)
     first = next((point for point in curve if point['success_rate'] >= bar.success), None)
     early = [point for point in curve if point['steps'] <= _EARLY][-1]
@@ -82,10 +94,9 @@ def _way(name, bar: Bar, curve):
             f'panda_gym_steps_to_bar/{name}', first['steps'], 'steps', command,
             f'until {bar.success:.2f} was first seen, in {first["episodes"]} episodes; '
             f'{first["seconds"] / 60:.0f} min on one core'))
-    curve_told = ', '.join(f'{point["steps"] // 1000}k {point["success_rate"]:.2f}'
-                           for point in curve[::max(1, len(curve) // 15)])
-    best = max(point['success_rate'] for point in curve)
-    rows.append(shown(f'panda_gym_success_best/{name}', best, 'share', command, curve_told))
+    for what, key, unit in (('success', 'success_rate', 'share'), ('return', 'return_mean', '')):
+        rows += [shown(f'panda_gym_{what}_on_the_way/{name}/{point["steps"]}', point[key], unit,
+                       command) for point in curve]
     return rows
 
 
