@@ -1,8 +1,6 @@
-"""What the command line shows and writes: progress bars and JSON files."""
+"""What the command line shows: progress bars; and complaints about files, in time."""
 
 from contextlib import contextmanager
-import json
-import math
 import os
 from pathlib import Path
 import sys
@@ -12,7 +10,6 @@ from typing import Optional
 from rich.console import Console
 from rich.progress import (BarColumn, MofNCompleteColumn, Progress, TextColumn,
                            TimeElapsedColumn, TimeRemainingColumn)
-from wm_ros.files import whole
 from wm_ros.types import WmRosError
 
 _QUIET = 10.0           # [s] between lines where there is no terminal
@@ -75,28 +72,3 @@ def prepare_file(flag: str, path: Optional[str]):
         raise WmRosError(f'{flag} {path}: no such folder {target.parent}')
     if target.is_dir() or not os.access(target.parent, os.W_OK):
         raise WmRosError(f'{flag} {path}: cannot be written there')
-
-
-def write_json(path: Optional[str], figures):
-    """
-    Write ``figures`` to ``path``, whole or not at all; None writes nothing.
-
-    Numbers that are not finite become null: JSON knows none.
-    """
-    if not path:
-        return
-    write_text(path, json.dumps(_finite(figures), indent=1, allow_nan=False) + '\n')
-
-
-def write_text(path: str, text: str):
-    """Write ``text`` to ``path``, whole or not at all."""
-    with whole(Path(path)) as partial:
-        partial.write_text(text, encoding='utf-8')
-
-
-def _finite(value):
-    if isinstance(value, dict):
-        return {name: _finite(part) for name, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

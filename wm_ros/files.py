@@ -1,9 +1,11 @@
 """Files that are written whole or not at all."""
 
 from contextlib import contextmanager
+import json
+import math
 import os
 from pathlib import Path
-from typing import Iterator
+from typing import Iterator, Optional
 
 
 @contextmanager
@@ -20,3 +22,28 @@ def whole(path: Path) -> Iterator[Path]:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def write_json(path: Optional[str], figures):
+    """
+    Write ``figures`` to ``path``, whole or not at all; None writes nothing.
+
+    Numbers that are not finite become null: JSON knows none.
+    """
+    if not path:
+        return
+    write_text(path, json.dumps(_finite(figures), indent=1, allow_nan=False) + '\n')
+
+
+def write_text(path: str, text: str):
+    """Write ``text`` to ``path``, whole or not at all."""
+    with whole(Path(path)) as partial:
+        partial.write_text(text, encoding='utf-8')
+
+
+def _finite(value):
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -8,7 +8,7 @@ from pathlib import Path
 import time
 from typing import Iterable, List
 
-from wm_ros.console import write_json
+from wm_ros.files import write_json
 from wm_ros.types import WmRosError
 
 

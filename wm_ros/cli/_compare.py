@@ -5,7 +5,7 @@ from wm_ros.cli._request import product
 
 def compare_reports(arguments) -> int:
     """Compare, print, and write what was found."""
-    from wm_ros.console import write_json, write_text
+    from wm_ros.files import write_json, write_text
     from wm_ros.evaluation.comparison import compare, load
     from wm_ros.types import WmRosError
     for name in ('planner', 'ros', 'ray', 'sweep', 'edge_cases', *product(arguments)):

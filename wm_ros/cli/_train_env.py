@@ -13,7 +13,8 @@ _OTHERS = {'robot': 'panda', 'model': 'agent', 'data': [], 'held_out': [], 'rand
 
 def run(arguments) -> int:
     """Train in the environment; keep the best weights, and success over steps beside them."""
-    from wm_ros.console import StageBars, write_json
+    from wm_ros.console import StageBars
+    from wm_ros.files import write_json
     from wm_ros.learning.latent import state
     from wm_ros.learning.latent.training import Training
     from wm_ros.paths import weights_file

@@ -5,7 +5,8 @@ import sys
 
 def run(arguments) -> int:
     """Train a part, on recordings, and keep its best weights."""
-    from wm_ros.console import StageBars, write_json
+    from wm_ros.console import StageBars
+    from wm_ros.files import write_json
     from wm_ros.learning import parallel
     from wm_ros.learning.loop import Loop
     from wm_ros.learning.parts import Order, PARTS

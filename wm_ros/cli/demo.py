@@ -52,7 +52,8 @@ def run(arguments) -> int:
     os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
     from dataclasses import asdict
     from rich.console import Console
-    from wm_ros.console import prepare_json, write_json
+    from wm_ros.console import prepare_json
+    from wm_ros.files import write_json
     from wm_ros.demo.play import play, summary
     from wm_ros.demo.show import print_summary, Show
     prepare_json(arguments.json)

@@ -47,7 +47,8 @@ def add_parser(subparsers):
 def run(arguments) -> int:
     """Search, print, and write."""
     from wm_ros.cli import INTERRUPTED
-    from wm_ros.console import prepare_file, prepare_json, StageBars, write_json
+    from wm_ros.console import prepare_file, prepare_json, StageBars
+    from wm_ros.files import write_json
     from wm_ros.evaluation.edge_cases.search import Search, SearchRequest
     from wm_ros.evaluation.run import Request
     prepare_file('--output', arguments.output)

@@ -79,7 +79,7 @@ def run(arguments) -> int:
     if arguments.compare:
         from wm_ros.cli._compare import compare_reports
         return compare_reports(arguments)
-    from wm_ros.console import write_json
+    from wm_ros.files import write_json
     from wm_ros.evaluation import sweep
     from wm_ros.evaluation.run import Evaluation
     from wm_ros.types import WmRosError
@@ -161,7 +161,8 @@ def _lockstep(evaluation, sweeps) -> dict:
 
 
 def _write_page(arguments, evaluation, figures):
-    from wm_ros.console import progress_bar, write_text
+    from wm_ros.console import progress_bar
+    from wm_ros.files import write_text
     from wm_ros.evaluation.report.films import chosen_seeds, films
     from wm_ros.evaluation.report.page import page
     made = []

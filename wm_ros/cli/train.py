@@ -89,7 +89,8 @@ def run(arguments) -> int:
     from dataclasses import replace
     from sim.randomize import load_randomization
     import torch
-    from wm_ros.console import prepare_json, StageBars, write_json
+    from wm_ros.console import prepare_json, StageBars
+    from wm_ros.files import write_json
     from wm_ros.evaluation.run import parameters, Request
     from wm_ros.learning.recipe import ALONE_PLANNER, get_recipe
     from wm_ros.learning.train import School, Training

@@ -63,7 +63,8 @@ def run(arguments) -> int:
     _check_places(arguments, plot)
     from wm_ros.cli import INTERRUPTED
     from wm_ros.cli._tune_table import show
-    from wm_ros.console import StageBars, write_json
+    from wm_ros.console import StageBars
+    from wm_ros.files import write_json
     from wm_ros.tuning import report
     from wm_ros.tuning.picture import draw
     from wm_ros.tuning.run import Tuning, TuningRequest

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, Dict, Mapping, Sequence
 
-from wm_ros.files import whole
+from wm_ros.files import write_text
 from wm_ros.param_table import MPC
 import yaml
 
@@ -21,8 +21,7 @@ def changed(parameters: Mapping[str, Any], shipped: Mapping[str, Any]) -> Dict[s
 
 def write(path: Path, values: Mapping[str, Any], comments: Sequence[str]):
     """Write ``values`` of the mpc node by name below ``comments``, whole or not at all."""
-    with whole(path) as partial:
-        partial.write_text(text(values, comments), encoding='utf-8')
+    write_text(str(path), text(values, comments))
 
 
 def text(values: Mapping[str, Any], comments: Sequence[str]) -> str:

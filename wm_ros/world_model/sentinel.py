@@ -13,7 +13,7 @@ from typing import Dict, Optional
 import numpy as np
 import torch
 from wm_ros import paths
-from wm_ros.files import whole
+from wm_ros.files import write_text
 from wm_ros.robot.motion import MotionRule
 from wm_ros.robot.robot import Robot
 from wm_ros.types import CheckpointError, WmRosError
@@ -140,5 +140,4 @@ def usual_file(reference: str) -> Path:
 def save_usual(reference: str, alarm: Alarm, meta: dict):
     """Write what is usual to a model, and how it was measured (``meta``), whole or not at all."""
     text = json.dumps({**meta, 'weights_sha256': hash_of(reference), **alarm.to_dict()})
-    with whole(usual_file(reference)) as partial:
-        partial.write_text(text + '\n', encoding='utf-8')
+    write_text(str(usual_file(reference)), text + '\n')

@@ -14,9 +14,9 @@ import numpy as np
 from sim.randomize import load_randomization
 from wm_ros.bench.main_job.product import succeeded
 from wm_ros.bench.world_model.workshop import run
-from wm_ros.console import write_json
 from wm_ros.evaluation.run import parameters, Request
 from wm_ros.evaluation.statistics import paired
+from wm_ros.files import write_json
 from wm_ros.types import WmRosError
 from wm_ros.world_model.load import hash_of
 

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from wm_ros.bench.record import at_least, shown
 from wm_ros.bench.world_model.workshop import FOLDER
-from wm_ros.console import write_json
 from wm_ros.evaluation.closed_loop import ClosedLoop
 from wm_ros.evaluation.run import parameters, Request
+from wm_ros.files import write_json
 from wm_ros.learning.recipe import ALONE_PLANNER, get_recipe, Recipe
 from wm_ros.learning.train import Training
 from wm_ros.param_table import MPC

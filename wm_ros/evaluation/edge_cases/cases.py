@@ -9,7 +9,7 @@ import numpy as np
 from sim.randomize import Randomization
 from sim.randomize.config import parse
 from sim.tasks import make_task
-from wm_ros.files import whole
+from wm_ros.files import write_text
 from wm_ros.robot.robot import Robot
 from wm_ros.types import WmRosError
 import yaml
@@ -87,8 +87,7 @@ class Cases:
         found['cases'] = [_row(case) for case in self.cases]
         text = yaml.safe_dump(found, sort_keys=False, default_flow_style=None, width=_WIDTH)
         head = _HEAD.format(task=self.task, name=Path(path).name)
-        with whole(Path(path)) as partial:
-            partial.write_text(head + text, encoding='utf-8')
+        write_text(path, head + text)
 
 
 def rounded(drawn: Mapping[str, Tuple[float, ...]]) -> Dict[str, Tuple[float, ...]]:

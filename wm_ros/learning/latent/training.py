@@ -2,7 +2,6 @@
 
 from contextlib import closing, contextmanager
 import copy
-import json
 import math
 from pathlib import Path
 import time
@@ -11,7 +10,7 @@ from typing import Callable, Optional
 import numpy as np
 import torch
 from wm_ros import paths, seeds
-from wm_ros.files import whole
+from wm_ros.files import write_json
 from wm_ros.learning.latent import evaluate, state
 from wm_ros.learning.latent.collect import Collector
 from wm_ros.learning.latent.environment import Environment
@@ -178,9 +177,7 @@ class Training:
         """Write the curve, and the weights if they are the best so far."""
         self.curve.append({'steps': self.steps, 'updates': self.trainer.updates,
                            'seconds': round(self.seconds, 1), **figures, **self._losses})
-        with whole(self.curve_path) as partial:
-            partial.write_text(json.dumps({**self.made(), 'curve': self.curve}, indent=1) + '\n',
-                               encoding='utf-8')
+        write_json(str(self.curve_path), {**self.made(), 'curve': self.curve})
         if self.best is None or _rank(figures) >= _rank(self.best):
             self.best = figures
             write_weights(self.output, self.agent, {
