@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Dict, Mapping, Optional
 
 import numpy as np
-from sim import look
 from sim.events import happen, KINDS
 from sim.scene import Scene
+from sim.sensors import look
 from sim.sensors.camera import Camera
 from wm_ros.types import Observation
 

@@ -124,7 +124,7 @@ def test_bad_orders_are_one_line(tmp_path, capsys, more, word):
     (('--planner', 'nlp'), "planner.type: got 'nlp', expected one of"),
     (('--set', 'planner.horzion:=2'), "did you mean 'planner.horizon'"),
     (('--episodes', '0'), '--episodes: got 0'), (('--seed', '600000'), 'expected seeds below'),
-    (('--checkpoint', 'nowhere'), 'cannot be read'),
+    (('--checkpoint', 'nowhere'), 'no such file; expected a path, or one of'),
     (('--checkpoint', 'panda_reach'), "'kind' is missing"),
     (('--env', NAMES['plain']), 'observations, goals and actions are of')])
 def test_bad_evaluations_are_one_line(trained, capsys, more, word):

@@ -185,7 +185,7 @@ def test_bad_checkpoint_is_said_in_one_line(up, tmp_path):
 @pytest.mark.parametrize('arguments, expected', [
     (('--task', 'juggle'), 'unknown task'),
     (('--robot', 'nobody'), 'unknown robot'),
-    (('--checkpoint', '/nowhere/model'), 'no such file'),
+    (('--checkpoint', '/nowhere/model'), 'no such file; expected a path, or one of'),
     (('--params-file', '/nowhere.yaml'), 'cannot be read'),
     (('--set', 'planner.horizn:=3'), "did you mean 'planner.horizon'"),
     (('--set', 'safety.rate:=.nan'), 'finite'),

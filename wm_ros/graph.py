@@ -17,7 +17,7 @@ from wm_ros import paths
 from wm_ros.param_layers import files_of, Layers, split, task_in
 from wm_ros.param_table import MANAGER, MODEL, MPC, ROBOT, SAFETY, SENSOR, TABLE
 from wm_ros.tasks import get_task, TASKS
-from wm_ros.types import CheckpointError, ParameterError, WmRosError
+from wm_ros.types import ParameterError, WmRosError
 
 KINDS = ('sim', 'robot')
 #: What a real robot starts at, until somebody says otherwise.
@@ -183,7 +183,7 @@ def _existing(checkpoint):
         return ''
     file = paths.find_weights(checkpoint)
     if not file.is_file():
-        raise CheckpointError(f'checkpoint {file}: no such file')
+        raise paths.no_checkpoint(file)
     return str(file.resolve())
 
 

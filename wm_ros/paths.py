@@ -62,6 +62,13 @@ def find_weights(reference) -> Path:
     return path
 
 
+def no_checkpoint(file: Path) -> CheckpointError:
+    """Return the error that says that ``file`` is not there, and which ones are shipped."""
+    shipped = sorted(path.stem for path in checkpoint_dir().glob(f'*{WEIGHTS_SUFFIX}'))
+    return CheckpointError(f'checkpoint {file}: no such file; expected a path, or one of those '
+                           f'that are shipped: {", ".join(shipped)}')
+
+
 def _find(folder: str) -> Path:
     tried = []
     for candidate in _shares(Path(__file__).resolve()):

@@ -56,6 +56,8 @@ def read_meta(path: Path, wanted: Mapping[str, type]) -> dict:
             raise CheckpointError(f'checkpoint {path}: {size} bytes, expected less than '
                                   f'{_MAX_JSON}')
         meta = json.loads(path.read_text(encoding='utf-8'))
+    except FileNotFoundError as error:
+        raise paths.no_checkpoint(path) from error
     except OSError as error:
         raise CheckpointError(f'checkpoint {path}: cannot be read ({error.strerror})') from error
     except (ValueError, RecursionError) as error:
