@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from wm_ros.evaluation.statistics import (
-    paired, paired_ratio, percentiles, rank_correlation, wilson)
+    paired, paired_ratio, paired_shares, percentiles, rank_correlation, wilson)
 
 # Extra hours of sleep under two drugs (Cushny & Peebles 1905, Student 1908).
 SLEEP = ((1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4),
@@ -73,6 +73,45 @@ def test_paired_turns_around_with_its_arguments():
 
 def test_paired_differences_that_are_equal_leave_no_doubt():
     assert paired([3.0, 4.0], [1.0, 2.0]) == (2.0, 2.0, 2.0)
+
+
+def _outcomes(both, first, second, neither):
+    """Return outcomes of pairs of which so many succeeded both, in the first only, and so on."""
+    pairs = both * [(1, 1)] + first * [(1, 0)] + second * [(0, 1)] + neither * [(0, 0)]
+    return zip(*pairs)
+
+
+def test_paired_shares_interval_is_the_published_one():
+    """Approval of a prime minister, asked twice (Agresti 2002, section 10.1)."""
+    mean, low, high = paired_shares(*_outcomes(794, 150, 86, 570))
+    assert mean == pytest.approx(0.04)
+    assert (low, high) == pytest.approx((0.0213, 0.0587), abs=3e-4)
+    turned = paired_shares(*_outcomes(794, 86, 150, 570))
+    assert turned == pytest.approx((-mean, -high, -low))
+
+
+def test_paired_shares_that_always_agree_leave_some_doubt():
+    """As zero of 1,000 do: less than in a hundred, more than in ten thousand."""
+    mean, low, high = paired_shares([1] * 1000, [1] * 1000)
+    assert mean == 0.0 and low == pytest.approx(-high)
+    assert high == pytest.approx(1.96 ** 2 / (1000 + 1.96 ** 2), rel=1e-3)
+    assert paired_shares([1] * 100, [1] * 100)[2] > 5 * high
+    mean, low, high = paired_shares([1] * 3, [0] * 3)
+    assert mean == 1.0 and -1.0 < low < high <= 1.0
+
+
+@pytest.mark.parametrize('gained, lost', [(0.0, 0.01), (0.01, 0.02), (0.1, 0.3)])
+def test_paired_shares_hold_the_truth_as_often_as_they_say(gained, lost):
+    rng = np.random.default_rng(0)
+    drawn = rng.choice(3, p=(gained, lost, 1.0 - gained - lost), size=(2000, 200))
+    inside = [low <= gained - lost <= high for _, low, high in (
+        paired_shares(row != 1, row != 0) for row in drawn)]
+    assert 0.93 < np.mean(inside)
+
+
+def test_shares_are_of_zeros_and_ones():
+    with pytest.raises(ValueError, match='expected 1 or 0'):
+        paired_shares([0.5], [1.0])
 
 
 @pytest.mark.parametrize('first, second', [((1.0, 2.0), (1.0,)), ((), ())])

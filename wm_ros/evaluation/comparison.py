@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Mapping
 
 import numpy as np
 from wm_ros.evaluation.played import played
-from wm_ros.evaluation.statistics import paired, paired_ratio, wilson
+from wm_ros.evaluation.statistics import paired, paired_ratio, paired_shares, wilson
 from wm_ros.types import WmRosError
 
 #: What two reports must have in common.
@@ -80,7 +80,7 @@ def compare(first: Mapping[str, Any], second: Mapping[str, Any], names=('A', 'B'
     return {
         **{name: first[name] for name in (*_SAME, 'edge_cases', 'seeds') if name in first},
         'a': _side(first, names[0]), 'b': _side(second, names[1]),
-        'success_difference': list(paired(success[1], success[0])),
+        'success_difference': list(paired_shares(success[1], success[0])),
         'time_difference': list(paired(times[1], times[0])),
         'time_difference_both_succeed': list(paired(times[1][both], times[0][both]))
         if both.any() else None,

@@ -5,6 +5,8 @@ from typing import Sequence, Tuple
 
 import numpy as np
 
+_HALVINGS, _TINY = 60, 1e-12
+
 
 def percentiles(values: Sequence[float], shares: Sequence[float] = (50, 99)
                 ) -> Tuple[float, ...]:
@@ -35,6 +37,40 @@ def paired(first, second, seed: int = 0, draws: int = 10000) -> Tuple[float, flo
     means = difference[_resampled(len(difference), seed, draws)].mean(1)
     low, high = np.quantile(means, [0.025, 0.975])
     return float(difference.mean()), float(low), float(high)
+
+
+def paired_shares(first, second, z: float = 1.959964) -> Tuple[float, float, float]:
+    """
+    Return the difference of two shares of the same episodes and its 95 % interval.
+
+    ``first``, ``second``: 1 or 0 for each, in the same order.  By scores (Tango 1998): pairs
+    that all agree leave some doubt, the less the more they are; resampling them would leave none.
+    """
+    first, second = _pairs(first, second)
+    if not np.isin((first, second), (0.0, 1.0)).all():
+        raise ValueError('paired shares: expected 1 or 0 for each episode')
+    pairs, gained, lost = len(first), int((first > second).sum()), int((second > first).sum())
+
+    def bound(level):
+        """Return the difference whose score is ``level``; scores fall as differences rise."""
+        low, high = -1.0, 1.0
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            above = _score(middle, pairs, gained, lost) > level
+            low, high = (middle, high) if above else (low, middle)
+        return (low + high) / 2
+    return (gained - lost) / pairs, bound(z), bound(-z)
+
+
+def _score(difference, pairs, gained, lost) -> float:
+    """Return by how many standard deviations the pairs are above a ``difference`` of shares."""
+    slope = (2 * pairs - gained + lost) * difference - gained - lost
+    spread = difference * (1.0 - difference)
+    # The likeliest share of the pairs that were lost, if the difference were that.
+    root = math.sqrt(max(0.0, slope ** 2 + 8 * pairs * lost * spread))
+    worst = (root - slope) / (4 * pairs)
+    variance = pairs * (2 * worst + spread)
+    return (gained - lost - pairs * difference) / math.sqrt(max(variance, _TINY))
 
 
 def paired_ratio(first, second, seed: int = 0, draws: int = 10000) -> Tuple[float, float, float]:

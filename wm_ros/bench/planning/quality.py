@@ -2,7 +2,7 @@
 
 from wm_ros.bench.main_job.product import evaluate, succeeded
 from wm_ros.bench.record import at_least, at_most, load_note, shown
-from wm_ros.evaluation.statistics import paired
+from wm_ros.evaluation.statistics import paired, paired_shares
 
 PLANNERS = ('mppi', 'cem', 'gradient', 'nlp', 'tree', 'actor')
 HORIZONS = (1, 2, 3, 5, 8, 10, 15, 20, 25)
@@ -62,7 +62,7 @@ def precision():
                       f'failed seeds {found[backend]["failed_seeds"][:8]}'),
                      ('time_to_goal', 'time_to_goal_mean', 's', ''))]
     wide, rounded = found['wide'], found['wide-bfloat16']
-    mean, low, high = paired(succeeded(wide), succeeded(rounded))
+    mean, low, high = paired_shares(succeeded(wide), succeeded(rounded))
     sooner, least, most = paired(wide['times'], rounded['times'])
     return [at_most('bfloat16_success_lost', mean, _LOST, 'share',
                     'wm_ros bench planning --only precision',

@@ -10,7 +10,7 @@ from wm_ros.bench.record import at_least, at_most, shown
 from wm_ros.console import progress_bar
 from wm_ros.evaluation.closed_loop import ClosedLoop
 from wm_ros.evaluation.run import Evaluation, Request
-from wm_ros.evaluation.statistics import paired
+from wm_ros.evaluation.statistics import paired_shares
 from wm_ros.tasks import get_task
 from wm_ros.world_model.state import StateLayout
 
@@ -70,7 +70,7 @@ def hidden_mass():
         told = {'checkpoint': checkpoint, 'engine': 'mujoco', 'settings': (setting,)}
         light, heavy = (evaluate('pick_and_place', _PAIRS, randomization=world, **told)
                         for world in ('hidden_mass_light', 'hidden_mass_heavy'))
-        drop, low, high = paired(succeeded(light), succeeded(heavy))
+        drop, low, high = paired_shares(succeeded(light), succeeded(heavy))
         lost[name] = drop
         what = (f'hidden_mass_drop/{name}', drop)
         rest = ('share', _HIDDEN, f'{checkpoint}, {setting}: {light["success_rate"]:.3f} to '

@@ -8,7 +8,7 @@ from wm_ros.bench.record import at_least, at_most, shown
 from wm_ros.bench.sim_to_real.parts import Crossing, played
 from wm_ros.console import progress_bar
 from wm_ros.evaluation.run import Evaluation, Request
-from wm_ros.evaluation.statistics import paired
+from wm_ros.evaluation.statistics import paired, paired_shares
 
 EPISODES, _EACH = 1000, 200         # of both ends, and of each factor alone
 DROP, UPPER, _COSTS = 0.03, 0.05, 0.15
@@ -57,8 +57,8 @@ def factors():
         if entry.term.name.startswith('camera.'):
             continue
         found = _played(evaluation, entry.term.name, replace(whole, entries=(entry,)))
-        lost, low, high = paired(*([result.success for result in results]
-                                   for results in (usual, found)))
+        lost, low, high = paired_shares(*([float(result.success) for result in results]
+                                          for results in (usual, found)))
         later, _, _ = paired(*([result.time for result in results]
                                for results in (found, usual)))
         rows.append(shown(f'factor_drop/{entry.term.name}', lost, 'share', _FACTORS,

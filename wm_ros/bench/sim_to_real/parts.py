@@ -15,7 +15,7 @@ from sim.randomize import load_randomization
 from wm_ros.bench.main_job.product import succeeded
 from wm_ros.bench.world_model.workshop import run
 from wm_ros.evaluation.run import parameters, Request
-from wm_ros.evaluation.statistics import paired
+from wm_ros.evaluation.statistics import paired_shares
 from wm_ros.files import write_json
 from wm_ros.types import WmRosError
 from wm_ros.world_model.load import hash_of
@@ -39,11 +39,17 @@ class Crossing(NamedTuple):
     def of(cls, here: List[dict], there: List[dict]) -> 'Crossing':
         """Return that of the outcomes of paired parts."""
         won = [[one for part in parts for one in succeeded(part)] for parts in (here, there)]
-        return cls(*(float(np.mean(part)) for part in won), *paired(*won))
+        return cls(*(float(np.mean(part)) for part in won), *paired_shares(*won))
 
     def __str__(self):
         return (f'{self.here:.3f} to {self.there:.3f}; 95 % of the drop from {self.low:.3f} to '
                 f'{self.high:.3f}')
+
+
+def time_of(parts: List[dict]) -> float:
+    """Return the mean time to the goal [s] of the episodes of all parts."""
+    return float(np.average([part['time_to_goal_mean'] for part in parts],
+                            weights=[part['episodes'] for part in parts]))
 
 
 def played(task: str, checkpoint: str, episodes: int, world: Dict[str, str],
@@ -57,7 +63,7 @@ def played(task: str, checkpoint: str, episodes: int, world: Dict[str, str],
     line = ('--task', task, '--checkpoint', checkpoint, *flags,
             *(word for name, value in world.items() for word in (f'--{name}', value)))
     key = _key(task, checkpoint, world)
-    file = PLAYED / ('_'.join([checkpoint, *world.values(),
+    file = PLAYED / ('_'.join([Path(checkpoint).name, *world.values(),
                                *(flag.strip('-') for flag in flags)]) + '.json')
     kept = _read(file, key)
     wanted = [(first, min(_PART, episodes - first)) for first in range(0, episodes, _PART)]

@@ -41,7 +41,8 @@ def page(figures: Mapping[str, Any], films: Sequence[Film] = ()) -> str:
 def foot() -> Html:
     """Return where a page is from."""
     return tag('footer', f'Written by wm_ros {__version__} on {datetime.date.today()}. Intervals '
-               'are 95 %: of rates by Wilson, of differences by bootstrap over episodes. '
+               'are 95 %: of rates by Wilson, of their differences by Tango, of '
+               'differences of times by bootstrap over episodes. '
                'docs/evaluation.md says what each figure means.')
 
 
