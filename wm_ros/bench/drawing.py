@@ -136,7 +136,7 @@ def _planning_horizon(rows):
 
 
 def _panda_gym(rows):
-    ways = {what: _series(rows, f'panda_gym_{what}_on_the_way') for what in ('success', 'return')}
+    ways = {what: _series(rows, f'learning_{what}') for what in ('success', 'return')}
     if not ways['success']:
         return None
     canvas, axes = _axes(2)
@@ -144,7 +144,7 @@ def _panda_gym(rows):
         for name, points in series.items():
             x, y = zip(*points)
             line, = ax.plot([steps / 1000 for steps in x], y, marker='o', ms=3, label=name)
-            for steps, mean in _series(rows, f'panda_gym_{what}_published').get(name, ()):
+            for steps, mean in _series(rows, f'learning_{what}_published').get(name, ()):
                 ax.plot(steps / 1000, mean, marker='*', ms=11, color=line.get_color())
         ax.set(xscale='log', xlabel='thousand environment steps',
                ylabel='success' if what == 'success' else 'return; star: TQC with HER, published')

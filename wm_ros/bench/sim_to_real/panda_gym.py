@@ -77,7 +77,7 @@ def _reached(name, bar: Bar, found):
                  f'{bar.steps:,} environment steps, {load_note()}'),
         shown(f'panda_gym_return/{name}', found['return_mean'], '', command,
               f'standard deviation {found["return_std"]:.2f}'),
-        shown(f'panda_gym_return_published/{name}/{theirs.steps}', theirs.mean, '', '',
+        shown(f'learning_return_published/{name}/{theirs.steps}', theirs.mean, '', '',
               f'of TQC with HER, standard deviation {theirs.std:.2f}: RL Baselines3 Zoo')]
 
 
@@ -95,7 +95,7 @@ def _way(name, bar: Bar, curve):
             f'until {bar.success:.2f} was first seen, in {first["episodes"]} episodes; '
             f'{first["seconds"] / 60:.0f} min on one core'))
     for what, key, unit in (('success', 'success_rate', 'share'), ('return', 'return_mean', '')):
-        rows += [shown(f'panda_gym_{what}_on_the_way/{name}/{point["steps"]}', point[key], unit,
+        rows += [shown(f'learning_{what}/{name}/{point["steps"]}', point[key], unit,
                        command) for point in curve]
     return rows
 
