@@ -23,7 +23,8 @@ class World:
         self.scene, self.robot = scene, robot
         self.substeps = FIRST
         self.arm = TrajectoryFollower(scene.arm.joint_positions, timeout)
-        self.gripper = TrajectoryFollower(self._fingers(), timeout)
+        # Fingers go on pressing on what they hold, as grippers do.
+        self.gripper = TrajectoryFollower(self._fingers(), math.inf)
         self._target = None
 
     @property

@@ -128,6 +128,7 @@ class Rig:
         self.now = now
         self.arm = np.array(start, dtype=float)     # where the arm is
         self.width = 0.04
+        self.held = 0.0                             # [m] what keeps the fingers apart
         self.follows = True                         # the arm goes where it is told
         self.may_begin = False                      # anew, where the arm is found
         self.input = True                           # the joint states come
@@ -147,7 +148,8 @@ class Rig:
                 self._judge_beginning(elapsed)
             self.oracle.check(self.command, elapsed)
             if self.follows:
-                self.arm, self.width = self.command.positions.copy(), self.command.gripper
+                self.arm = self.command.positions.copy()
+                self.width = max(self.command.gripper, self.held)
         return self.command, self.status
 
     def _expect_beginning(self):

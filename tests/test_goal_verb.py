@@ -35,10 +35,13 @@ def test_goals_are_reached_or_refused_and_without_a_graph_it_says_so(monkeypatch
 
 
 def test_what_was_said_before_the_goal_was_taken_does_not_count():
-    before, ok = Status(Code.GOAL_REACHED), Status(Code.OK)
-    assert outcome([]) is None and outcome([before]) is None and outcome([before, ok]) is None
-    assert outcome([before, ok, Status(Code.GOAL_FAILED, 'late')]).text == 'late'
-    assert outcome([Status(Code.GOAL_REJECTED, 'far')]).text == 'far'
+    def status(code, number, text=''):
+        return Status(code, text, {'goal_number': number})
+    before, ok = status(Code.GOAL_REACHED, 3.0), status(Code.OK, 4.0)
+    assert outcome([], 3.0) is None and outcome([before, ok, before], 3.0) is None
+    assert outcome([before, ok, status(Code.GOAL_FAILED, 4.0, 'late')], 3.0).text == 'late'
+    assert outcome([before, status(Code.GOAL_REJECTED, 4.0, 'far')], 3.0).text == 'far'
+    assert outcome([Status(Code.GOAL_REJECTED)], 0.0) is None
 
 
 def test_numbers_that_are_none_are_one_line(capsys):

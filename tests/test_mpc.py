@@ -7,7 +7,7 @@ from mpc_testing import belief_at, DELAY, DT, GOAL, goal_at, HOME, Loop, make_mp
 import numpy as np
 import pytest
 from wm_ros.planning import Mpc, PlannerSettings
-from wm_ros.planning.registry import PLANNERS
+from wm_ros.planning.registry import PLANNERS, UNSEARCHED
 from wm_ros.robot.trajectory import sample
 from wm_ros.types import NoValidPlan, ParameterError
 
@@ -41,7 +41,10 @@ def test_candidates_are_judged_by_the_body_as_well(name):
         return found
     usual = scores()
     scores(objective__joint_limits=1.0)
-    if name != 'nlp':       # which would find no plan
+    if name in UNSEARCHED:
+        with pytest.raises(ParameterError, match='keep_out: got boxes, .* would go through them'):
+            scores(planner__keep_out=[*HOME, 0.2, 0.2, 0.2])
+    elif name != 'nlp':     # which would find no plan
         boxed = scores(planner__keep_out=[*HOME, 0.2, 0.2, 0.2])
         assert boxed.max() < usual.min() - 10.0
 

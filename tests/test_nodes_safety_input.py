@@ -51,6 +51,9 @@ def test_garbage_in_plans_does_no_harm(peer, arm, plans, kind):
     plans.change = garbage(kind)
     if kind == 'out of bounds':
         next_status(status, Code.LIMITED)
+    elif kind == 'not finite':
+        next_status(status, Code.LATCHED)
+        arm.wait_for_command(at_rest)
     else:
         status.next(lambda msg: msg.level != convert.DiagnosticStatus.OK)
         arm.wait_for_command(at_rest)

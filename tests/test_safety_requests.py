@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from safety_oracle import follow_standing_plans, HOME, LIMITS, PERIOD, Rig, standing_plan
+from safety_oracle import (
+    follow_standing_plans, HOME, KNOTS, LIMITS, PERIOD, Rig, standing_plan)
 from wm_ros.types import Code
 
 STOP_TIME = float((LIMITS.velocity / LIMITS.acceleration).max())
@@ -58,6 +59,54 @@ def test_no_jump_after_the_arm_was_moved_in_a_pause(at_once, seed):
     rig.go(0.1)
     assert rig.status.code is Code.LIMITED
     assert not at_once or np.abs(before - goal).max() > 0.4
+
+
+@pytest.mark.parametrize('stop', ['pause', 'emergency_stop', 'restart', 'no plans'])
+def test_a_hand_that_holds_something_goes_on_pressing(stop):
+    """Its fingers stand wider than they were told to: beginning there would let go."""
+    rig = _holding()
+    if stop == 'no plans':
+        rig.go(0.5, Code.STALE_PLAN)
+        rig.arm[1] += 0.03      # sags
+        rig.follows = False
+    elif stop == 'restart':
+        rig.gate.restart()
+    elif stop == 'pause':
+        rig.gate.pause(True)
+    else:
+        rig.gate.emergency_stop()
+    rig.go(0.5)
+    rig.gate.release()
+    rig.gate.pause(False)
+    rig.may_begin = True
+    rig.plan = standing_plan(rig, HOME, gripper=np.zeros(KNOTS))
+    for _ in range(10):
+        rig.step()
+        assert rig.command.gripper == 0.0
+
+
+def test_fingers_that_somebody_has_moved_stay_there():
+    rig = _holding()
+    rig.gate.pause(True)
+    rig.go(0.5)
+    rig.follows, rig.width = False, 0.07
+    rig.go(0.1)
+    rig.gate.pause(False)
+    rig.may_begin = True
+    rig.go(0.1)
+    assert rig.command.gripper == pytest.approx(0.07)
+
+
+def _holding():
+    """Return a rig whose fingers press on something that is 4 cm wide."""
+    rig = Rig()
+    rig.held = 0.04
+    rig.step()
+    for _ in range(60):
+        rig.plan = standing_plan(rig, HOME, gripper=np.zeros(KNOTS))
+        rig.step()
+    assert rig.command.gripper == 0.0 and rig.width == 0.04
+    return rig
 
 
 def test_a_plan_made_before_the_arm_was_moved_is_void():

@@ -75,6 +75,19 @@ def test_all_senses_come_together():
     assert not seen.image.flags.writeable
 
 
+def test_what_is_held_is_held_on_when_nobody_commands():
+    """Fingers that were told to close stand where the block keeps them."""
+    builder = feed(make_builder(), 10.0)        # 4 cm
+    builder.command(10.0, NAMES, np.append(Q[:7], [0.0, 0.0]), V)
+    builder.build(10.0)
+    seen = feed(builder, 15.0).build(15.0)
+    assert seen.commanded_positions is None and seen.commanded_gripper == 0.0
+    moved = np.append(Q[:7], [0.03, 0.03])
+    assert feed(builder, 16.0, positions=moved).build(16.0).commanded_gripper is None
+    builder.clear()
+    assert feed(builder, 17.0).build(17.0).commanded_gripper is None
+
+
 @pytest.mark.parametrize('kind, field, timeout', [
     ('object_poses', 'object_poses', 0.2), ('wrench', 'wrench', 0.2), ('image', 'image', 0.5),
     ('depth', 'depth', 0.5)])

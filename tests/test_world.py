@@ -39,6 +39,15 @@ def test_gripper_opens_by_the_sum_of_the_fingers(world):
     assert world.scene.arm.gripper_width == pytest.approx(0.06, abs=0.004)
 
 
+def test_fingers_go_on_pressing_when_no_more_commands_come(world):
+    """The arm stays where it is then; a hand that did would let go."""
+    world.arm.positions(world.scene.arm.joint_positions, world.scene.time)
+    world.gripper.positions(np.array([0.0, 0.0]), world.scene.time)
+    world.advance(FIRST + 480)
+    wanted, _ = world.gripper.setpoint(world.scene.time, lambda: pytest.fail('measured anew'))
+    assert (wanted == 0.0).all()
+
+
 def test_time_goes_on_through_resets(world):
     """A reset sets the episode's time back, not the clock, and holds the arm."""
     world.arm.positions(ROBOT.home + 0.3, world.scene.time)

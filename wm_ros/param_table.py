@@ -128,7 +128,7 @@ _PLANNER = (
               choices=('sqp', 'ipopt'), dynamic=True),
     ParamSpec('planner.keep_out', 'double_array', [], 'Boxes that the arm keeps out of: centre x, '
               'y, z and lengths x, y, z of each, in the base frame. A hard constraint to nlp, '
-              'objective.keep_out to the others.', (MPC,), 'm', dynamic=True),
+              'objective.keep_out to others that search.', (MPC,), 'm', dynamic=True),
     ParamSpec('planner.action_delay', 'double', 0.02, 'Time from the newest joint state to '
               'the moment at which the plan acts; the belief is propagated by it.', (MPC,),
               's', 0, 1, dynamic=True),

@@ -50,7 +50,8 @@ class MpcNode(ManagedNode):
         self._mpc = Mpc(model, self.robot, self.task, PlannerSettings.from_params(values))
         self.add_end(self._forget)
         self._monitor = GoalMonitor(self.task, self.robot, model.layout)
-        self._news = None           # a goal, or _NO_GOAL, that the planner has not taken yet
+        self._news = None           # a goal and its number, or _NO_GOAL, not taken yet
+        self._heard = self._judged = 0      # goals, and the last of them that was taken or refused
         self._refusal = ''          # of the last goal
         self._plan, self._pace = None, Pace(values['planner.rate'])
         self._rate, self._times = RateMeter(), LatencyMeter()
@@ -103,7 +104,8 @@ class MpcNode(ManagedNode):
         figures = {
             'plan_rate_hz': self._rate.rate(monotonic()), 'missed_deadlines': self._missed,
             'late': self._late, 'horizon': self._mpc.settings.horizon,
-            'goal_distance': self._monitor.distance, 'refused': self.refused}
+            'goal_distance': self._monitor.distance, 'goal_number': self._judged,
+            'refused': self.refused}
         for share in (50, 99) if self._times.count else ():
             figures[f'plan_ms_p{share}'] = 1e3 * self._times.percentile(share)
         plan = self._plan
@@ -114,18 +116,22 @@ class MpcNode(ManagedNode):
         return figures
 
     def _on_goal(self, msg):
+        self._heard += 1
         try:
             goal = self._frames.to_base(*convert.goal_from_msg(msg))
             self._monitor.check(goal)
         except GoalRejected as error:
             self._refusal = str(error)
             self.get_logger().warning(self._refusal)
-            self.report(Code.GOAL_REJECTED, self._refusal)
+            # A plan under way reports what comes of the goal before: only this is of this one.
+            number = self._heard
+            self.report(Code.GOAL_REJECTED, self._refusal,
+                        lambda: {**self.figures(), 'goal_number': number})
+            self._judged = number
             return
         # The planner's thread takes it at the edge of its next cycle.
-        self._news, self._refusal = goal, ''
+        self._news, self._refusal = (goal, self._heard), ''
         self.get_logger().info(f'goal accepted: {goal[:3].round(3).tolist()} m')
-        self.report(Code.OK, 'goal accepted')
 
     def _on_belief(self, msg):
         if self.active and not self.paused:
@@ -159,7 +165,9 @@ class MpcNode(ManagedNode):
             self._monitor.clear()
             self._plan = None
         elif news is not None:
-            self._monitor.accept(news)
+            goal, self._judged = news
+            self._monitor.accept(goal)
+            self.report(Code.OK, 'goal accepted')
 
     def _usable(self, belief) -> bool:
         if belief.checkpoint != self._checkpoint:

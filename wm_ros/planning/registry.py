@@ -14,10 +14,12 @@ from wm_ros.planning.settings import PlannerSettings
 from wm_ros.planning.tree import tree
 from wm_ros.world_model.agent.dynamics import Dynamics
 
-PLANNERS: Mapping[str, Planner] = MappingProxyType({
-    'mppi': mppi, 'cem': cem, 'gradient': gradient, 'nlp': nlp, 'tree': tree,
+#: Those that have one candidate only: what it costs changes nothing.
+UNSEARCHED: Mapping[str, Planner] = MappingProxyType({
     'actor': unsearched.prior, 'prior': unsearched.prior, 'dither': unsearched.dither,
     'random': unsearched.random})
+PLANNERS: Mapping[str, Planner] = MappingProxyType({
+    'mppi': mppi, 'cem': cem, 'gradient': gradient, 'nlp': nlp, 'tree': tree, **UNSEARCHED})
 
 
 def prepare(settings: PlannerSettings, arm: Arm, dynamics: Dynamics):

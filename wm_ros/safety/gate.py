@@ -5,6 +5,7 @@ from threading import Lock
 from typing import Optional, Tuple
 
 import numpy as np
+from wm_ros.robot.grip import Grip
 from wm_ros.robot.limits import JointLimits
 from wm_ros.robot.trajectory import sample
 from wm_ros.safety.beginning import Beginning
@@ -48,6 +49,7 @@ class SafetyGate:
         self._silent = False
         self._guided = False            # the command follows an arm that somebody moves
         self._tracking = Tracking()
+        self._grip = Grip()
         self._held = True               # the last step followed no plan
         self._ticks = Ticks()
         self._followed: Optional[Plan] = None   # the last plan that was followed
@@ -62,6 +64,7 @@ class SafetyGate:
         everything that is latched.  Not to be called while another thread steps.
         """
         self._motion.begin(positions, gripper)
+        self._grip.forget()
         self._good = self._motion.state
         self._plans.clear(stamp)
         self._measured.clear()
@@ -229,9 +232,8 @@ class SafetyGate:
         fresh = measured.age(now) <= self.settings.input_timeout
         if not self._beginning.make_at(measured.stamp if fresh else None, now):
             return
-        self._motion.begin(
-            measured.positions,
-            self._motion.gripper if measured.gripper is None else measured.gripper)
+        widths = self._grip.width(measured.gripper), measured.gripper, self._motion.gripper
+        self._motion.begin(measured.positions, next(one for one in widths if one is not None))
         self._good = self._motion.state
         # What was planned before is about an arm that was elsewhere.
         self._plans.void_before(measured.stamp)
@@ -289,6 +291,8 @@ class SafetyGate:
     def _command(self, now, held) -> Command:
         motion = self._motion
         self._good = motion.state
+        if not self._silent:
+            self._grip.tell(motion.gripper, self._measured.gripper)
         return Command(
             stamp=now + self.settings.period, positions=np.array(motion.positions),
             velocities=np.array(motion.velocities), gripper=motion.gripper, hold=held)

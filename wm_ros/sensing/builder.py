@@ -4,6 +4,7 @@ import math
 from typing import Optional, Sequence
 
 import numpy as np
+from wm_ros.robot.grip import Grip
 from wm_ros.sensing import checks
 from wm_ros.sensing.buffer import StampedBuffer
 from wm_ros.sensing.checks import SensingError, StaleInput
@@ -28,6 +29,7 @@ class ObservationBuilder:
         self._objects = len(task.object_names)
         self._buffers = {name: StampedBuffer(name) for name in (
             'joint_state', 'command', 'object_poses', 'wrench', 'image', 'depth')}
+        self._grip = Grip()
         self._now = -math.inf
 
     def joint_state(self, stamp: float, names: Sequence[str], positions: Sequence[float],
@@ -64,10 +66,13 @@ class ObservationBuilder:
         q = checks.to_array(f'{what}: positions', positions, (len(places),))
         v = checks.to_array(f'{what}: velocities', velocities, (len(places),))
         arm = self._pick(what, places, self._joints)
+        width = self._width(what, places, q)
         self._buffers['command'].push(stamp, (
             checks.check_finite(f'{what}: positions', q[arm], 'position'),
-            checks.check_finite(f'{what}: velocities', v[arm], 'velocity'),
-            self._width(what, places, q)))
+            checks.check_finite(f'{what}: velocities', v[arm], 'velocity'), width))
+        known = self._buffers['joint_state'].newest()
+        if width is not None:
+            self._grip.tell(width, None if known is None else known.value[3])
 
     def object_poses(self, stamp: float, poses: np.ndarray):
         """Take the objects' poses [M, 7] (xyz m, quaternion xyzw) in the base frame."""
@@ -95,6 +100,7 @@ class ObservationBuilder:
         """Forget everything, as after a jump of the clock."""
         for buffer in self._buffers.values():
             buffer.clear()
+        self._grip.forget()
 
     def build(self, now: float) -> Observation:
         """
@@ -135,7 +141,8 @@ class ObservationBuilder:
             if sample is not None:
                 ages[field] = stamp - sample.stamp
             picked[name] = sample.value if valid[field] else None
-        command = picked.pop('command') or (None, None, None)
+        # An arm that nobody commands stays where it is; a hand goes on with what it holds.
+        command = picked.pop('command') or (None, None, self._grip.width(width))
         return Observation(
             stamp=stamp, joint_positions=positions,
             joint_velocities=np.zeros_like(positions) if velocities is None else velocities,

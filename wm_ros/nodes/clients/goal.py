@@ -27,20 +27,20 @@ def pursue(position: Sequence[float], frame: str, namespace: str = '', timeout: 
         client.listen(convert.DiagnosticStatus, f'{MPC}/status',
                       lambda msg: said.append(convert.status_from_msg(msg)))
         client.wait(lambda: said, _FIND, f'{MPC}/status')
-        said.clear()
+        before = number_of(said[-1])
         goal.publish(convert.goal_to_msg(position, frame))
-        return client.wait(lambda: outcome(said), timeout, 'the end of the motion')
+        return client.wait(lambda: outcome(said, before), timeout, 'the end of the motion')
     finally:
         client.close()
         rclpy.try_shutdown()
 
 
-def outcome(said: Sequence[Status]) -> Optional[Status]:
-    """Return what ends the wait in what was ``said`` since the goal was sent, or None."""
-    begun = False
-    for status in said:
-        begun = begun or status.code is Code.OK
-        if status.code is Code.GOAL_REJECTED or begun and status.code in (
-                Code.GOAL_REACHED, Code.GOAL_FAILED):
-            return status
-    return None
+def outcome(said: Sequence[Status], before: float) -> Optional[Status]:
+    """Return what ends the wait in what was ``said`` of goals after number ``before``, or None."""
+    return next((status for status in said if number_of(status) > before and status.code in (
+        Code.GOAL_REJECTED, Code.GOAL_REACHED, Code.GOAL_FAILED)), None)
+
+
+def number_of(status: Status) -> float:
+    """Return the number of the goal that a status of the planner is about, 0 for none yet."""
+    return status.figures.get('goal_number', 0.0)

@@ -46,7 +46,12 @@ def finite(what: str, values):
 
 def sized(what: str, values, count: int) -> np.ndarray:
     """Return ``values`` as an array [count] of finite numbers, or raise ConvertError."""
+    return finite(what, counted(what, values, count))
+
+
+def counted(what: str, values, count: int) -> np.ndarray:
+    """Return ``values`` as an array [count] of whatever numbers, or raise ConvertError."""
     found = np.array(values, dtype=float)
     if found.shape != (count,):
         raise ConvertError(f'{what}: got {found.size} values, expected {count}')
-    return finite(what, found)
+    return found

@@ -6,7 +6,7 @@ import numpy as np
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
-from wm_ros.nodes.convert.basics import ConvertError, doubles, seconds, show, sized, stamp
+from wm_ros.nodes.convert.basics import ConvertError, counted, doubles, seconds, show, sized, stamp
 from wm_ros.robot.braking import coasting_time, stopping_knots
 from wm_ros.robot.limits import JointLimits
 from wm_ros.robot.robot import Robot
@@ -50,7 +50,8 @@ def plan_from_msg(msg: JointTrajectory, robot: Robot) -> Plan:
     Return the plan of a trajectory; what only its planner knows is left empty or zero.
 
     Raises ConvertError unless it names each joint once, has at least two points with
-    positions and velocities, equally spaced in time, the first not before the stamp.
+    positions and velocities, equally spaced in time, the first not before the stamp.  Numbers that
+    are not finite are for the gate to find: a planner that sends them is not to be trusted again.
     """
     names = plan_joint_names(robot)
     order = _order('plan', msg.joint_names, names)
@@ -61,8 +62,8 @@ def plan_from_msg(msg: JointTrajectory, robot: Robot) -> Plan:
     velocities = np.empty_like(positions)
     times = np.empty(rows)
     for i, item in enumerate(msg.points):
-        positions[i] = sized('plan: positions', item.positions, len(names))
-        velocities[i] = sized('plan: velocities', item.velocities, len(names))
+        positions[i] = counted('plan: positions', item.positions, len(names))
+        velocities[i] = counted('plan: velocities', item.velocities, len(names))
         times[i] = _time(item)
     steps = np.diff(times)
     dt = (times[-1] - times[0]) / (rows - 1)
