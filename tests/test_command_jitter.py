@@ -27,8 +27,9 @@ def fastest(rng, jitter, stamped):
         while moment < arrival:
             speeds.append(follower.setpoint(moment, lambda: None)[1].max())
             moment += SUBSTEP
-        command = Command(tick, ROBOT.home + SPEED * (tick - 1.0), np.full(count, SPEED), 0.0,
-                          False)
+        # The gate's command is for the end of the period that begins.
+        command = Command(tick + PERIOD, ROBOT.home + SPEED * (tick + PERIOD - 1.0),
+                          np.full(count, SPEED), 0.0, False)
         msg = convert.command_to_trajectory(command, names, PERIOD, ROBOT.limits, stamped)
         start = convert.seconds(msg.header.stamp) or None
         follower.trajectory(check_trajectory(msg.joint_names, names, [

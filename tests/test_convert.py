@@ -252,7 +252,8 @@ def test_controllers_accept_what_is_sent(rng, speed, stamped):
             command, ROBOT.joint_names, 1 / 120, limits, stamped))
         # Late by a tenth of a second is late, but not wrong.
         assert controller_refuses(msg, ROBOT.joint_names, T0 + 0.1) == ''
-        assert convert.seconds(msg.header.stamp) == pytest.approx(T0 if stamped else 0.0)
+        assert convert.seconds(msg.header.stamp) == pytest.approx(
+            T0 - 1 / 120 if stamped else 0.0)
         first = msg.points[0]
         ahead = first.time_from_start.nanosec * 1e-9 - 1 / 120
         assert -1e-9 <= ahead <= 2 / 120 + 1e-9

@@ -120,6 +120,8 @@ def test_an_emergency_stop_ends_only_by_reset(peer, arm, plans):
     assert peer.change(NAME, DEACTIVATE, ACTIVATE)
     assert peer.change(NAME, DEACTIVATE, CLEANUP, CONFIGURE, ACTIVATE)
     next_status(status, Code.EMERGENCY_STOP)
+    assert 'held by an emergency stop' in peer.pause(NAME, True).message
+    assert peer.pause(NAME, False).success
     held = len(arm.commands)
     wait_until(lambda: len(arm.commands) > held + 60)
     assert all(at_rest(*c[1:]) for c in arm.commands[held:])
@@ -159,6 +161,30 @@ def test_start_paused(peer, arm, plans):
     for _ in range(10):
         next_status(status, Code.PAUSED)
     assert not arm.commands
+    assert peer.pause(NAME, False).success
+    arm.wait_for_command(moving)
+    # Each time that it is activated.
+    assert peer.change(NAME, DEACTIVATE)
+    arm.wait_for_silence()
+    assert peer.change(NAME, ACTIVATE)
+    held = len(arm.commands)
+    for _ in range(10):
+        next_status(status, Code.PAUSED)
+    assert len(arm.commands) == held
+
+
+def test_a_pause_outlives_a_cleanup(peer, arm, plans):
+    """As the one that frees an emergency stop leaves: what moves the arm is its end."""
+    start(peer)
+    status = statuses(peer)
+    arm.wait_for_command(moving)
+    assert peer.pause(NAME, True).success
+    arm.wait_for_silence()
+    assert peer.change(NAME, DEACTIVATE, CLEANUP, CONFIGURE, ACTIVATE)
+    held = len(arm.commands)
+    for _ in range(10):
+        next_status(status, Code.PAUSED)
+    assert len(arm.commands) == held
     assert peer.pause(NAME, False).success
     arm.wait_for_command(moving)
 

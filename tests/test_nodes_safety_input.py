@@ -1,5 +1,7 @@
 """The safety node: what it makes of messages that are wrong, or merely unusual."""
 
+import itertools
+
 import numpy as np
 import pytest
 from ros_testing import wait_until
@@ -65,6 +67,22 @@ def test_garbage_in_plans_does_no_harm(peer, arm, plans, kind):
         assert peer.trigger(f'{NAME}/reset').success
     arm.wait_for_command(moving)
     assert_within_limits(arm, first)
+
+
+def test_a_gripper_may_have_joint_states_of_its_own(peer, arm, plans):
+    start(peer)
+    status = statuses(peer)
+    arm.wait_for_command(moving)
+    whole, joints, turns = arm.joint_state, len(arm.robot.joint_names), itertools.count()
+
+    def in_turn():
+        msg, own = whole(), slice(joints) if next(turns) % 2 else slice(joints, None)
+        msg.name, msg.position, msg.velocity = msg.name[own], msg.position[own], msg.velocity[own]
+        return msg
+    arm.joint_state = in_turn
+    wait_until(lambda: next(turns) > 40)
+    said = [convert.status_from_msg(status.next()).code for _ in range(30)]
+    assert set(said) <= {Code.OK, Code.LIMITED}
 
 
 @pytest.mark.parametrize('kind', ['not finite', 'missing joint', 'doubled', 'ragged', 'far off'])

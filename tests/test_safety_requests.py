@@ -179,6 +179,21 @@ def test_an_arm_that_sinks_in_a_pause_is_not_followed():
     np.testing.assert_array_equal(rig.command.positions, standing)
 
 
+@pytest.mark.parametrize('stop', ['emergency_stop', 'latch'])
+def test_a_stop_is_told_of_before_the_arm_was_measured(stop):
+    rig = Rig()
+    rig.input = False
+    rig.step()
+    assert rig.status.code is Code.WAITING and rig.gate.standing == 'nothing was commanded yet'
+    if stop == 'latch':
+        rig.plan = replace(standing_plan(rig, HOME), dt=float('nan'))
+    else:
+        rig.gate.emergency_stop()
+    rig.step()
+    assert rig.command is None
+    assert rig.status.code is (Code.LATCHED if stop == 'latch' else Code.EMERGENCY_STOP)
+
+
 def test_start_paused():
     rig = Rig(paused=True)
     rig.plan = standing_plan(rig)

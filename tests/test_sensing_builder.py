@@ -75,6 +75,23 @@ def test_all_senses_come_together():
     assert not seen.image.flags.writeable
 
 
+def test_fingers_may_be_told_of_apart():
+    """As where an arm and a gripper have a joint_state_broadcaster each."""
+    builder = make_builder()
+    with pytest.raises(SensingError, match='no joint'):
+        builder.joint_state(9.8, FINGERS, [0.0, 0.0])       # of the arm nothing was heard yet
+    assert builder.joint_state(9.8, ARM, Q[:7])
+    assert not builder.joint_state(9.9, FINGERS, [0.01, 0.03])
+    assert builder.joint_state(10.0, ARM, Q[:7])
+    seen = builder.build(10.0)
+    assert seen.valid['gripper_width'] and seen.gripper_width == pytest.approx(0.04)
+    assert not builder.joint_state(10.005, ['a_wheel'], [1.0])
+    assert builder.joint_state(11.0, ARM, Q[:7])
+    assert not builder.build(11.0).valid['gripper_width']       # nothing of late
+    with pytest.raises(SensingError, match='no joint'):
+        builder.joint_state(12.0, ARM[1:], Q[1:7])
+
+
 def test_what_is_held_is_held_on_when_nobody_commands():
     """Fingers that were told to close stand where the block keeps them."""
     builder = feed(make_builder(), 10.0)        # 4 cm

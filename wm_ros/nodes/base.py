@@ -203,7 +203,6 @@ class ManagedNode(ScopedNode):
         self.add_service(Trigger, '~/reset', self._on_reset)
         self._rounds = 0
         self.add_timer(_WATCH, self._watch, steady=True)
-        self.paused = bool(self.values.get('start_paused', False))
         self._problems.clear()
         self._said = (Code.WAITING, 'inactive', None)
         self.configure()
@@ -214,6 +213,8 @@ class ManagedNode(ScopedNode):
         gc.collect()
         gc.freeze()
         self.active = True
+        # A pause that somebody asked for outlives all transitions: only ~/pause ends it.
+        self.paused |= bool(self.values.get('start_paused', False))
         self.activate()
 
     def _deactivate(self):

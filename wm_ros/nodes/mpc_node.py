@@ -59,7 +59,7 @@ class MpcNode(ManagedNode):
         self._publisher = self.add_publisher(convert.JointTrajectory, '~/plan', RELIABLE)
         self._imagined = self.add_publisher(
             convert.MarkerArray, '~/imagined_trajectories', RELIABLE)
-        self._shown = 0.0
+        self._shown = self._came = 0.0
         self._frames = Frames(self, self.base_frame)
         self.add_end(self._frames.close)
         self.add_subscription(convert.PoseStamped, '~/goal', self._on_goal, RELIABLE)
@@ -97,7 +97,11 @@ class MpcNode(ManagedNode):
 
     def idle(self):
         """Say why no plans come."""
-        return (Code.PAUSED, 'paused') if self.paused else (Code.STALE_INPUT, 'no beliefs')
+        if self.paused:
+            return Code.PAUSED, 'paused'
+        if monotonic() - self._came < self.values['belief_timeout']:
+            return Code.OK, 'a plan takes longer than usual'
+        return Code.STALE_INPUT, 'no beliefs'
 
     def figures(self):
         """Return rates, times and what the last plan promises."""
@@ -134,8 +138,9 @@ class MpcNode(ManagedNode):
         self.get_logger().info(f'goal accepted: {goal[:3].round(3).tolist()} m')
 
     def _on_belief(self, msg):
+        self._came = monotonic()
         if self.active and not self.paused:
-            self._loop.put((monotonic(), msg))
+            self._loop.put((self._came, msg))
 
     def _cycle(self, item):
         arrived, msg = item

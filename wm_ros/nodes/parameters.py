@@ -69,6 +69,7 @@ class Parameters:
         for name in set(self._overrides) - set(others):
             if not name.startswith(_FOREIGN):
                 self._specs[name] = TABLE.find(node.executable, name)
+        self._defaults: Dict[str, Any] = {}
         self._accepted = {name: self._declare(spec, spec.default)
                           for name, spec in self._specs.items()}
         self.values = dict(self._accepted)
@@ -84,9 +85,9 @@ class Parameters:
             self._specs[name] = spec
         return self._accepted[name]
 
-    def given(self, name: str) -> bool:
-        """Return whether ``name`` was given a value at start."""
-        return name in self._overrides
+    def chosen(self, name: str) -> bool:
+        """Return whether ``name`` was given at start, or is another than its default by now."""
+        return name in self._overrides or self.values[name] != self._defaults.get(name)
 
     def take(self) -> Optional[Mapping[str, Any]]:
         """Put accepted changes to use; return all values if there were any, else None."""
@@ -110,6 +111,7 @@ class Parameters:
             self._node._parameter_overrides[spec.name] = Parameter(
                 spec.name, _TYPES[spec.kind], value)
         self._node.declare_parameter(spec.name, default, descriptor(spec))
+        self._defaults[spec.name] = default
         return value
 
     def _on_set(self, parameters) -> SetParametersResult:

@@ -4,6 +4,8 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 #: Streams of sensors: only the newest matters, and a lost one is followed by another.
 SENSOR = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+#: The same where several may speak, an arm and its gripper: none displaces the other.
+JOINTS = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
 #: Only the newest matters, and it must arrive.
 RELIABLE = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
 #: Said once, and meant for those who come later as well.

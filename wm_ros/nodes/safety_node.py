@@ -2,6 +2,7 @@
 
 import sys
 import time
+from typing import Any, Dict, Optional
 
 import numpy as np
 from std_srvs.srv import Trigger
@@ -9,7 +10,8 @@ from wm_ros.nodes import convert, runtime
 from wm_ros.nodes.base import ManagedNode
 from wm_ros.nodes.loop import PeriodicLoop
 from wm_ros.nodes.meters import LatencyMeter, RateMeter
-from wm_ros.nodes.qos import RELIABLE
+from wm_ros.nodes.qos import JOINTS, RELIABLE
+from wm_ros.robot.grip import Fingers
 from wm_ros.safety import GateSettings, Measured, SafetyGate
 from wm_ros.types import Code, WmRosError
 
@@ -57,7 +59,8 @@ class SafetyNode(ManagedNode):
         self._ticks, self._moving = 0, False
         self._gripper_sent = (-np.inf, -np.inf)
         self._add_outputs(values)
-        self.add_subscription(convert.JointState, 'joint_states', self._on_joint_state)
+        self.add_subscription(
+            convert.JointState, 'joint_states', self._on_joint_state, JOINTS)
         self.add_subscription(convert.JointTrajectory, 'mpc_node/plan', self._on_plan, RELIABLE)
         self.add_service(Trigger, '~/emergency_stop', self._on_emergency_stop)
 
@@ -100,7 +103,9 @@ class SafetyNode(ManagedNode):
         self._gate.pause(flag)
         if not flag:
             return ''
-        return SILENT if self._gate.silent else 'the arm still brakes: ask again'
+        if self._gate.silent:
+            return SILENT
+        return self._gate.standing or 'the arm still brakes: ask again'
 
     def reset(self) -> str:
         """Free an emergency stop, which leaves the arm paused, or a latch."""
@@ -130,16 +135,20 @@ class SafetyNode(ManagedNode):
     def _limits(self):
         """Return the robot's limits with the ``joint_limits`` parameters applied."""
         own = self.robot.limits
-        entries = {
-            joint: {key: self.parameters.declare(f'joint_limits.{joint}.{key}', value)
-                    for key, value in entry.items()}
-            for joint, entry in own.entries().items()}
-        for name in self.values:
+        entries = own.entries()
+        for joint, entry in entries.items():
+            for key, value in entry.items():
+                self.parameters.declare(f'joint_limits.{joint}.{key}', value)
+        told: Dict[str, Dict[str, Any]] = {}
+        # What was declared for another robot before, and never changed, says nothing of this one.
+        for name in filter(self.parameters.chosen, self.values):
             joint, _, key = name[len('joint_limits.'):].rpartition('.')
-            if name.startswith('joint_limits.') and joint not in entries:
-                raise WmRosError(f'{name}: no such joint; expected one of '
-                                 f'{", ".join(own.names)}')
-        return own.override(entries)
+            if name.startswith('joint_limits.'):
+                if joint not in entries:
+                    raise WmRosError(f'{name}: no such joint; expected one of '
+                                     f'{", ".join(own.names)}')
+                told.setdefault(joint, dict(entries[joint]))[key] = self.values[name]
+        return own.override(told)
 
     def _add_outputs(self, values):
         trajectory = 'trajectory_msgs/JointTrajectory'
@@ -159,7 +168,7 @@ class SafetyNode(ManagedNode):
         self._told = self.add_publisher(convert.Float32, '~/latency', RELIABLE)
 
     def _on_joint_state(self, msg):
-        self._measured = self._reader(convert.joint_state_from_msg(msg))
+        self._measured = self._reader(convert.joint_state_from_msg(msg)) or self._measured
 
     def _on_plan(self, msg):
         self._plan = convert.plan_from_msg(msg, self.robot)
@@ -215,28 +224,34 @@ class SafetyNode(ManagedNode):
 
 
 class _ArmReader:
-    """Finds the arm in joint states by name; looks names up only when they change."""
+    """Finds arm and fingers in joint states by name; looks names up only when they change."""
 
     def __init__(self, robot):
         self._joints, self._fingers = robot.joint_names, robot.gripper_joint_names
-        self._names = None
+        self._names, self._seen = None, Fingers()
+        self._known = False     # the arm was found: what names none of it is of others
 
-    def __call__(self, sample: convert.JointSample) -> Measured:
+    def __call__(self, sample: convert.JointSample) -> Optional[Measured]:
+        """Return what ``sample`` says of the arm, None for one that is of other joints alone."""
         if sample.names != self._names:
             self._find(sample.names)
-        velocities = sample.velocities[self._arm] if sample.velocities.size else None
         gripper = None
         if self._hand.size:
             gripper = float(sample.positions[self._hand].mean()) * len(self._fingers)
-        return Measured(sample.stamp, sample.positions[self._arm], velocities, gripper)
+        gripper = self._seen.at(sample.stamp, gripper)
+        return Measured(sample.stamp, sample.positions[self._arm], gripper) if len(
+            self._arm) else None
 
     def _find(self, names):
         missing = [name for name in self._joints if name not in names]
-        if missing:
+        others = self._known and names and len(missing) == len(self._joints)
+        if missing and not others:
             raise convert.ConvertError(f'joint state: no joint {", ".join(missing)}')
         if len(set(names)) != len(names):
             raise convert.ConvertError('joint state: a name comes twice')
-        self._arm = np.array([names.index(name) for name in self._joints])
+        self._arm = np.array([names.index(name) for name in self._joints if name in names],
+                             dtype=int)
+        self._known = True
         self._hand = np.array([names.index(name) for name in self._fingers if name in names],
                               dtype=int)
         self._names = names

@@ -9,7 +9,7 @@ from wm_ros.nodes import convert, runtime
 from wm_ros.nodes.base import ManagedNode
 from wm_ros.nodes.loop import Pace
 from wm_ros.nodes.meters import RateMeter
-from wm_ros.nodes.qos import RELIABLE
+from wm_ros.nodes.qos import JOINTS, RELIABLE
 from wm_ros.sensing import ObservationBuilder, SensingSettings, squared, StaleInput
 from wm_ros.types import Code, WmRosError
 
@@ -27,7 +27,7 @@ class SensorNode(ManagedNode):
         self._sent = RateMeter()
         self._ages = {}
         self._publisher = self.add_publisher(convert.PointCloud2, '~/observation', RELIABLE)
-        self._listen(convert.JointState, 'joint_states', self._on_joint_state)
+        self._listen(convert.JointState, 'joint_states', self._on_joint_state, JOINTS)
         self._commands = deque(maxlen=4)
         self._listen(convert.JointState, 'safety_node/command', self._commands.append)
         if self.task.object_names and self.values['use_object_poses']:
@@ -84,7 +84,8 @@ class SensorNode(ManagedNode):
 
     def _on_joint_state(self, msg):
         sample = convert.joint_state_from_msg(msg)
-        self._builder.joint_state(*sample)
+        if not self._builder.joint_state(*sample):
+            return
         if not self.active or self.paused or not self._pace.due(sample.stamp):
             return
         self.begin_cycle()
@@ -93,6 +94,10 @@ class SensorNode(ManagedNode):
             observation = self._builder.build(self.now())
         except StaleInput as error:
             self.report(Code.STALE_INPUT, str(error))
+            return
+        if self.task.grips and not observation.valid['gripper_width']:
+            self.report(Code.WAITING, f'joint_states names no finger, which {self.task.name} '
+                        f'needs: expected {" or ".join(self.robot.gripper_joint_names)}')
             return
         self._publisher.publish(convert.observation_to_msg(
             self._with_image(observation), self.base_frame))

@@ -1,8 +1,30 @@
-"""What a gripper was told last, and whether that still holds."""
+"""What is known of a gripper: what it was told last, and how wide it is."""
 
+import math
 from typing import Optional
 
 _MOVED = 0.002          # [m] by which fingers are further from their command than they were
+
+_KEPT = 0.5             # [s] for which a width that came alone is that of the next messages
+
+
+class Fingers:
+    """The width between the fingers, which messages of their own may tell."""
+
+    def __init__(self):
+        self.forget()
+
+    def forget(self):
+        """Know of none."""
+        self._stamp, self._width = -math.inf, 0.0
+
+    def at(self, stamp: float, told: Optional[float]) -> Optional[float]:
+        """Return the width [m] at ``stamp`` [s], as ``told`` there or of late; None: not known."""
+        if told is None:
+            return self._width if abs(stamp - self._stamp) <= _KEPT else None
+        if math.isfinite(told):
+            self._stamp, self._width = stamp, told
+        return told
 
 
 class Grip:

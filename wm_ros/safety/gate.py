@@ -98,9 +98,7 @@ class SafetyGate:
         if not self._beginning.begun:
             self._begin(now)
         if not self._beginning.begun:
-            if complaint:
-                return None, Status(Code.BAD_INPUT, complaint, figures)
-            return None, Status(Code.WAITING, 'no joint state yet', figures)
+            return None, Status(*self._unbegun(complaint), figures)
         code, text = self._judge(now, clock_fault, figures)
         if code is Code.OK:
             code, text = self._follow(now, dt, figures)
@@ -165,6 +163,15 @@ class SafetyGate:
         """Whether the gate is paused and at rest, so that the command need not be sent."""
         return self._silent
 
+    @property
+    def standing(self) -> str:
+        """Why a pause does not become silent, '' where it will: what else keeps the arm still."""
+        if not self._beginning.begun:
+            return 'nothing was commanded yet'
+        if not self._motion.at_rest or not (self._emergency or self._latched):
+            return ''
+        return f'the arm stands, held by {"an emergency stop" if self._emergency else "a latch"}'
+
     def _apply_settings(self):
         with self._lock:
             settings, self._new_settings = self._new_settings, None
@@ -188,6 +195,14 @@ class SafetyGate:
             if isinstance(refusal, NotFinite):
                 self._latched = complaint
         return complaint
+
+    def _unbegun(self, complaint) -> Tuple[Code, str]:
+        """Return why nothing is commanded before the arm was measured."""
+        if self._emergency:
+            return Code.EMERGENCY_STOP, 'stopped until reset'
+        if self._latched:
+            return Code.LATCHED, f'{self._latched}; reset to go on'
+        return (Code.BAD_INPUT, complaint) if complaint else (Code.WAITING, 'no joint state yet')
 
     def _judge(self, now, clock_fault, figures) -> Tuple[Code, str]:
         """Return OK when a plan may be followed, else why not; begins anew where asked to."""

@@ -20,7 +20,6 @@ class Measured:
 
     stamp: float                    # [s]
     positions: np.ndarray           # [N] rad
-    velocities: Optional[np.ndarray] = None     # [N] rad/s
     gripper: Optional[float] = None             # [m]
 
 

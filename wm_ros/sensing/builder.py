@@ -4,7 +4,7 @@ import math
 from typing import Optional, Sequence
 
 import numpy as np
-from wm_ros.robot.grip import Grip
+from wm_ros.robot.grip import Fingers, Grip
 from wm_ros.sensing import checks
 from wm_ros.sensing.buffer import StampedBuffer
 from wm_ros.sensing.checks import SensingError, StaleInput
@@ -29,13 +29,16 @@ class ObservationBuilder:
         self._objects = len(task.object_names)
         self._buffers = {name: StampedBuffer(name) for name in (
             'joint_state', 'command', 'object_poses', 'wrench', 'image', 'depth')}
-        self._grip = Grip()
+        self._fingers_seen, self._grip = Fingers(), Grip()
         self._now = -math.inf
 
     def joint_state(self, stamp: float, names: Sequence[str], positions: Sequence[float],
-                    velocities: Sequence[float] = (), efforts: Sequence[float] = ()):
+                    velocities: Sequence[float] = (), efforts: Sequence[float] = ()) -> bool:
         """
-        Take a joint state: stamp [s], names [J], positions [J] rad or m.
+        Take a joint state: stamp [s], names [J], positions [J] rad or m; True if of the arm.
+
+        Others may speak there once the arm has, such as a gripper: what they say of its fingers
+        goes with the arm's next states.
 
         ``velocities`` and ``efforts`` [J] may be empty, or NaN for all arm joints, which is
         how ros2_control says that it has none; velocities are then differences of positions.
@@ -44,14 +47,19 @@ class ObservationBuilder:
         stamp = checks.check_stamp(what, stamp)
         places = checks.index_names(what, names)
         q = checks.to_array(f'{what}: positions', positions, (len(places),))
+        if places and not any(name in places for name in self._joints):
+            self._fingers_seen.at(stamp, self._width(what, places, q))
+            if self._buffers['joint_state'].newest() is not None:
+                return False
         arm = self._pick(what, places, self._joints)
         positions = checks.check_finite(f'{what}: positions', q[arm], 'position')
         velocities = self._optional(f'{what}: velocities', velocities, len(q), arm, 'velocity')
         efforts = self._optional(f'{what}: efforts', efforts, len(q), arm, 'effort')
-        width = self._width(what, places, q)
+        width = self._fingers_seen.at(stamp, self._width(what, places, q))
         if velocities is None:
             velocities = self._difference(stamp, positions)
         self._buffers['joint_state'].push(stamp, (positions, velocities, efforts, width))
+        return True
 
     def command(self, stamp: float, names: Sequence[str], positions: Sequence[float],
                 velocities: Sequence[float]):
@@ -101,6 +109,7 @@ class ObservationBuilder:
         for buffer in self._buffers.values():
             buffer.clear()
         self._grip.forget()
+        self._fingers_seen.forget()
 
     def build(self, now: float) -> Observation:
         """

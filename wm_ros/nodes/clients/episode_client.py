@@ -165,9 +165,11 @@ class EpisodeClient:
         A command that was still on its way would lead the arm back from where it is put.
         """
         end = time.monotonic() + _SETTLE
-        while SILENT not in self._ros.call(SetBool, f'{SAFETY}/pause', data=True).message:
+        while SILENT not in (said := self._ros.call(
+                SetBool, f'{SAFETY}/pause', data=True).message):
             if time.monotonic() > end:
-                raise WmRosError(f'{SAFETY} did not fall silent within {_SETTLE:g} s of a pause')
+                raise WmRosError(f'{SAFETY} did not fall silent within {_SETTLE:g} s of a pause: '
+                                 f'{said}')
         self._ros.call(Trigger, f'{MPC}/reset')
         self._ros.wait(lambda: self._episode.get('speed', 1.0) < _STILL, _SETTLE,
                        'the arm at rest')

@@ -112,18 +112,19 @@ def command_to_trajectory(command: Command, names: Sequence[str], period: float,
     """
     Return the trajectory that takes a joint_trajectory_controller through a command.
 
-    The command is for ``period`` [s] after its stamp, or where ``stamped`` is false after its
-    arrival (a stamp of 0 means that).  The first point lies some periods further along its
-    velocities: the controller has to be at that point in time, so a point close by would make
-    it hurry after each command that arrives late.  It refuses trajectories that end in motion,
-    so the last points brake to rest as hard as ``limits`` allow: the next trajectory replaces
-    them before they count, and if none comes any more, the arm stops gently by itself.
+    The command is for its stamp, ``period`` [s] after it was made; the trajectory counts from
+    when that was, or where ``stamped`` is false from its arrival (a stamp of 0 means that).  The
+    first point lies some periods further along the command's velocities: the controller has to be
+    there at that time, so a point close by would make it hurry after each command that arrives
+    late.  It refuses trajectories that end in motion, so the last points brake to rest as hard as
+    ``limits`` allow: the next trajectory replaces them before they count, and if none comes any
+    more, the arm stops gently by itself.
     """
     ahead = coasting_time(command.positions, command.velocities, limits, _COAST * period)
     first, place = period + ahead, command.positions + ahead * command.velocities
     msg = JointTrajectory(joint_names=list(names))
     if stamped:
-        msg.header.stamp = stamp(command.stamp)
+        msg.header.stamp = stamp(command.stamp - period)
     msg.points = [_trajectory_point(first, place, command.velocities)]
     for time, positions, velocities in stopping_knots(
             place, command.velocities, limits.acceleration):
