@@ -140,7 +140,7 @@ class Rig:
         """Let ``elapsed`` [s] pass and step the gate; the command is judged."""
         self.now += elapsed
         if self.input:
-            self.measured = Measured(self.now - 0.002, self.arm.copy(), self.width)
+            self.measured = Measured(self.now - 0.002, self.arm.copy(), None, self.width)
         self._expect_beginning()
         self.command, self.status = self.gate.step(self.now, self.plan, self.measured)
         if self.command is not None:

@@ -76,7 +76,7 @@ def test_a_malformed_plan_is_refused_and_the_last_one_followed(name):
     Measured(0.0, np.full(7, np.nan)), Measured(np.nan, HOME), Measured(np.inf, HOME),
     Measured(0.0, HOME[:6]), Measured(0.0, HOME + 5.0), Measured(0.0, None),
     Measured(0.0, ['a'] * 7), Measured('now', HOME), Measured(1e9, HOME), object(),
-    Measured(0.0, HOME, np.nan)])
+    Measured(0.0, HOME, None, np.nan)])
 def test_a_malformed_measurement_is_refused(bad):
     rig = Rig()
     rig.step()

@@ -118,7 +118,7 @@ def anything(rng, now, positions):
             wild_plan(rng, positions, now), spoil(rng, wild_plan(rng, positions, now)),
             make_plan(np.zeros((0, 7)), np.zeros((0, 7)), now),
             Measured(now, rng.normal(size=rng.integers(9))), Measured(None, positions),
-            Measured(now, positions, 'wide'), Measured(now, positions * rng.normal()),
+            Measured(now, positions, None, 'wide'), Measured(now, positions * rng.normal()),
             Measured(now, np.where(rng.random(7) < 0.2, np.nan, positions)),
             replace(make_plan(positions[None], positions[None], now), dt=None),
             replace(make_plan(positions[None], positions[None], now), gripper=[0.0])]

@@ -179,8 +179,9 @@ class ClosedLoop:
             watch(self.scene, episode.belief, episode.newest)
 
     def _gate(self, gate, episode):
+        arm = self.scene.senses
         command, status = gate.step(self.scene.time, episode.in_force, Measured(
-            self.scene.time, self.scene.senses.joint_positions))
+            self.scene.time, arm.joint_positions, arm.joint_velocities))
         episode.cycles += 1
         episode.limited += status.code.name == 'LIMITED'
         episode.held += command.hold

@@ -239,8 +239,10 @@ class _ArmReader:
         if self._hand.size:
             gripper = float(sample.positions[self._hand].mean()) * len(self._fingers)
         gripper = self._seen.at(sample.stamp, gripper)
-        return Measured(sample.stamp, sample.positions[self._arm], gripper) if len(
-            self._arm) else None
+        if not self._arm.size:
+            return None
+        velocities = sample.velocities[self._arm] if sample.velocities.size else None
+        return Measured(sample.stamp, sample.positions[self._arm], velocities, gripper)
 
     def _find(self, names):
         missing = [name for name in self._joints if name not in names]

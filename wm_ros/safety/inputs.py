@@ -20,6 +20,7 @@ class Measured:
 
     stamp: float                    # [s]
     positions: np.ndarray           # [N] rad
+    velocities: Optional[np.ndarray] = None     # [N] rad/s
     gripper: Optional[float] = None             # [m]
 
 
