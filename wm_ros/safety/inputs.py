@@ -114,7 +114,8 @@ class PlanInput:
             raise Refused(f'plan has steps of {plan.dt:g} s')
         ahead = max(plan.observed, plan.stamp) - now
         if ahead > timeout:
-            raise Refused(f'plan is {ahead:.3f} s in the future')
+            raise Refused(f'plan is {ahead:.3f} s in the future, expected at most '
+                          f'safety.plan_timeout, {timeout:g} s: is planner.action_delay longer?')
 
 
 class MeasuredInput:

@@ -156,5 +156,5 @@ def _rviz(namespace, robot, use_sim_time):
                  'robot_description': ParameterValue(description_of_robot, value_type=str),
                  'use_sim_time': use_sim_time}]),
         Node(package='rviz2', executable='rviz2', namespace=namespace or None, output='screen',
-             arguments=['-d', str(paths.config_dir() / 'view.rviz')],
+             arguments=['-d', str(paths.config_dir() / 'view.rviz'), '-f', robot.base_frame],
              parameters=[{'use_sim_time': use_sim_time}])]
