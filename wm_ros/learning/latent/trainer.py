@@ -10,10 +10,12 @@ from torch import nn
 from wm_ros.learning.latent.losses import Batch, model_losses, policy_loss
 from wm_ros.learning.latent.replay import Replay
 from wm_ros.learning.latent.settings import EnvSettings
+from wm_ros.learning.latent.widening import widen
 from wm_ros.world_model.tdmpc2 import LatentAgent
 
 _CLIP = 20.0            # of the gradient's norm, as TD-MPC2 has it
 _FOLLOW = 0.01          # rate at which the spread of values is followed
+_ROOM = 2.0             # for returns, of what they can be by now, where bins are widened
 
 
 class Trainer:
@@ -60,6 +62,13 @@ class Trainer:
         return {**{name: float(value.detach()) for name, value in losses.items()},
                 'policy_value': float(values.mean())}
 
+    def make_room(self):
+        """Widen the bins to twice of what they need, where returns can be beyond them by now."""
+        discount = self.agent.config.discount
+        if bins_limit(self.replay, discount) > self.agent.config.limit:
+            widen(self.agent, self.targets, self.optimiser,
+                  bins_limit(self.replay, discount, _ROOM))
+
     def _batch(self) -> Batch:
         settings = self.settings
         rng = np.random.default_rng((self.seed, self.updates))
@@ -83,7 +92,7 @@ class Trainer:
         self.spread += _FOLLOW * (max(1.0, float(high - low)) - self.spread)
 
 
-def bins_limit(replay: Replay, discount: float) -> float:
-    """Return how far bins reach, in symlog: as far as returns can, by the rewards so far."""
+def bins_limit(replay: Replay, discount: float, room: float = 1.0) -> float:
+    """Return how far bins reach, in symlog: ``room`` times as far as returns can so far."""
     highest = max(1.0, replay.highest, -replay.lowest)
-    return math.log1p(highest / (1.0 - discount))
+    return math.log1p(room * highest / (1.0 - discount))

@@ -115,6 +115,7 @@ class Training:
                               settings.wander)
         if self.agent is not None:
             self._normalise(rng)
+            self.trainer.make_room()
         end = min(settings.steps, self.steps + settings.evaluate)
         while self.steps < end:
             self._round(collector, rng, began)

@@ -8,6 +8,7 @@ from wm_ros.world_model.networks import SimNorm
 from wm_ros.world_model.two_hot import TwoHot
 
 _SIMPLEX = 8        # numbers of a latent that sum to 1
+MOST_BINS, MOST_LIMIT = 1024, 80.0
 #: What stands between layers.  Mish is TD-MPC2's; SiLU trains several times faster on a CPU.
 ACTIVATIONS = {'mish': nn.Mish, 'silu': nn.SiLU}
 
@@ -29,7 +30,7 @@ class Sizes:
     def __post_init__(self):
         for name, low, high in (('actions', 1, 256), ('latent', 16, 8192), ('hidden', 16, 8192),
                                 ('values', 1, 64), ('averaged', 1, self.values),
-                                ('bins', 1, 1024)):
+                                ('bins', 1, MOST_BINS)):
             value = getattr(self, name)
             if type(value) is not int or not low <= value <= high:
                 raise ValueError(f'{name}: got {value!r}, expected an integer from {low} to '
@@ -37,7 +38,7 @@ class Sizes:
         for name in ('latent', 'hidden'):
             if getattr(self, name) % 16:
                 raise ValueError(f'{name}: got {getattr(self, name)}, expected a multiple of 16')
-        for name, high in (('limit', 80.0), ('discount', 1.0)):
+        for name, high in (('limit', MOST_LIMIT), ('discount', 1.0)):
             if not 0.0 < getattr(self, name) <= high:
                 raise ValueError(f'{name}: got {getattr(self, name)!r}, expected above 0 and at '
                                  f'most {high:g}')
