@@ -16,6 +16,7 @@ import pytest
 from safetensors.torch import save as save_tensors
 import torch
 from wm_ros import paths
+from wm_ros.robot.robot import load_robot
 from wm_ros.tasks import get_task, TASKS
 from wm_ros.types import CheckpointError, ParameterError
 from wm_ros.world_model import load_checkpoint, save_checkpoint
@@ -109,6 +110,13 @@ def test_missing_files(saved, ending):
     saved.with_suffix(ending).unlink()
     said = refusal(saved)
     assert f'good{ending}: no such file' in said and 'wm_ros train' in said
+
+
+def test_a_missing_one_is_trained_for_the_same_robot_or_another_is_named():
+    with pytest.raises(CheckpointError, match='panda_push, .*wm_ros train --task push --robot '
+                       'ur5e --output ur5e_push'):
+        load_checkpoint('', load_robot('ur5e'), get_task('push'))
+    assert '--robot' not in refusal('nowhere')
 
 
 @pytest.mark.parametrize('ending', ['.json', '.safetensors'])

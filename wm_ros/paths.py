@@ -62,11 +62,11 @@ def find_weights(reference) -> Path:
     return path
 
 
-def no_checkpoint(file: Path) -> CheckpointError:
-    """Return the error that says that ``file`` is not there, and which ones are shipped."""
+def no_checkpoint(file: Path, hint: str = '') -> CheckpointError:
+    """Return the error that says that ``file`` is not there, which ones are shipped, ``hint``."""
     shipped = sorted(path.stem for path in checkpoint_dir().glob(f'*{WEIGHTS_SUFFIX}'))
     return CheckpointError(f'checkpoint {file}: no such file; expected a path, or one of those '
-                           f'that are shipped: {", ".join(shipped)}')
+                           f'that are shipped: {", ".join(shipped)}{hint}')
 
 
 def _find(folder: str) -> Path:

@@ -44,9 +44,10 @@ def find_checkpoint(reference: str, robot: Robot, task: TaskSpec) -> Path:
         path = paths.checkpoint_dir() / f'{robot.name}_{task.name}{paths.WEIGHTS_SUFFIX}'
     for file in (path, path.with_suffix('.json')):
         if not file.is_file():
-            raise CheckpointError(
-                f'checkpoint {file}: no such file; expected weights and JSON side by side '
-                f'(train one: wm_ros train --task {task.name} --output {path.stem})')
+            other = '' if robot.name == 'panda' else f'--robot {robot.name} '
+            raise paths.no_checkpoint(
+                file, f' (weights and JSON side by side; train one: wm_ros train --task '
+                f'{task.name} {other}--output {path.stem})')
     return path
 
 
