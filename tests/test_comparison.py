@@ -127,7 +127,8 @@ def test_what_to_do_has_to_be_clear(capsys, line, said):
 
 @pytest.mark.parametrize('line, said', [
     (('--ros',), '--ros'), (('--planner', 'prior'), '--planner'), (('--set', 'a:=1'), '--set'),
-    (('--params-file', 'x.yaml'), '--params-file'), (('--sweep', 'x'), '--sweep')])
+    (('--params-file', 'x.yaml'), '--params-file'), (('--sweep', 'x'), '--sweep'),
+    (('--seed', '0'), '--seed'), (('--episodes', '6'), '--episodes'), (('--jobs', '2'), '--jobs')])
 def test_options_of_an_evaluation_are_refused(files, capsys, line, said):
     assert main(['evaluate', '--compare', *files, *line]) == 2
     assert f'{said}: nothing is played' in capsys.readouterr().err

@@ -106,6 +106,8 @@ def test_what_is_usual_lies_beside_the_model(saved):
 def test_it_is_calibrated_in_episodes_of_the_agent(saved, capsys):
     assert main(['calibrate', '--task', 'reach', '--sentinel', saved, '--episodes', '2']) == 2
     assert 'expected at least 2000: more episodes' in capsys.readouterr().err
+    assert main(['calibrate', '--task', 'reach', '--sentinel', saved, '--episodes', '901']) == 2
+    assert '--episodes: got 901, expected at most 900' in capsys.readouterr().err
     assert not usual_file(saved).exists()
 
 

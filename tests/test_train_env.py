@@ -120,7 +120,8 @@ def test_bad_orders_are_one_line(tmp_path, capsys, more, word):
 
 @pytest.mark.parametrize('more, word', [
     (('--robot', 'ur5e'), "--robot: got 'ur5e' beside --env"), (('--ros',), '--ros: got True'),
-    (('--engine', 'mujoco'), "--engine: got 'mujoco'"), (('--checkpoint', ''), 'no --checkpoint'),
+    (('--engine', 'mujoco'), "--engine: got 'mujoco'"), (('--jobs', '2'), '--jobs: got 2 beside'),
+    (('--checkpoint', ''), 'no --checkpoint'),
     (('--planner', 'nlp'), "planner.type: got 'nlp', expected one of"),
     (('--set', 'planner.horzion:=2'), "did you mean 'planner.horizon'"),
     (('--episodes', '0'), '--episodes: got 0'), (('--seed', '600000'), 'expected seeds below'),

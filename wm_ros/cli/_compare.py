@@ -8,11 +8,14 @@ def compare_reports(arguments) -> int:
     from wm_ros.files import write_json, write_text
     from wm_ros.evaluation.comparison import compare, load
     from wm_ros.types import WmRosError
+    # Of numbers 0 is given as well.
+    given = [name for name in ('episodes', 'seed', 'jobs') if getattr(arguments, name) is not None]
     for name in ('planner', 'ros', 'ray', 'sweep', 'edge_cases', *product(arguments)):
         option = {'params_files': 'params_file', 'settings': 'set'}.get(name, name)
-        if getattr(arguments, option):
-            raise WmRosError(f'--{option.replace("_", "-")}: nothing is played with --compare; '
-                             'leave one of the two away')
+        given += [option] if getattr(arguments, option) else []
+    if given:
+        raise WmRosError(f'--{given[0].replace("_", "-")}: nothing is played with --compare; '
+                         'leave one of the two away')
     comparison = compare(*map(load, arguments.compare), names=arguments.compare)
     _show(comparison)
     write_json(arguments.json, comparison)

@@ -8,6 +8,7 @@ steps; what that is, is written beside the model.
 
 import argparse
 
+_NOT_OURS = 100         # seeds of calibration, which the expected surprise is measured on
 _EXAMPLES = """
 examples:
   wm_ros calibrate --task push --sentinel panda_push_world
@@ -35,15 +36,19 @@ def run(arguments) -> int:
     from wm_ros.console import progress_bar
     from wm_ros.evaluation.run import make_loop, parameters, Request
     from wm_ros.evaluation.vigil import usual
+    from wm_ros.types import WmRosError
     from wm_ros.world_model.load import load_part
     from wm_ros.world_model.sentinel import save_usual, Sentinel, usual_file
     from wm_ros.world_model.weights import check_output
     check_output(usual_file(arguments.sentinel))
     request = Request(arguments.task, arguments.episodes, robot=arguments.robot)
+    first = seeds.CALIBRATION + _NOT_OURS
+    if first + request.episodes > seeds.TRAINING:
+        raise WmRosError(f'--episodes: got {request.episodes}, expected at most '
+                         f'{seeds.TRAINING - first}: the seeds after these are trained on')
     with closing(make_loop(request.task, parameters(request))) as loop:
         sentinel = Sentinel(load_part(arguments.sentinel, 'sequence_model'), None, loop.robot,
                             len(loop.task.object_names))
-        first = seeds.CALIBRATION + 100
         with progress_bar(request.task, request.episodes) as advance:
             alarm = usual(loop, sentinel, range(first, first + request.episodes), advance)
     save_usual(arguments.sentinel, alarm, {'task': request.task, 'episodes': request.episodes,

@@ -46,7 +46,8 @@ def add_parser(subparsers):
                       help='two reports of the same episodes, in place of an evaluation')
     parser.add_argument('--episodes', type=int, metavar='N',
                         help='100 if not given; all of --edge-cases')
-    parser.add_argument('--seed', type=int, default=0, help='seed of the first episode')
+    parser.add_argument('--seed', type=int, metavar='N',
+                        help='of the first episode (default: 0)')
     parser.add_argument('--edge-cases', default='', metavar='FILE',
                         help='play the episodes that wm_ros edge_cases has found')
     parser.add_argument('--planner', default='',
@@ -70,15 +71,18 @@ def add_parser(subparsers):
 
 def run(arguments) -> int:
     """Evaluate or compare, print, and write the figures."""
+    if arguments.compare:
+        from wm_ros.cli._compare import compare_reports
+        _check_places(arguments)
+        return compare_reports(arguments)
     if arguments.episodes is None and not arguments.edge_cases:
         arguments.episodes = 100
+    if arguments.seed is None:
+        arguments.seed = 0
     if arguments.env:
         from wm_ros.cli import _evaluate_env
         return _evaluate_env.run(arguments)
     _check_places(arguments)
-    if arguments.compare:
-        from wm_ros.cli._compare import compare_reports
-        return compare_reports(arguments)
     from wm_ros.files import write_json
     from wm_ros.evaluation import sweep
     from wm_ros.evaluation.run import Evaluation
