@@ -61,8 +61,9 @@ def compare(first: Mapping[str, Any], second: Mapping[str, Any], names=('A', 'B'
     Return what ``second`` does otherwise than ``first``; ``names`` are the files' names.
 
     Differences are second minus first, the ratio of failures second by first, each with its
-    95 % interval (bootstrap over episodes).  Times [s] of failures are the time limit.  Raises
-    WmRosError where the two are not of the same episodes.
+    95 % interval: of shares by scores (``paired_shares``), of times and of the ratio by bootstrap
+    over episodes.  Times [s] of failures are the time limit.  Raises WmRosError where the two are
+    not of the same episodes.
     """
     for name in _SAME:
         if first[name] != second[name]:
