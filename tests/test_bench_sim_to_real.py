@@ -98,6 +98,7 @@ def test_agents_of_panda_gym_are_judged_by_their_evaluation_and_their_way(monkey
     assert [arguments[0] for arguments in ran] == ['evaluate']
     assert rows['panda_gym_success/PandaPush-v3'].holds
     assert rows['learning_return_published/PandaPush-v3/1000000'].value == pytest.approx(-6.405)
+    assert 'that favours ours' in rows['learning_return_published/PandaPush-v3/1000000'].note
     assert rows['panda_gym_success_early/PandaPush-v3'].value == 0.96
     assert rows['panda_gym_steps_to_bar/PandaPush-v3'].value == 300_000
     assert rows['learning_success/PandaPush-v3/100000'].value == 0.5

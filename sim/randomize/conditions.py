@@ -39,10 +39,14 @@ class Physics:
     gravity: float = _may_be(9.81, 'm/s^2', 1.0, 20.0, 'Downwards.')
     table_friction: float = _may_be(1.0, '', 0.01, 10.0, "Times an object's own.")
     finger_friction: float = _may_be(1.0, '', 0.01, 10.0, "Times an object's own.")
-    link_mass: float = _may_be(1.0, '', 0.2, 5.0, "Times the URDF's, of all links.")
+    link_mass: float = _may_be(
+        1.0, '', 0.2, 5.0, "Times the URDF's, of all links; the arm's controller knows it, so "
+        'that it shows in wrist, efforts and what motors need.')
     joint_damping: float = _may_be(0.0, 'N m s/rad', 0.0, 100.0, 'At each joint.')
     joint_friction: float = _may_be(0.0, 'N m', 0.0, 50.0, 'At each joint.')
-    motor_gain: float = _may_be(1.0, '', 0.02, 5.0, "Times the joint controllers' stiffness.")
+    motor_gain: float = _may_be(
+        1.0, '', 0.02, 5.0, "Times the bandwidth of the joints' controllers, whose stiffness goes "
+        'with its square (MuJoCo); share of a motion that is followed (PyBullet).')
     motor_effort: float = _may_be(1.0, '', 0.05, 5.0, "Times the URDF's greatest efforts.")
 
 
