@@ -1,5 +1,7 @@
 """Worlds that become harder where success holds, and easier where it does not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sim.randomize import load_randomization
@@ -30,6 +32,28 @@ def test_narrowed_worlds_are_so_far_from_what_is_usual():
         usual = shut.draw(seed, BOXES, 7)
         assert usual.actuation.delay == 0.0
         assert [box.mass for box in usual.boxes] == pytest.approx([box.mass for box in BOXES])
+
+
+def test_what_is_usually_nothing_has_a_share_of_any_distribution():
+    whole = made({'term': 'actuation.delay', 'log_uniform': [0.005, 0.1]},
+                 {'term': 'sensing.joint_bias', 'log_uniform': [0.001, 0.01]})
+    part = whole.narrowed([0.25] * 2)
+    for seed in range(20):
+        full, found = (one.draw(seed, BOXES, 7) for one in (whole, part))
+        assert found.actuation.delay == pytest.approx(0.25 * full.actuation.delay)
+        assert found.sensing.joint_bias == pytest.approx(
+            0.25 * np.array(full.sensing.joint_bias))
+        assert whole.extents(seed, 2, 7) == pytest.approx([
+            full.actuation.delay / 0.1, max(full.sensing.joint_bias) / 0.01])
+
+
+def test_a_colour_that_lacks_red_has_a_share_of_it():
+    black = tuple(replace(box, colour=(0.0, 0.5, 0.5, 1.0)) for box in BOXES)
+    whole = made({'term': 'object.colour', 'log_uniform': [0.2, 0.8]})
+    full, found = (one.draw(1, black, 7).boxes[0].colour
+                   for one in (whole, whole.narrowed([0.5])))
+    assert found[0] == pytest.approx(0.5 * full[0])
+    assert found[1] == pytest.approx(np.sqrt(0.5 * full[1]))
 
 
 def test_extents_say_how_far_out_the_numbers_of_an_episode_are():

@@ -30,9 +30,11 @@ class Entry:
             usual + drawn if self.how == 'add' else usual * drawn)
         if self.share == 1.0:
             return found
-        if self._in_ratios:
-            return usual * (found / usual) ** self.share
-        return usual + self.share * (found - usual)
+        part = usual + self.share * (found - usual)
+        if not self._in_ratios:
+            return part
+        some = usual > 0        # nothing is a ratio of 0
+        return np.where(some, usual * (found / np.where(some, usual, 1.0)) ** self.share, part)
 
     def extent(self, rng: np.random.Generator, objects: int, joints: int) -> float:
         """
@@ -44,7 +46,7 @@ class Entry:
         usual = {'add': 0.0, 'scale': 1.0}.get(self.how, self.term.usual)
         if usual is None:           # an object's: what it usually is, its task says
             usual = float(np.mean(ends))
-        if self._in_ratios:
+        if self._in_ratios and usual > 0:
             drawn, ends, usual = np.log(drawn), np.log(ends), np.log(usual)
         farthest = np.abs(np.asarray(ends) - usual).max()
         return float(np.abs(drawn - usual).max() / farthest) if farthest else 0.0
