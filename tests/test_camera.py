@@ -5,9 +5,11 @@ import os
 import numpy as np
 import pytest
 from sim.engines.bullet import BulletScene
+from sim.quiet import pybullet
 from sim.sensors.camera import Camera, render
 from sim.sensors.look import draw, Look
 from sim.sensors.view import CameraProcess, View
+from sim.tasks import stranger
 from wm_ros.robot.robot import load_robot
 
 ROBOT = load_robot('panda')
@@ -82,6 +84,24 @@ def test_a_look_changes_the_picture_and_goes_again(scene):
     camera.dress(Look())
     assert np.array_equal(camera.render(*state(scene)).rgb, before)
     camera.close()
+
+
+def test_strangers_of_other_episodes_leave_nothing_behind(scene):
+    """A camera that has seen many has no more in its world than a new one, and sees the same."""
+    rng = np.random.default_rng(0)
+    told = [[(stranger(rng), np.array([0.4 + 0.05 * i, 0.2, 0.03, 0, 0, 0, 1.0]))
+             for i in range(3)] for _ in range(8)]
+    camera, bodies = Camera(ROBOT, scene.task.boxes, 64, 64, segments=True), []
+    for strangers in [*told, [], told[0]]:
+        seen = camera.render(*state(scene), strangers=strangers)
+        bodies.append(pybullet.getNumBodies(physicsClientId=camera._client))
+        fresh = Camera(ROBOT, scene.task.boxes, 64, 64, segments=True)
+        expected = fresh.render(*state(scene), strangers=strangers)
+        fresh.close()
+        assert np.array_equal(seen.rgb, expected.rgb)
+        assert np.array_equal(seen.objects, expected.objects)
+    camera.close()
+    assert bodies == [bodies[-1]] * 8 + [bodies[-1] - 3, bodies[-1]]
 
 
 def test_all_that_matters_stays_in_sight_of_every_camera():

@@ -114,9 +114,11 @@ class Camera:
         self._specs, self._boxes = boxes, [self._add_box(box) for box in boxes]
 
     def _show(self, strangers):
-        """Build what is new among ``strangers``, and put what is gone below the table."""
-        for body in self._strangers.values():
-            self._put(body, (0.0, 0.0, -1.0), (0.0, 0.0, 0.0, 1.0))
+        """Build what is new among ``strangers``, and take away what is gone."""
+        shown = {(i, box) for i, (box, _) in enumerate(strangers)}
+        for gone in [known for known in self._strangers if known not in shown]:
+            # Out of sight it would cost as much time, in every picture.
+            pybullet.removeBody(self._strangers.pop(gone), physicsClientId=self._client)
         for i, (box, pose) in enumerate(strangers):
             if (i, box) not in self._strangers:
                 self._strangers[i, box] = self._add_box(box)
