@@ -10,6 +10,7 @@ from wm_ros import seeds
 from wm_ros.bench.main_job.product import EPISODES
 from wm_ros.cli import main
 from wm_ros.data import read_episodes, write_episode
+from wm_ros.data.answered import LATE
 from wm_ros.learning.collect import Collector, Noise, record
 from wm_ros.robot.motion import MotionRule
 from wm_ros.world_model.state import StateLayout
@@ -140,6 +141,21 @@ def test_the_agents_episodes_are_what_its_setpoint_did(tmp_path, capsys):
     assert main([*line, '--replay', str(tmp_path / 'agent'), '--output',
                  str(tmp_path / 'again')]) == 2
     assert '--source agent' in capsys.readouterr().err
+
+
+def test_the_agents_episodes_say_what_was_drawn_and_felt(tmp_path):
+    """As those of the script do, of the same seed."""
+    line = ['collect', '--task', 'reach', '--episodes', '1', '--randomization', 'usual']
+    for source in ('agent', 'noisy'):
+        assert main([*line, '--source', source, '--output', str(tmp_path / source)]) == 0
+    agent, noisy = (read_episodes(tmp_path / source, 'reach', pytest.fail, ('wrench',))[0]
+                    for source in ('agent', 'noisy'))
+    assert agent.seed == noisy.seed and agent.randomisation == noisy.randomisation
+    assert 0.3 <= agent.randomisation['physics.motor_gain'] <= 1.2
+    felt = agent.streams['wrench']
+    assert felt.shape == (len(agent.states), 6) and felt.dtype == np.float32
+    assert np.linalg.norm(felt[1:, :3], axis=1).min() > 1.0     # the hand's weight
+    assert not np.any(agent.streams.get(LATE, 0.0))     # its actions are as they were answered
 
 
 def test_episodes_without_a_seed_cannot_be_replayed(tmp_path, collector, capsys):

@@ -16,8 +16,9 @@ class Recorder:
     Records the episodes of a closed loop, a row for each step of its model.
 
     Unlike a script's, its commands come at the planner's rate, its states are what the agent
-    believed, and its actions are what the setpoint did: that is what a sentinel sees.  With
-    ``witnessing`` the episodes hold the streams of ``sim.witness.Witness``.
+    believed, and its actions are what the setpoint did: that is what a sentinel sees.  Episodes
+    say what was drawn, and hold the wrench or, with ``witnessing``, the streams of
+    ``sim.witness.Witness``.  They have no stream ``late``: these actions are as the arm answered.
     """
 
     def __init__(self, loop: ClosedLoop, witnessing: Optional[Witnessing] = None):
@@ -39,7 +40,9 @@ class Recorder:
             stamps.append(belief.stamp)
             states.append(belief.state)
             rewards.append(scene.task.reward(scene.situation()))
-            if witness is not None:
+            if witness is None:
+                rows.append({'wrench': np.asarray(observation.wrench, np.float32)})
+            else:
                 rows.append(witness.row(observation))
                 witness.before(len(stamps) - 1)
 
@@ -48,7 +51,7 @@ class Recorder:
             task=self._loop.task.name, states=np.array(states), goal=scene.goal,
             actions=reached_actions(states[1:], self._speed, len(ACTION_NAMES)),
             rewards=np.array(rewards[1:], np.float32), success=scene.success, source='agent',
-            seed=seed, streams=columns_of(rows))
+            seed=seed, randomisation=scene.conditions.numbers(), streams=columns_of(rows))
 
     def close(self):
         """End the physics."""
