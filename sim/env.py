@@ -61,14 +61,18 @@ class ArmEnv(gymnasium.Env):
         return render(self.scene, 256, 256)
 
     def close(self):
-        """Disconnect from the physics."""
+        """Disconnect from the physics, and end the camera that ``render`` made."""
+        camera = getattr(self.scene, '_camera', None)
+        if camera is not None:
+            camera.close()
         self.scene.close()
 
     def _info(self):
         return {'is_success': self.scene.success, 'distance': self.scene.distance}
 
     def _observation(self):
-        now = self.scene.situation()
+        told = self.stepper
+        now = self.scene.situation(told.ordered, told.ordered_velocity, told.gripper)
         objects = np.hstack([now.object_poses, now.object_velocities]).ravel()
         return {
             'observation': np.concatenate([

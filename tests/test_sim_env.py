@@ -7,6 +7,7 @@ from gymnasium.utils.env_checker import check_env
 import numpy as np
 import pytest
 from sim.env import ArmEnv, register
+from sim.quiet import pybullet
 from wm_ros.types import WmRosError
 
 TASKS = ('reach', 'push')
@@ -66,7 +67,10 @@ def test_what_an_observation_holds(envs, task):
     np.testing.assert_array_equal(vector[:3], now.end_effector)
     np.testing.assert_array_equal(vector[3:6], now.end_effector_velocity)
     assert vector[6] == env.scene.arm.gripper_width
-    np.testing.assert_array_equal(vector[7:13], [*now.setpoint, *now.setpoint_velocity])
+    told = env.stepper
+    np.testing.assert_array_equal(vector[7:13], [*told.ordered[:3], *told.ordered_velocity[:3]])
+    # It is not where the arm is, which comes after it.
+    assert np.abs(vector[7:13] - vector[:6]).max() > 1e-4
     np.testing.assert_array_equal(seen['desired_goal'], now.goal[:3])
     if task == 'push':
         np.testing.assert_array_equal(vector[13:20], now.object_poses[0])
@@ -109,6 +113,18 @@ def test_it_terminates_with_success(envs):
 def test_without_a_render_mode_there_is_no_frame(envs):
     envs['reach'].reset(seed=0)
     assert envs['reach'].render() is None
+
+
+def test_closing_ends_the_camera_too():
+    env = ArmEnv('reach', render_mode='rgb_array')
+    env.reset(seed=0)
+    assert env.render().shape == (256, 256, 3)
+    camera = env.scene._camera
+    worlds = camera._client, camera._skeleton
+    assert all(pybullet.isConnected(physicsClientId=world) for world in worlds)
+    env.close()
+    assert not any(pybullet.isConnected(physicsClientId=world) for world in worlds)
+    env.close()
 
 
 def test_unknown_tasks_list_the_known():
