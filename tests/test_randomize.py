@@ -145,6 +145,29 @@ def test_what_makes_no_sense_is_refused(row, word):
         made(row)
 
 
+def test_a_term_that_is_there_twice_is_refused():
+    reset = {'term': 'physics.gravity', 'how': 'scale', 'uniform': [0.9, 1.1]}
+    later = {**reset, 'when': 'interval', 'every': 1.0}
+    mass = {'term': 'object.mass', 'value': 0.3}
+    made(later, mass)
+    for rows, words in (((reset, mass, later), 'when: interval after when: reset of entry 1'),
+                        ((mass, mass), 'when: reset after when: reset of entry 1')):
+        with pytest.raises(WmRosError, match=f'made.yaml: entry {len(rows)}: term: got .* again, '
+                           f'with {words}, expected each term once: leave one of them away'):
+            made(*rows)
+
+
+@pytest.mark.parametrize('row, error', [
+    ({'term': 'sensing.joint_bias', 'value': [0.01] * 6},
+     'randomization made: sensing.joint_bias: value: got 6 numbers, expected 1 or 7'),
+    ({'term': 'object.mass', 'value': [0.1, 0.2], 'when': 'interval'},
+     'randomization made: object.mass: value: got 2 numbers, expected 1')])
+def test_too_few_or_too_many_numbers_name_their_term_and_file(row, error):
+    with pytest.raises(WmRosError) as raised:
+        conditions(made(row))
+    assert str(raised.value) == error
+
+
 def test_files_that_are_not_there_or_none_are_refused(tmp_path):
     with pytest.raises(WmRosError, match=f"'nowhere': no such file.*: {', '.join(SHIPPED)}"):
         load_randomization('nowhere')

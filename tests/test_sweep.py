@@ -34,8 +34,7 @@ def drawn(randomization, seed=3):
 
 def test_a_fixed_term_takes_the_place_of_what_varied_and_leaves_the_rest():
     base = parse({'terms': [
-        {'term': 'object.mass', 'how': 'scale', 'uniform': [0.5, 2.0]},
-        {'term': 'object.mass', 'when': 'interval', 'value': 1.0},
+        {'term': 'object.mass', 'when': 'interval', 'how': 'scale', 'uniform': [0.5, 2.0]},
         {'term': 'physics.motor_gain', 'uniform': [0.3, 0.5]}]}, 'made', 'made')
     heavy = base.with_value(TERMS['object.mass'], 3.0)
     assert drawn(heavy).boxes[0].mass == pytest.approx(3.0 * BOXES[0].mass)

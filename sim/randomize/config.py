@@ -35,7 +35,7 @@ class Randomization:
         made = Conditions(boxes=tuple(boxes))
         for entry in self.entries:
             stream = self.seed if entry.when == 'startup' else seed
-            made = changed(made, entry, _rng(stream, entry, 0), joints)
+            made = self._after(made, entry, _rng(stream, entry, 0), joints)
         return made
 
     def with_value(self, term: Term, value: float) -> 'Randomization':
@@ -77,7 +77,14 @@ class Randomization:
                 boxes: Sequence[BoxSpec], joints: int) -> Conditions:
         """Return ``conditions`` after entry ``index`` has been drawn for the ``count``-th time."""
         entry = self.entries[index]
-        return changed(conditions, entry, _rng(seed, entry, count), joints, boxes)
+        return self._after(conditions, entry, _rng(seed, entry, count), joints, boxes)
+
+    def _after(self, made, entry, rng, joints, boxes=None):
+        try:
+            return changed(made, entry, rng, joints, boxes)
+        except WmRosError as error:
+            where = f'randomization {self.name}: ' if self.name else ''
+            raise WmRosError(f'{where}{entry.term.name}: {error}') from error
 
 
 #: All is as usual.
@@ -119,7 +126,9 @@ def parse(data: Any, name: str, where: str, seed: int = 0) -> Randomization:
     entries = []
     for number, row in enumerate(data['terms'], 1):
         try:
-            entries.append(_entry(row))
+            entry = _entry(row)
+            _check_once(entry, entries)
+            entries.append(entry)
         except (TypeError, ValueError) as error:
             raise WmRosError(f'randomization {where}: entry {number}: {error}') from error
     return Randomization(name, tuple(entries), str(data.get('description', '')), seed)
@@ -148,6 +157,16 @@ def _entry(row) -> Entry:
         raise ValueError(f'{term.name}: from {low:g} to {high:g} {term.unit}, expected within '
                          f'{term.low:g} and {term.high:g}')
     return entry
+
+
+def _check_once(entry, before):
+    """Raise ValueError for a second entry of a term: which of the two counts nobody could tell."""
+    for number, other in enumerate(before, 1):
+        if other.term == entry.term:
+            raise ValueError(
+                f'term: got {entry.term.name} again, with when: {entry.when} after when: '
+                f'{other.when} of entry {number}, expected each term once: leave one of them '
+                'away (when: interval draws at the begin as well)')
 
 
 def _every(row, when):

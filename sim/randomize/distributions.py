@@ -50,7 +50,8 @@ class Distribution:
         if self.kind == 'choice':
             return rng.choice(self.numbers, count)
         if len(self.numbers) not in (1, count):
-            raise WmRosError(f'value: got {len(self.numbers)} numbers, expected 1 or {count}')
+            expected = '1' if count == 1 else f'1 or {count}'
+            raise WmRosError(f'value: got {len(self.numbers)} numbers, expected {expected}')
         return np.broadcast_to(self.numbers, (count,))
 
     def at(self, shares) -> np.ndarray:
