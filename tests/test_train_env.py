@@ -61,7 +61,7 @@ def test_the_same_seeds_give_the_same_episodes(trained, tmp_path):
 
 
 def test_a_killed_run_is_gone_on_with(tmp_path, capsys):
-    output = tmp_path / 'point'
+    output = tmp_path / 'a_new_folder' / 'point'
     code = ('import os, signal, sys\nfrom env_testing import register\nregister()\n'
             'from wm_ros.learning.latent import state\nsave = state.save\n'
             'def last(training):\n    save(training)\n'

@@ -60,7 +60,7 @@ def add_box(spec: mujoco.MjSpec, name: str, box: BoxSpec, pose) -> mujoco.MjsBod
     body.add_freejoint(name=name)
     shape_geom(body.add_geom(
         name=name, contype=OBJECT[0], conaffinity=OBJECT[1], condim=4,
-        # Its own friction counts where links touch it: PyBullet's product with 1.
+        # Its own friction counts where links touch it; fingers and table have pairs of their own.
         priority=1), box)
     for other in _rubbed(spec):
         spec.add_pair(name=f'{name} on {other}', geomname1=name, geomname2=other, condim=4)
