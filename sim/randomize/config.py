@@ -95,7 +95,8 @@ def load_randomization(reference: str, seed: int = 0) -> Randomization:
     """
     Return the randomization of a file, or of the shipped one of that name.
 
-    Raises WmRosError that says what is wrong, in which entry, and what is expected.
+    ``seed`` is that of the run: of what is drawn once, at startup.  Raises WmRosError that says
+    what is wrong, in which entry, and what is expected.
     """
     path = Path(reference).expanduser()
     if not path.is_file():
@@ -112,10 +113,10 @@ def load_randomization(reference: str, seed: int = 0) -> Randomization:
     return parse(data, path.stem, str(path), seed)
 
 
-def randomization_of(values: Mapping[str, Any]) -> Optional[Randomization]:
-    """Return what the robot node's parameters ask for, None for nothing."""
+def randomization_of(values: Mapping[str, Any], seed: int = 0) -> Optional[Randomization]:
+    """Return what the robot node's parameters ask for, None for nothing; ``seed``: of the run."""
     reference = values['randomization']
-    return load_randomization(reference) if reference else None
+    return load_randomization(reference, seed) if reference else None
 
 
 def parse(data: Any, name: str, where: str, seed: int = 0) -> Randomization:

@@ -32,7 +32,8 @@ def add_parser(subparsers):
                         default='noisy', help='noisy: the script, disturbed in bursts (default); '
                         'agent: the shipped sensors, model and planner, in lockstep')
     parser.add_argument('--seed', type=int, default=0,
-                        help='of the first episode; none of them is one that is evaluated on')
+                        help='of the first episode; none of them is one that is evaluated on; and '
+                        'of what --randomization draws once')
     parser.add_argument('--frames', type=int, default=0, metavar='PX',
                         help='record frames of so many pixels a side, and the other sensors')
     parser.add_argument('--plain', action='store_true',
@@ -88,14 +89,14 @@ def _recorder(arguments, task, witnessing):
     from wm_ros.evaluation.run import make_loop, parameters, Request
     from wm_ros.learning.collect import Collector, record, replay
     from wm_ros.robot.robot import load_robot
-    if arguments.source == 'agent' and not arguments.replay:
-        request = Request(task.name, 1, robot=arguments.robot,
-                          randomization=arguments.randomization)
-        recorder = Recorder(make_loop(task.name, parameters(request)), witnessing)
-        return recorder, recorder.run
     randomization = None
     if arguments.randomization:
-        randomization = load_randomization(arguments.randomization)
+        randomization = load_randomization(arguments.randomization, arguments.seed)
+    if arguments.source == 'agent' and not arguments.replay:
+        request = Request(task.name, 1, robot=arguments.robot)
+        loop = make_loop(task.name, parameters(request), randomization=randomization)
+        recorder = Recorder(loop, witnessing)
+        return recorder, recorder.run
     collector = Collector(load_robot(arguments.robot), task.name, witnessing, randomization)
     if arguments.replay:
         return collector, partial(replay, collector)

@@ -27,6 +27,7 @@ def add_parser(subparsers):
     show.add_argument('--task', default='push', help='whose objects and arm are meant')
     show.add_argument('--robot', default='panda')
     show.add_argument('--episodes', type=int, default=1000, metavar='N', help='to draw')
+    show.add_argument('--seed', type=int, default=0, help='of the run: of what is drawn once')
     show.add_argument('--output', default='', metavar='FILE', help='picture (default: NAME.png)')
     show.set_defaults(run=run)
     terms = verbs.add_parser('terms', help='all that may vary')
@@ -46,7 +47,9 @@ def run(arguments) -> int:
     from wm_ros.types import WmRosError
     if arguments.episodes < 1:
         raise WmRosError(f'--episodes: got {arguments.episodes}, expected at least 1')
-    randomization = load_randomization(arguments.name)
+    if arguments.seed < 0:
+        raise WmRosError(f'--seed: got {arguments.seed}, expected at least 0')
+    randomization = load_randomization(arguments.name, arguments.seed)
     output = Path(arguments.output or f'{randomization.name}.png')
     prepare_file('--output', str(output))
     found = drawn(randomization, arguments.task, load_robot(arguments.robot), arguments.episodes)

@@ -39,7 +39,8 @@ def add_parser(subparsers):
     parser.add_argument('--output', default='', metavar='NAME',
                         help='checkpoint to write: NAME.safetensors and NAME.json '
                         '(default: <robot>_<task>; of a part <task>_<model>; with --env ID)')
-    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--seed', type=int, default=0,
+                        help='of all that is drawn, the worlds of --randomization included')
     parser.add_argument('--robot', default='panda', help='to train for; of a part: that was '
                         'recorded')
     parser.add_argument('--device', default='cpu', help='torch device')
@@ -132,7 +133,7 @@ def run(arguments) -> int:
     if arguments.curriculum and not arguments.randomization:
         raise WmRosError('--curriculum: needs --randomization, whose worlds it widens')
     if arguments.randomization:
-        randomization = load_randomization(arguments.randomization)
+        randomization = load_randomization(arguments.randomization, arguments.seed)
     keep = _keep(arguments)
     recorded = _recorded(arguments, ('wrench',) if recipe.context else ())
     cases = _edge_cases(arguments, robot)

@@ -42,6 +42,7 @@ class Request:
     settings: Tuple[str, ...] = ()  # 'node:name:=value'
     jobs: Optional[int] = 1         # None: as many as the cluster has CPUs
     ray: str = ''                   # address of a cluster, see ``wm_ros.cluster.Cluster``
+    startup: Optional[int] = None   # seed of what a randomization draws once; None: ``seed``
 
     def __post_init__(self):
         if self.jobs is None and not self.ray:
@@ -79,6 +80,12 @@ def parameters(request: Request) -> dict:
         for node in _NODES}
 
 
+def worlds_of(request: Request, params) -> Optional[Randomization]:
+    """Return what a request's worlds are drawn by, None where nothing varies."""
+    startup = request.seed if request.startup is None else request.startup
+    return randomization_of(params[ROBOT], startup)
+
+
 def changed_parameters(request: Request, params) -> List[Dict[str, Any]]:
     """Return what differs from the shipped parameters of the task, robot and sensors."""
     shipped = parameters(Request(request.task, 1, robot=request.robot, sensors=request.sensors))
@@ -106,7 +113,7 @@ class Evaluation:
         self.request, self.params, self.cases = request, parameters(request), cases
         self._cluster = _cluster(request, self.params)
         self.changed = changed_parameters(request, self.params)
-        self.randomization = randomization_of(self.params[ROBOT]) or NOTHING
+        self.randomization = worlds_of(request, self.params) or NOTHING
         with closing(make_loop(request.task, self.params)) as loop:
             self.robot, self.checkpoint = loop.robot.name, loop.model.checkpoint
             if cases is not None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from wm_ros import seeds
-from wm_ros.evaluation.run import make_loop, parameters, Request
+from wm_ros.evaluation.run import make_loop, parameters, Request, worlds_of
 from wm_ros.param_table import MPC, ROBOT
 from wm_ros.tasks import get_task
 from wm_ros.tuning.choice import promising
@@ -78,7 +78,7 @@ class TuningRequest:
         """Return the request to play ``episodes`` from the one with the number ``first``."""
         return Request(self.task, episodes, self.episode(first), self.planner, self.checkpoint,
                        self.robot, self.sensors, self.engine, self.randomization,
-                       self.params_files, self.settings, self.jobs)
+                       self.params_files, self.settings, self.jobs, startup=self.seed)
 
 
 class Tuning:
@@ -149,7 +149,8 @@ class Tuning:
         return self.plan_ms(trial)[1] <= self.period
 
     def _make_loop(self):
-        return make_loop(self.request.task, self._params)
+        return make_loop(self.request.task, self._params,
+                         randomization=worlds_of(self.request.evaluation(), self._params))
 
     def _about(self):
         """Return what must be the same for a study to go on."""
