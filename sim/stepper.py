@@ -5,6 +5,7 @@ from collections import deque
 import numpy as np
 from sim.scene import Scene, SUBSTEP
 from sim.sensors.senses import Seen
+from sim.tasks.base import from_table
 from wm_ros.robot.feasible import Follower
 from wm_ros.robot.motion import hermite, MotionRule
 from wm_ros.types import Observation
@@ -81,7 +82,9 @@ class Stepper:
     def expert(self):
         """Return what the task's script would do now [A]."""
         situation = self.scene.situation(self.ordered, self.ordered_velocity, self.gripper)
-        return self.scene.task.expert(situation, self.robot.max_linear_speed)
+        height = self.scene.conditions.scenery.table_height
+        return self.scene.task.expert(from_table(situation, height) if height else situation,
+                                      self.robot.max_linear_speed)
 
     def reward(self) -> float:
         """Return the task's reward of the present moment."""

@@ -1,6 +1,6 @@
 """Sees episodes as a camera and the other sensors do, and knows where the objects are in sight."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Dict, Mapping, Optional
 
 import numpy as np
@@ -64,8 +64,10 @@ class Witness:
 
     def _dress(self, rng):
         scene = self.scene
-        self._camera.dress(look.draw(rng, len(scene.boxes)) if self._wanted.looks
-                           else look.look_of(scene.conditions, scene.seed), scene.boxes)
+        dress = look.look_of(scene.conditions, scene.seed)
+        if self._wanted.looks:
+            dress = replace(look.draw(rng, len(scene.boxes)), table_height=dress.table_height)
+        self._camera.dress(dress, scene.boxes)
 
     def before(self, step: int):
         """Let the event happen when it is time."""

@@ -3,11 +3,15 @@
 import numpy as np
 import pytest
 from sim.engines import make_scene
+from sim.quiet import pybullet
+from sim.randomize import TERMS
 from sim.randomize.config import parse
 from sim.scene import SUBSTEP
 from sim.sensors.pictures import Pictures
 from sim.stepper import Stepper
+from sim.witness import Witness, Witnessing
 from sim_testing import episode, record
+from wm_ros.evaluation.edge_cases.attempt import scripted
 from wm_ros.robot.robot import load_robot
 from wm_ros.world_model.state import quaternion_yaw
 
@@ -121,6 +125,31 @@ def test_a_higher_table_lifts_all_that_is_on_it(engine):
     for _ in range(60):
         high.scene.substep()
     np.testing.assert_allclose(high.scene.object_poses, after, atol=1e-3)
+
+
+@pytest.mark.parametrize('height', [TERMS['scenery.table_height'].low, 0.1])
+@pytest.mark.parametrize('task', ['push', 'pick_and_place', 'stack'])
+def test_scripts_work_on_tables_of_any_height(task, height):
+    scene = stepper_of('pybullet', ('scenery.table_height', height), task=task).scene
+    assert [scripted(scene, seed).success for seed in range(3)] == [True] * 3
+    scene.close()
+
+
+@pytest.mark.parametrize('looks', [False, True])
+def test_cameras_see_the_table_where_it_is(looks):
+    """The block lies on it, in pictures as in physics."""
+    above = []
+    for height in (0.0, 0.1):
+        scene = stepper_of('pybullet', ('scenery.table_height', height)).scene
+        witness = Witness(scene, Witnessing(looks=looks))
+        scene.reset(1)
+        witness.begin(1)
+        place = pybullet.getBasePositionAndOrientation(
+            witness._camera._table, physicsClientId=witness._camera._client)[0]
+        above.append(scene.object_poses[0, 2] - place[2])
+        witness.close()
+        scene.close()
+    assert above[1] == pytest.approx(above[0])
 
 
 def test_distractors_stand_aside(engine):

@@ -105,7 +105,8 @@ class Camera:
 class Scenery:
     """What stands around."""
 
-    table_height: float = _may_be(0.0, 'm', -0.05, 0.1, 'Of the table, and all that is on it.')
+    # Lower, and the workspace would keep hands off what lies on it.
+    table_height: float = _may_be(0.0, 'm', -0.008, 0.1, 'Of the table, and all that is on it.')
     distractors: float = _may_be(0.0, '', 0.0, 5.0, 'Boxes that the task knows nothing of.')
 
 

@@ -63,6 +63,8 @@ class Camera:
             self._have(tuple(boxes))
         self._matrices = look.view.matrices(self.width, self.height)
         self._background = look.background(self.height)
+        x, y, z = _TABLE_CENTRE
+        self._put(self._table, (x, y, z + look.table_height), (0.0, 0.0, 0.0, 1.0))
         boxes = [box.colour for box in self._specs] if look.boxes is None else look.boxes
         painted = [(self._table, look.table), *zip(self._boxes, boxes)]
         painted += [(body, look.arm) for body in self._links]

@@ -13,7 +13,7 @@ Colour = Tuple[float, float, float]     # red, green, blue in [0, 1]
 @dataclass(frozen=True)
 class Look:
     """
-    What decides how a scene looks, but not where anything in it is.
+    What decides how a scene looks, but not where anything in it is, except for the table.
 
     The background goes from ``sky`` at the picture's upper edge to ``horizon`` at the lower
     one.  ``boxes`` None leaves the objects the colours of their task.  ``ambient`` is the share
@@ -32,6 +32,7 @@ class Look:
     view: View = View()
     blur: float = 0.0
     grain: float = 0.0
+    table_height: float = 0.0       # [m]
 
     def background(self, height: int) -> np.ndarray:
         """Return the colour of each row [H, 1, 3] uint8."""
@@ -80,7 +81,7 @@ def look_of(conditions: Conditions, seed: int, base: Look = Look()) -> Look:
         arm=near(base.arm, _any(rng)), joints=near(base.joints, _any(rng)),
         boxes=tuple(near(box.colour, _apart(rng, table)) for box in conditions.boxes),
         light=tuple(np.add(base.light, camera.light)), ambient=camera.ambient, view=view,
-        blur=camera.blur, grain=camera.noise)
+        blur=camera.blur, grain=camera.noise, table_height=conditions.scenery.table_height)
 
 
 def _any(rng):

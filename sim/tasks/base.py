@@ -1,7 +1,7 @@
 """What a task provides, and what it is given to judge."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Tuple
 
 import numpy as np
@@ -133,6 +133,16 @@ def stranger(rng: np.random.Generator) -> BoxSpec:
 def pose(position) -> np.ndarray:
     """Return an upright pose [7] at ``position`` [3]."""
     return np.array([*position, 0.0, 0.0, 0.0, 1.0])
+
+
+def from_table(situation: Situation, height: float) -> Situation:
+    """Return ``situation`` as it is seen from a table at ``height`` [m], as scripts count."""
+    def lowered(place):
+        place = np.array(place)
+        place[..., 2] -= height
+        return place
+    return replace(situation, **{name: lowered(getattr(situation, name)) for name in (
+        'end_effector', 'setpoint', 'object_poses', 'goal')})
 
 
 def under_way(situation: Situation) -> np.ndarray:
