@@ -3,10 +3,12 @@
 from contextlib import closing
 import json
 from pathlib import Path
+import shutil
 
 import numpy as np
 import pytest
 from sim.randomize import NOTHING
+from wm_ros import paths
 from wm_ros.bench.drawing import draw
 from wm_ros.bench.sim_to_real import (
     adaptation, cluster, environments, gap, live_gap, panda_gym, parts, throughput)
@@ -171,8 +173,16 @@ def test_parts_of_another_world_or_other_weights_are_played_anew(parts_played, m
         assert (again(), again()) == (1, 0)
     given = parts.parameters
     monkeypatch.setattr(parts, 'parameters', lambda request: {
-        **given(request), 'planner.horizon': 3})
+        **given(request), 'mpc_node': {'planner.horizon': 3}})
     assert (again(), again()) == (1, 0)
+
+
+def test_outcomes_go_along_to_another_machine(parts_played, monkeypatch, tmp_path):
+    parts.played('reach', 'panda_reach', 100, {})
+    elsewhere = shutil.copytree(paths.checkpoint_dir(), tmp_path / 'elsewhere')
+    monkeypatch.setattr(paths, 'checkpoint_dir', lambda: elsewhere)
+    parts.played('reach', 'panda_reach', 100, {})
+    assert len(parts_played) == 1
 
 
 def test_what_was_interrupted_goes_on_after_the_last_whole_part(parts_played, monkeypatch):

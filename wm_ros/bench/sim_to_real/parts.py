@@ -11,7 +11,7 @@ import tempfile
 from typing import Any, Dict, List, NamedTuple, Tuple
 
 import numpy as np
-from sim.randomize import load_randomization
+from sim.randomize import load_randomization, NOTHING
 from wm_ros.bench.main_job.product import succeeded
 from wm_ros.bench.world_model.workshop import run
 from wm_ros.evaluation.run import parameters, Request
@@ -77,10 +77,13 @@ def played(task: str, checkpoint: str, episodes: int, world: Dict[str, str],
 
 
 def _key(task, checkpoint, world) -> str:
-    """Return what tells weights, parameters and worlds apart."""
-    drawn = load_randomization(world['randomization']) if 'randomization' in world else None
-    told = parameters(Request(task, 1, checkpoint=checkpoint, **world))
-    return hashlib.sha256(repr((hash_of(checkpoint), drawn, told)).encode()).hexdigest()[:12]
+    """Return what tells weights, parameters and worlds apart, wherever the files are."""
+    drawn = load_randomization(world['randomization']) if 'randomization' in world else NOTHING
+    entries = [(one.term.name, one.when, one.how, one.distribution, one.every)
+               for one in drawn.entries]
+    told = {node: {name: value for name, value in own.items() if name != 'checkpoint'}
+            for node, own in parameters(Request(task, 1, checkpoint=checkpoint, **world)).items()}
+    return hashlib.sha256(repr((hash_of(checkpoint), entries, told)).encode()).hexdigest()[:12]
 
 
 def _read(file, key) -> Dict[Tuple[int, int], Dict[str, Any]]:
