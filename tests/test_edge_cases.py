@@ -244,7 +244,8 @@ def test_worlds_that_no_scene_has_are_refused(tmp_path, capsys):
     two = replace(CASES, cases=(replace(CASE, values={'object.mass': (0.1, 0.2)}),))
     two.write(str(tmp_path / 'cases.yaml'))
     assert main(['evaluate', '--task', 'push', '--edge-cases', str(tmp_path / 'cases.yaml')]) == 2
-    assert f'case {CASE.seed}: value: got 2 numbers, expected 1' in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f'case {CASE.seed}: object.mass: value: got 2 numbers, expected 1' in said
 
 
 @pytest.mark.parametrize('line, said', [

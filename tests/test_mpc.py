@@ -7,7 +7,7 @@ from mpc_testing import belief_at, DELAY, DT, GOAL, goal_at, HOME, Loop, make_mp
 import numpy as np
 import pytest
 from wm_ros.planning import Mpc, PlannerSettings
-from wm_ros.planning.registry import PLANNERS, UNSEARCHED
+from wm_ros.planning.registry import check_choice, PLANNERS, UNSEARCHED
 from wm_ros.robot.trajectory import sample
 from wm_ros.types import NoValidPlan, ParameterError
 
@@ -41,12 +41,20 @@ def test_candidates_are_judged_by_the_body_as_well(name):
         return found
     usual = scores()
     scores(objective__joint_limits=1.0)
-    if name in UNSEARCHED:
-        with pytest.raises(ParameterError, match='keep_out: got boxes, .* would go through them'):
-            scores(planner__keep_out=[*HOME, 0.2, 0.2, 0.2])
-    elif name != 'nlp':     # which would find no plan
+    if name != 'nlp':       # which would find no plan
         boxed = scores(planner__keep_out=[*HOME, 0.2, 0.2, 0.2])
         assert boxed.max() < usual.min() - 10.0
+
+
+@pytest.mark.parametrize('name', sorted(PLANNERS))
+def test_boxes_are_for_planners_that_have_a_choice(name):
+    settings = make_mpc(planner__type=name, planner__keep_out=[*HOME, 0.01, 0.01, 0.01]).settings
+    check_choice(replace(settings, keep_out=()))
+    if name in UNSEARCHED:
+        with pytest.raises(ParameterError, match='keep_out: got boxes, .* would go through them'):
+            check_choice(settings)
+    else:
+        check_choice(settings)
 
 
 def test_joint_knots_are_on_the_path_of_the_actions():

@@ -130,7 +130,7 @@ def test_eyes_are_loaded_for_their_task(tmp_path):
     with pytest.raises(CheckpointError, match='panda_stack_eyes'):
         load_looker('panda_{task}_eyes', get_task('stack'))
     assert load_looker('', get_task('push')) is None
-    with pytest.raises(CheckpointError, match='No such file'):
+    with pytest.raises(CheckpointError, match='no such file'):
         load_looker(str(tmp_path / 'none'), get_task('push'))
     with pytest.raises(WmRosError, match='eyes see 1 objects, the task has 2'):
         Looker(Eyes(config), 2)

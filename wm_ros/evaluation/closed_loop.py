@@ -19,7 +19,7 @@ from sim.scene import SUBSTEP
 from sim.world import Schedule
 from wm_ros.evaluation.sensors import Sensors
 from wm_ros.param_table import MPC, ROBOT, SAFETY, SENSOR
-from wm_ros.planning import Mpc, PlannerSettings
+from wm_ros.planning import check_choice, Mpc, PlannerSettings
 from wm_ros.planning.surroundings import Surroundings
 from wm_ros.robot.limits import JointLimits
 from wm_ros.robot.robot import Robot
@@ -92,6 +92,7 @@ class ClosedLoop:
         mpc = {name: value for name, value in params[MPC].items()
                if name.startswith(('planner.', 'objective.'))}
         self.settings = PlannerSettings.from_params(mpc)
+        check_choice(self.settings)
         self._gate_settings = GateSettings.from_params(
             {name: value for name, value in params[SAFETY].items()
              if name.startswith('safety.')})

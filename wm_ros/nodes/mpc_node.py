@@ -11,7 +11,7 @@ from wm_ros.nodes.frames import Frames
 from wm_ros.nodes.loop import LatestLoop, Pace
 from wm_ros.nodes.meters import LatencyMeter, RateMeter
 from wm_ros.nodes.qos import RELIABLE
-from wm_ros.planning import Mpc, PlannerSettings
+from wm_ros.planning import check_choice, Mpc, PlannerSettings
 from wm_ros.planning.goal import GoalMonitor
 from wm_ros.types import Code, GoalRejected, NoValidPlan
 from wm_ros.world_model import load_checkpoint
@@ -33,9 +33,8 @@ class MpcNode(ManagedNode):
 
     def check(self, values):
         """Refuse settings that do not go together."""
-        if self._mpc is None:
-            PlannerSettings.from_params(values)
-        else:
+        check_choice(PlannerSettings.from_params(values))
+        if self._mpc is not None:
             self._mpc.check(values)
 
     def configure(self):

@@ -9,7 +9,7 @@ import torch
 from wm_ros.planning.objective import Objective
 from wm_ros.planning.posture import Posture
 from wm_ros.planning.problem import Problem, Start
-from wm_ros.planning.registry import PLANNERS, prepare, UNSEARCHED
+from wm_ros.planning.registry import PLANNERS, prepare
 from wm_ros.planning.settings import PlannerSettings
 from wm_ros.planning.surroundings import Surroundings
 from wm_ros.planning.unsearched import CorrelatedNoise
@@ -75,10 +75,6 @@ class Mpc:
         if settings.type == 'nlp' and self.task.grips:
             raise ParameterError('parameter planner.type: got nlp, expected another one: it does '
                                  f'not plan for the gripper, which {self.task.name} needs')
-        if settings.keep_out and settings.type in UNSEARCHED:
-            raise ParameterError(f'parameter planner.keep_out: got boxes, and planner.type '
-                                 f'{settings.type!r}, which has no choice and would go through '
-                                 'them; expected none, or a planner that searches')
         prepare(settings, self._arm, self._dreamer(settings).dynamics)
 
     def _dreamer(self, settings):
