@@ -146,7 +146,8 @@ def _panda_gym(rows):
             line, = ax.plot([steps / 1000 for steps in x], y, marker='o', ms=3, label=name)
             for steps, mean in _series(rows, f'learning_{what}_published').get(name, ()):
                 ax.plot(steps / 1000, mean, marker='*', ms=11, color=line.get_color())
-        ax.set(xscale='log', xlabel='thousand environment steps',
+        ax.set(xlim=(0, 1050), xlabel='thousand environment steps',
                ylabel='success' if what == 'success' else 'return; star: TQC with HER, published')
+    axes[0].set_ylim(-0.02, 1.02)
     axes[0].legend(frameon=False)
     return canvas
