@@ -173,6 +173,14 @@ def test_start_paused(peer, arm, plans):
     assert len(arm.commands) == held
 
 
+def test_another_robot_can_follow_after_a_cleanup(peer, arm, plans):
+    """Limits that were declared for the first one's joints say nothing of the second one's."""
+    start(peer)
+    assert peer.change(NAME, DEACTIVATE, CLEANUP)
+    assert peer.set(NAME, robot='ur5e').successful
+    assert peer.change(NAME, CONFIGURE)
+
+
 def test_a_pause_outlives_a_cleanup(peer, arm, plans):
     """As the one that frees an emergency stop leaves: what moves the arm is its end."""
     start(peer)
