@@ -62,9 +62,9 @@ class ArmEnv(gymnasium.Env):
 
     def close(self):
         """Disconnect from the physics, and end the camera that ``render`` made."""
-        camera = getattr(self.scene, '_camera', None)
-        if camera is not None:
-            camera.close()
+        if self.render_mode is not None:
+            from sim.sensors.camera import release
+            release(self.scene)
         self.scene.close()
 
     def _info(self):

@@ -83,8 +83,7 @@ class Stepper:
         """Return what the task's script would do now [A]."""
         situation = self.scene.situation(self.ordered, self.ordered_velocity, self.gripper)
         height = self.scene.conditions.scenery.table_height
-        return self.scene.task.expert(from_table(situation, height) if height else situation,
-                                      self.robot.max_linear_speed)
+        return self.scene.task.expert(from_table(situation, height), self.robot.max_linear_speed)
 
     def reward(self) -> float:
         """Return the task's reward of the present moment."""

@@ -120,7 +120,7 @@ def test_an_emergency_stop_ends_only_by_reset(peer, arm, plans):
     assert peer.change(NAME, DEACTIVATE, ACTIVATE)
     assert peer.change(NAME, DEACTIVATE, CLEANUP, CONFIGURE, ACTIVATE)
     next_status(status, Code.EMERGENCY_STOP)
-    assert 'held by an emergency stop' in peer.pause(NAME, True).message
+    assert 'held: stopped until reset' in peer.pause(NAME, True).message
     assert peer.pause(NAME, False).success
     held = len(arm.commands)
     wait_until(lambda: len(arm.commands) > held + 60)

@@ -5,7 +5,7 @@ import json
 import math
 import os
 from pathlib import Path
-from typing import Iterator, Optional
+from typing import Iterator, Union
 
 
 @contextmanager
@@ -24,7 +24,7 @@ def whole(path: Path) -> Iterator[Path]:
         raise
 
 
-def write_json(path: Optional[str], figures):
+def write_json(path: Union[None, str, Path], figures):
     """
     Write ``figures`` to ``path``, whole or not at all; None writes nothing.
 
@@ -35,7 +35,7 @@ def write_json(path: Optional[str], figures):
     write_text(path, json.dumps(_finite(figures), indent=1, allow_nan=False) + '\n')
 
 
-def write_text(path: str, text: str):
+def write_text(path: Union[str, Path], text: str):
     """Write ``text`` to ``path``, whole or not at all."""
     with whole(Path(path)) as partial:
         partial.write_text(text, encoding='utf-8')

@@ -261,12 +261,19 @@ def render(scene, width: int, height: int) -> np.ndarray:
     """Return a picture [H, W, 3] uint8 of ``scene`` as it is, with a marker of its goal."""
     camera = getattr(scene, '_camera', None)
     if camera is None or (camera.width, camera.height) != (width, height):
-        if camera is not None:
-            camera.close()
+        release(scene)
         camera = scene._camera = Camera(scene.robot, scene.boxes, width, height, with_goal=True)
     camera.dress(look_of(scene.conditions, scene.seed), scene.boxes)
     return camera.render(scene.arm.joint_positions, scene.arm.gripper_width,
                          scene.object_poses, scene.goal, scene.spawned).rgb
+
+
+def release(scene):
+    """End the camera that ``render`` has made for ``scene``, if it has made one."""
+    camera = getattr(scene, '_camera', None)
+    if camera is not None:
+        camera.close()
+        scene._camera = None
 
 
 def main():

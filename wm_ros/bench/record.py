@@ -93,8 +93,8 @@ class Record:
     def store(self, name: str, figures: List[Figure]):
         """Keep the rows of the part ``name`` and write the whole list anew."""
         self._parts.mkdir(parents=True, exist_ok=True)
-        write_json(str(self._parts / f'{name}.json'), [asdict(row) for row in figures])
-        write_json(str(self.path), [asdict(row) for row in self.everything()])
+        write_json(self._parts / f'{name}.json', [asdict(row) for row in figures])
+        write_json(self.path, [asdict(row) for row in self.everything()])
 
     def everything(self) -> List[Figure]:
         """Return all rows measured so far."""

@@ -71,10 +71,11 @@ def run(arguments) -> int:
 def _update(path, rows=None):
     """Write ``rows`` between the marks of a file; without rows, find out whether it can be."""
     from wm_ros.bench.table import replace
+    from wm_ros.files import write_text
     from wm_ros.types import WmRosError
     try:
         text = replace(path.read_text(encoding='utf-8'), rows or ())
         if rows is not None:
-            path.write_text(text, encoding='utf-8')
+            write_text(path, text)
     except (OSError, ValueError, WmRosError) as error:
         raise WmRosError(f'--update {path}: {error}') from error

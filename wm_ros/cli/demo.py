@@ -74,7 +74,7 @@ def run(arguments) -> int:
     figures = summary(rows)
     result = {'tasks': figures, 'episodes': [asdict(row) for row in rows],
               'met': all(found['met'] for found in figures.values())}
-    write_json(str(output / 'episodes.json'), result)
+    write_json(output / 'episodes.json', result)
     write_json(arguments.json, result)
     if episodes:
         _film(episodes, output, console)

@@ -7,9 +7,8 @@ instead: URDF, joints and their limits, frames, home, checkpoints.  Changes noth
 """
 
 import argparse
-import json
-from pathlib import Path
 
+from wm_ros.files import write_json
 from wm_ros.types import WmRosError
 
 _EXAMPLES = """
@@ -52,8 +51,7 @@ def run(arguments) -> int:
 
 
 def _write(path, report):
-    # Not by wm_ros.console, which needs one of the libraries that may be missing.
     try:
-        Path(path).write_text(json.dumps(report, indent=1) + '\n', encoding='utf-8')
+        write_json(path, report)
     except OSError as error:
         raise WmRosError(f'--json {path}: cannot be written ({error.strerror})') from error

@@ -98,8 +98,11 @@ class MpcNode(ManagedNode):
         """Say why no plans come."""
         if self.paused:
             return Code.PAUSED, 'paused'
+        code, text, _ = self._said
         if monotonic() - self._came < self.values['belief_timeout']:
-            return Code.OK, 'a plan takes longer than usual'
+            # A plan takes its time, or planner.rate is low: what was said last still holds.
+            return (self._monitor.code, self._monitor.text) if (
+                code is Code.STALE_INPUT) else (code, text)
         return Code.STALE_INPUT, 'no beliefs'
 
     def figures(self):

@@ -12,6 +12,7 @@ from wm_ros.safety.beginning import Beginning
 from wm_ros.safety.inputs import Measured, MeasuredInput, NotFinite, PlanInput, Refused
 from wm_ros.safety.motion import Motion
 from wm_ros.safety.settings import GateSettings
+from wm_ros.safety.stops import Stops
 from wm_ros.safety.ticks import Ticks
 from wm_ros.safety.tracking import Tracking, tracking_error
 from wm_ros.types import Code, Command, ParameterError, Plan, Status
@@ -43,8 +44,7 @@ class SafetyGate:
         self._lock = Lock()             # for the requests, which come from other threads
         self._new_settings: Optional[GateSettings] = None
         self._paused = paused
-        self._emergency = False
-        self._latched = ''              # why, '' when free
+        self._stops = Stops()
         self._beginning = Beginning()
         self._silent = False
         self._guided = False            # the command follows an arm that somebody moves
@@ -68,7 +68,7 @@ class SafetyGate:
         self._good = self._motion.state
         self._plans.clear(stamp)
         self._measured.clear()
-        self._emergency, self._latched = False, ''
+        self._stops.free()
         self._ticks.clear()
         self._beginning.make()
         self._held = True
@@ -98,7 +98,8 @@ class SafetyGate:
         if not self._beginning.begun:
             self._begin(now)
         if not self._beginning.begun:
-            return None, Status(*self._unbegun(complaint), figures)
+            said = Code.BAD_INPUT if complaint else Code.WAITING, complaint or 'no joint state yet'
+            return None, Status(*(self._stops.verdict() or said), figures)
         code, text = self._judge(now, clock_fault, figures)
         if code is Code.OK:
             code, text = self._follow(now, dt, figures)
@@ -131,7 +132,7 @@ class SafetyGate:
     def emergency_stop(self):
         """Brake as hard as the limits allow and stand until ``release``."""
         with self._lock:
-            self._emergency = True
+            self._stops.emergency = True
 
     def release(self) -> bool:
         """
@@ -143,11 +144,12 @@ class SafetyGate:
         """
         with self._lock:
             if self._beginning.begun and not self._motion.at_rest:
-                return not (self._emergency or self._latched or self._tracking.lost)
+                return not (self._stops.verdict() or self._tracking.lost)
             # First, or a plan of before would be followed for a step.
             self._beginning.wish()
-            self._paused |= self._emergency
-            self._emergency, self._latched, self._tracking.lost = False, '', False
+            self._paused |= self._stops.emergency
+            self._stops.free()
+            self._tracking.lost = False
             return True
 
     def reconfigure(self, settings: GateSettings):
@@ -168,9 +170,8 @@ class SafetyGate:
         """Why a pause does not become silent, '' where it will: what else keeps the arm still."""
         if not self._beginning.begun:
             return 'nothing was commanded yet'
-        if not self._motion.at_rest or not (self._emergency or self._latched):
-            return ''
-        return f'the arm stands, held by {"an emergency stop" if self._emergency else "a latch"}'
+        stop = self._stops.verdict()
+        return f'the arm stands, held: {stop[1]}' if stop and self._motion.at_rest else ''
 
     def _apply_settings(self):
         with self._lock:
@@ -193,26 +194,17 @@ class SafetyGate:
             self._refused += 1
             complaint = str(refusal)
             if isinstance(refusal, NotFinite):
-                self._latched = complaint
+                self._stops.latched = complaint
         return complaint
-
-    def _unbegun(self, complaint) -> Tuple[Code, str]:
-        """Return why nothing is commanded before the arm was measured."""
-        if self._emergency:
-            return Code.EMERGENCY_STOP, 'stopped until reset'
-        if self._latched:
-            return Code.LATCHED, f'{self._latched}; reset to go on'
-        return (Code.BAD_INPUT, complaint) if complaint else (Code.WAITING, 'no joint state yet')
 
     def _judge(self, now, clock_fault, figures) -> Tuple[Code, str]:
         """Return OK when a plan may be followed, else why not; begins anew where asked to."""
         settings = self.settings
         plan = self._plans.at(now + settings.period)
         age = figures['plan_age'] = self._plans.age(now)
-        if self._emergency:
-            return Code.EMERGENCY_STOP, 'stopped until reset'
-        if self._latched:
-            return Code.LATCHED, f'{self._latched}; reset to go on'
+        stop = self._stops.verdict()
+        if stop is not None:
+            return stop
         if self._paused:
             return Code.PAUSED, ''
         if clock_fault:
@@ -300,8 +292,8 @@ class SafetyGate:
         """Brake from the last good command, and latch: the arithmetic has failed."""
         self._motion.restore(self._good)
         self._motion.brake(1.0, dt)
-        self._latched = 'a command was not finite'
-        return Code.LATCHED, f'{self._latched}; reset to go on'
+        self._stops.latched = 'a command was not finite'
+        return self._stops.verdict()
 
     def _command(self, now, held) -> Command:
         motion = self._motion

@@ -21,7 +21,7 @@ def changed(parameters: Mapping[str, Any], shipped: Mapping[str, Any]) -> Dict[s
 
 def write(path: Path, values: Mapping[str, Any], comments: Sequence[str]):
     """Write ``values`` of the mpc node by name below ``comments``, whole or not at all."""
-    write_text(str(path), text(values, comments))
+    write_text(path, text(values, comments))
 
 
 def text(values: Mapping[str, Any], comments: Sequence[str]) -> str:

@@ -140,4 +140,4 @@ def usual_file(reference: str) -> Path:
 def save_usual(reference: str, alarm: Alarm, meta: dict):
     """Write what is usual to a model, and how it was measured (``meta``), whole or not at all."""
     text = json.dumps({**meta, 'weights_sha256': hash_of(reference), **alarm.to_dict()})
-    write_text(str(usual_file(reference)), text + '\n')
+    write_text(usual_file(reference), text + '\n')

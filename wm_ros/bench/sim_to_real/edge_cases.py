@@ -48,7 +48,7 @@ def _search(name, file):
             search.run(lambda found, said: advance(found, **said))
         file.parent.mkdir(parents=True, exist_ok=True)
         search.cases().write(str(file))
-        write_json(str(told), search.figures())
+        write_json(told, search.figures())
     figures = json.loads(told.read_text(encoding='utf-8'))
     command = _FIND.format(_SEEDS[name], name)
     lean = ', '.join(f'{what} {share:.2f}' for what, share in [*figures['lean'].items()][:6])
@@ -65,8 +65,8 @@ def _trained(learned):
     if not told.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         run = train('push', 0, folder, ('--from', _BEFORE, '--edge-cases', str(learned)))
-        write_json(str(told), {'output': run['output'], 'seconds': run['seconds'],
-                               'load': load_note()})
+        write_json(told, {'output': run['output'], 'seconds': run['seconds'],
+                          'load': load_note()})
     run = json.loads(told.read_text(encoding='utf-8'))
     return run['output'], run['seconds'], run['load']
 

@@ -71,8 +71,8 @@ def played(task: str, checkpoint: str, episodes: int, world: Dict[str, str],
         if part not in kept:
             kept[part] = _play(line, *part)
             PLAYED.mkdir(parents=True, exist_ok=True)
-            write_json(str(file), {'key': key, 'evaluate': ' '.join(line),
-                                   'parts': [kept[one] for one in sorted(kept)]})
+            write_json(file, {'key': key, 'evaluate': ' '.join(line),
+                              'parts': [kept[one] for one in sorted(kept)]})
     return [kept[part] for part in wanted]
 
 

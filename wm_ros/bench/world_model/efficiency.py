@@ -67,7 +67,7 @@ def curve(name: str, seed: int) -> List[Dict[str, float]]:
     """Return [{steps, success}] of one run, made now where it lacks."""
     file = _file(name, seed)
     if not file.is_file():
-        write_json(str(file), _MAKERS[name](seed))
+        write_json(file, _MAKERS[name](seed))
     return json.loads(file.read_text(encoding='utf-8'))
 
 

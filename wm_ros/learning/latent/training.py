@@ -179,7 +179,7 @@ class Training:
         self.curve.append({'steps': self.steps, 'updates': self.trainer.updates,
                            'seconds': round(self.seconds, 1), **figures, **self._losses})
         self.curve_path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(str(self.curve_path), {**self.made(), 'curve': self.curve})
+        write_json(self.curve_path, {**self.made(), 'curve': self.curve})
         if self.best is None or _rank(figures) >= _rank(self.best):
             self.best = figures
             write_weights(self.output, self.agent, {
