@@ -177,6 +177,38 @@ def test_parts_of_another_world_or_other_weights_are_played_anew(parts_played, m
     assert (again(), again()) == (1, 0)
 
 
+def test_parameters_that_are_asked_for_are_told_and_kept_apart(parts_played):
+    def told(value):
+        asked = {'engine': 'mujoco', 'settings': (f'world_model_node:adapt:={value}',)}
+        parts.played('reach', 'panda_reach', 100, asked)
+        return parts_played[-1]
+
+    for value in ('true', 'false'):
+        line = ' '.join(told(value))
+        assert f'--engine mujoco --set world_model_node:adapt:={value} ' in line
+    told('true'), told('false')
+    assert len(parts_played) == 2
+    assert sorted(file.name for file in parts.PLAYED.iterdir()) == [
+        'panda_reach_mujoco_adapt_false.json', 'panda_reach_mujoco_adapt_true.json']
+
+
+def test_what_a_heavy_block_costs_is_a_share_of_what_it_costs_without_context(monkeypatch):
+    lost = {('panda_pick_and_place_hidden', 'true'): 8, ('panda_pick_and_place', 'true'): 30,
+            ('panda_pick_and_place', 'false'): 60}
+
+    def played(task, checkpoint, episodes, asked):
+        setting, = asked['settings']
+        failures = lost[checkpoint, setting.rpartition('=')[2]]
+        return [{'seed': 0, 'episodes': episodes, 'failed_seeds': range(failures) if
+                 asked['randomization'] == 'hidden_mass_heavy' else []}]
+
+    monkeypatch.setattr(adaptation, 'played', played)
+    rows = {row.figure: row for row in adaptation.hidden_mass()}
+    assert rows['hidden_mass_drop/no context'].value == pytest.approx(0.15)
+    assert rows['hidden_mass_drop/no context'].holds and rows['hidden_mass_drop_ratio'].holds
+    assert rows['hidden_mass_drop_ratio'].value == pytest.approx(8 / 60, abs=1e-4)
+
+
 def test_outcomes_go_along_to_another_machine(parts_played, monkeypatch, tmp_path):
     parts.played('reach', 'panda_reach', 100, {})
     elsewhere = shutil.copytree(paths.checkpoint_dir(), tmp_path / 'elsewhere')

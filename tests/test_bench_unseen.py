@@ -89,9 +89,8 @@ def test_other_settings_are_tried_for_each_data_and_the_usual_for_both():
     assert unseen.candidates('script')[1:] != unseen.candidates('all')[1:]
 
 
-def played(*numbers, episodes=100):
-    failed = np.isin(np.arange(episodes), numbers)
-    return unseen.Played(failed, np.where(failed, 12.0, 4.0))
+def lost(*numbers, episodes=100):
+    return np.isin(np.arange(episodes), numbers)
 
 
 @pytest.mark.parametrize('agent, holds, sure', [
@@ -99,8 +98,8 @@ def played(*numbers, episodes=100):
 def test_the_agent_is_judged_by_the_clone_of_all_its_data(agent, holds, sure):
     """Not by one that had less to learn from, however many errors that makes."""
     rows = {row.figure: row for row in unseen._rows({
-        'agent': played(*agent), 'clone_script': played(*range(90)),
-        'clone_all': played(*range(12))}, {'clone_all': 'words'})}
+        'agent': lost(*agent), 'clone_script': lost(*range(90)),
+        'clone_all': lost(*range(12))}, {'clone_all': 'words'})}
     row = rows['unseen_error_ratio']
     assert row.value == pytest.approx(len(agent) / 12, rel=1e-4) and row.holds is holds
     assert rows['unseen_error_ratio_interval_below_1'].holds is sure
@@ -109,12 +108,23 @@ def test_the_agent_is_judged_by_the_clone_of_all_its_data(agent, holds, sure):
 
 
 def test_fewer_failures_count_before_less_time():
-    slow, fast = played(1), unseen.Played(played(1, 2).failed, np.full(100, 1.0))
+    slow = unseen.Played(lost(1), np.full(100, 4.0))
+    fast = unseen.Played(lost(1, 2), np.full(100, 1.0))
     assert min([fast, slow], key=unseen._rank) is slow
     assert (slow + fast).failed.sum() == 3 and len((slow + fast).times) == 200
 
 
-def test_an_evaluation_says_which_episodes_failed():
-    made = unseen.Played.of({'seed': 5, 'episodes': 4, 'failed_seeds': [6, 8],
-                             'times': [3.0, 12.0, 4.0, 12.0]})
-    assert made.failed.tolist() == [False, True, False, True]
+def test_agent_and_clones_play_the_same_episodes(monkeypatch):
+    """Agent and prior by ``evaluate``, in parts; what failed stands where its seed does."""
+    asked = []
+
+    def played(task, checkpoint, episodes, told):
+        asked.append((task, checkpoint, episodes, told))
+        return [{'seed': 0, 'episodes': 600, 'failed_seeds': [1]},
+                {'seed': 600, 'episodes': 400, 'failed_seeds': [602]}]
+
+    monkeypatch.setattr(unseen, 'played', played)
+    failed = unseen._lost({'randomization': 'unseen_blocks', 'planner': 'prior'})
+    assert np.flatnonzero(failed).tolist() == [1, 602] and len(failed) == 1000
+    assert asked == [('stack', 'panda_stack', 1000, {
+        'randomization': 'unseen_blocks', 'planner': 'prior'})]

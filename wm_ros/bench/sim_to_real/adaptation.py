@@ -5,12 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 from wm_ros import seeds
-from wm_ros.bench.main_job.product import evaluate, succeeded
 from wm_ros.bench.record import at_least, at_most, shown
+from wm_ros.bench.sim_to_real.parts import Crossing, played
 from wm_ros.console import progress_bar
 from wm_ros.evaluation.closed_loop import ClosedLoop
 from wm_ros.evaluation.run import Evaluation, Request
-from wm_ros.evaluation.statistics import paired_shares
 from wm_ros.tasks import get_task
 from wm_ros.world_model.state import StateLayout
 
@@ -67,15 +66,14 @@ def hidden_mass():
     lost, rows = {}, []
     for name, (checkpoint, adapt) in _AGENTS.items():
         setting = f'world_model_node:adapt:={str(adapt).lower()}'
-        told = {'checkpoint': checkpoint, 'engine': 'mujoco', 'settings': (setting,)}
-        light, heavy = (evaluate('pick_and_place', _PAIRS, randomization=world, **told)
-                        for world in ('hidden_mass_light', 'hidden_mass_heavy'))
-        drop, low, high = paired_shares(succeeded(light), succeeded(heavy))
-        lost[name] = drop
-        what = (f'hidden_mass_drop/{name}', drop)
-        rest = ('share', _HIDDEN, f'{checkpoint}, {setting}: {light["success_rate"]:.3f} to '
-                f'{heavy["success_rate"]:.3f}; 95 % from {low:.3f} to {high:.3f}; {_PAIRS} paired '
-                'episodes in MuJoCo, a block of 0.1 and of 2.5 kg')
+        told = {'engine': 'mujoco', 'settings': (setting,)}
+        found = Crossing.of(*(
+            played('pick_and_place', checkpoint, _PAIRS, {**told, 'randomization': world})
+            for world in ('hidden_mass_light', 'hidden_mass_heavy')))
+        lost[name] = found.drop
+        what = (f'hidden_mass_drop/{name}', found.drop)
+        rest = ('share', _HIDDEN, f'{checkpoint}, {setting}: {found}; {_PAIRS} paired episodes '
+                'in MuJoCo, a block of 0.1 and of 2.5 kg')
         rows.append(at_least(*what, _LOSES, *rest) if name == _NOT_TOLD else shown(*what, *rest))
     rows.append(at_most('hidden_mass_drop_ratio', lost['context'] / max(1e-9, lost[_NOT_TOLD]),
                         _SHARE, '', _HIDDEN, f'context by {_NOT_TOLD}'))

@@ -28,7 +28,7 @@ def _crossed(task):
     # Both worlds at once, a graph of each.
     with ThreadPoolExecutor(2) as pool:
         here, there = pool.map(lambda world: played(
-            task, f'panda_{task}_robust', EPISODES, world, ('--ros',)), ({}, REALITY))
+            task, f'panda_{task}_robust', EPISODES, world, live=True), ({}, REALITY))
     found = Crossing.of(here, there)
     factors = [np.median([part['real_time_factor'] for part in reports])
                for reports in (here, there)]

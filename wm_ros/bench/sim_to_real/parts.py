@@ -6,6 +6,7 @@ A bench that was interrupted goes on after the last whole part, on another machi
 
 import hashlib
 import json
+import os
 from pathlib import Path
 import tempfile
 from typing import Any, Dict, List, NamedTuple, Tuple
@@ -22,6 +23,7 @@ from wm_ros.world_model.load import hash_of
 
 PLAYED = Path('benchmarks/results/sim_to_real.played')
 _PART = 100             # episodes
+_JOBS = ('--jobs', str(len(os.sched_getaffinity(0))))
 _KEPT = ('seed', 'episodes', 'failed_seeds', 'time_to_goal_mean', 'real_time_factor',
          'latency_p99_ms')      # of a report
 
@@ -38,12 +40,17 @@ class Crossing(NamedTuple):
     @classmethod
     def of(cls, here: List[dict], there: List[dict]) -> 'Crossing':
         """Return that of the outcomes of paired parts."""
-        won = [[one for part in parts for one in succeeded(part)] for parts in (here, there)]
+        won = [outcomes(parts) for parts in (here, there)]
         return cls(*(float(np.mean(part)) for part in won), *paired_shares(*won))
 
     def __str__(self):
         return (f'{self.here:.3f} to {self.there:.3f}; 95 % of the drop from {self.low:.3f} to '
                 f'{self.high:.3f}')
+
+
+def outcomes(parts: List[dict]) -> List[float]:
+    """Return 1 or 0 for each episode of all parts, in the order of the seeds."""
+    return [won for part in parts for won in succeeded(part)]
 
 
 def time_of(parts: List[dict]) -> float:
@@ -52,37 +59,50 @@ def time_of(parts: List[dict]) -> float:
                             weights=[part['episodes'] for part in parts]))
 
 
-def played(task: str, checkpoint: str, episodes: int, world: Dict[str, str],
-           flags: tuple = ()) -> List[Dict[str, Any]]:
+def played(task: str, checkpoint: str, episodes: int, asked: Dict[str, Any],
+           live: bool = False) -> List[Dict[str, Any]]:
     """
     Return what came of ``wm_ros evaluate``, by parts; those that lack are played now.
 
-    ``world`` is what it is told of that, by flag.  What was played with other weights, parameters
+    ``asked`` is the rest of its ``Request``.  What was played with other weights, parameters
     or worlds is played anew; what was played by other code is not known: delete it.
     """
-    line = ('--task', task, '--checkpoint', checkpoint, *flags,
-            *(word for name, value in world.items() for word in (f'--{name}', value)))
-    key = _key(task, checkpoint, world)
-    file = PLAYED / ('_'.join([Path(checkpoint).name, *world.values(),
-                               *(flag.strip('-') for flag in flags)]) + '.json')
+    line = ('--task', task, '--checkpoint', checkpoint, *('--ros',) * live, *_flags(asked))
+    key = _key(task, checkpoint, asked)
+    file = PLAYED / f'{_name(checkpoint, asked, live)}.json'
     kept = _read(file, key)
     wanted = [(first, min(_PART, episodes - first)) for first in range(0, episodes, _PART)]
     for part in wanted:
         if part not in kept:
-            kept[part] = _play(line, *part)
+            kept[part] = _play((*line, *_JOBS * (not live)), *part)
             PLAYED.mkdir(parents=True, exist_ok=True)
             write_json(file, {'key': key, 'evaluate': ' '.join(line),
                               'parts': [kept[one] for one in sorted(kept)]})
     return [kept[part] for part in wanted]
 
 
-def _key(task, checkpoint, world) -> str:
+def _flags(asked) -> Tuple[str, ...]:
+    """Return what the command line says of a request."""
+    words = []
+    for name, value in asked.items():
+        for one in value if name == 'settings' else (value,):
+            words += ['--set' if name == 'settings' else f'--{name}', one]
+    return tuple(words)
+
+
+def _name(checkpoint, asked, live) -> str:
+    settings = [one.partition(':')[2].replace(':=', '_') for one in asked.get('settings', ())]
+    rest = [value for name, value in asked.items() if name != 'settings']
+    return '_'.join([Path(checkpoint).name, *rest, *settings, *('ros',) * live])
+
+
+def _key(task, checkpoint, asked) -> str:
     """Return what tells weights, parameters and worlds apart, wherever the files are."""
-    drawn = load_randomization(world['randomization']) if 'randomization' in world else NOTHING
+    drawn = load_randomization(asked['randomization']) if 'randomization' in asked else NOTHING
     entries = [(one.term.name, one.when, one.how, one.distribution, one.every)
                for one in drawn.entries]
     told = {node: {name: value for name, value in own.items() if name != 'checkpoint'}
-            for node, own in parameters(Request(task, 1, checkpoint=checkpoint, **world)).items()}
+            for node, own in parameters(Request(task, 1, checkpoint=checkpoint, **asked)).items()}
     return hashlib.sha256(repr((hash_of(checkpoint), entries, told)).encode()).hexdigest()[:12]
 
 

@@ -13,9 +13,9 @@ from typing import Dict, List, NamedTuple, Sequence, Tuple
 import numpy as np
 import torch
 from wm_ros import seeds
-from wm_ros.bench.main_job.product import evaluate
 from wm_ros.bench.record import at_most, Figure, shown, true
 from wm_ros.bench.sim_to_real.cloned import clone, CloneConfig, ClonedModel, load, save
+from wm_ros.bench.sim_to_real.parts import outcomes, played
 from wm_ros.bench.world_model.workshop import FOLDER, run
 from wm_ros.console import progress_bar
 from wm_ros.data import read_episodes
@@ -49,13 +49,6 @@ class Played(NamedTuple):
     failed: np.ndarray
     times: np.ndarray
 
-    @classmethod
-    def of(cls, report) -> 'Played':
-        """Return what a report of an evaluation says."""
-        lost = set(report['failed_seeds'])
-        return cls(np.array([report['seed'] + i in lost for i in range(report['episodes'])]),
-                   np.array(report['times']))
-
     def __add__(self, other):
         return Played(*(np.concatenate(parts) for parts in zip(self, other)))
 
@@ -64,22 +57,27 @@ def unseen() -> List[Figure]:
     """Return the errors of the agent on unseen blocks as a share of its clones' errors."""
     _collect()
     chosen = {data: _tuned(data) for data in _DATA}
-    lost = {name: Played.of(evaluate('stack', _EPISODES, planner=planner, randomization=_WORLDS))
-            for name, planner in (('agent', ''), ('prior', 'prior'))}
+    lost = {name: _lost({'randomization': _WORLDS, **planner})
+            for name, planner in (('agent', {}), ('prior', {'planner': 'prior'}))}
     paths = [_path(data, number) for data, (number, _) in chosen.items()]
     lost.update(zip((f'clone_{data}' for data in chosen),
-                    play(paths, range(_EPISODES), _WORLDS)))
+                    (found.failed for found in play(paths, range(_EPISODES), _WORLDS))))
     return _rows(lost, {f'clone_{data}': told for data, (_, told) in chosen.items()})
 
 
-def _rows(played: Dict[str, Played], told: Dict[str, str]):
-    agent, rows = played['agent'].failed, []
-    for name, theirs in played.items():
-        rows.append(shown(f'unseen_errors/{name}', theirs.failed.mean(), 'share', _COMMAND,
+def _lost(asked):
+    """Return which episodes the agent fails."""
+    return np.array(outcomes(played('stack', 'panda_stack', _EPISODES, asked))) == 0.0
+
+
+def _rows(lost: Dict[str, np.ndarray], told: Dict[str, str]):
+    agent, rows = lost['agent'], []
+    for name, theirs in lost.items():
+        rows.append(shown(f'unseen_errors/{name}', theirs.mean(), 'share', _COMMAND,
                           told.get(name, '')))
         if name == 'agent':
             continue
-        ratio, low, high = paired_ratio(agent, theirs.failed)
+        ratio, low, high = paired_ratio(agent, theirs)
         words = (f'errors of the agent by those of {name}, {_EPISODES} paired episodes: '
                  f'95 % from {low:.3f} to {high:.3f}')
         if name == 'clone_all':
@@ -123,29 +121,29 @@ def _tuned(data) -> Tuple[int, str]:
         for done, _ in enumerate(spread(_train, lacking, os.cpu_count() or 1,
                                         torch.set_num_threads, (1,)), 1):
             advance(done)
-    played = play([_path(data, number) for number in range(_TRIES)],
-                  range(seeds.TUNING, seeds.TUNING + _FIRST))
-    best = sorted(range(_TRIES), key=lambda number: _rank(played[number]))[:_BEST]
+    seen = play([_path(data, number) for number in range(_TRIES)],
+                range(seeds.TUNING, seeds.TUNING + _FIRST))
+    best = sorted(range(_TRIES), key=lambda number: _rank(seen[number]))[:_BEST]
     more = play([_path(data, number) for number in best],
                 range(seeds.TUNING + _FIRST, seeds.TUNING + _FIRST + _LAST))
-    both = {number: played[number] + again for number, again in zip(best, more)}
+    both = {number: seen[number] + again for number, again in zip(best, more)}
     number = min(best, key=lambda number: _rank(both[number]))
     return number, _told(data, number, both[number])
 
 
-def _rank(played):
+def _rank(found):
     """Return what the best has least of: failures, then time."""
-    return played.failed.sum(), played.times.mean()
+    return found.failed.sum(), found.times.mean()
 
 
-def _told(data, number, played):
+def _told(data, number, found):
     settings = ', '.join(f'{name} {value:g}' for name, value in
                          asdict(candidates(data)[number]).items())
     same = hash_of(str(_RUN)) == hash_of('panda_stack')
     return (f'cloned from {_DATA[data]}'
             + ('' if same else ' (of a run of the same command, whose weights differ)')
             + f'; best of {_TRIES}: {settings}; of {_FIRST + _LAST} episodes with the '
-            f'blocks of stack itself, which it was chosen by, {played.failed.sum()} failed')
+            f'blocks of stack itself, which it was chosen by, {found.failed.sum()} failed')
 
 
 def _path(data, number) -> Path:
