@@ -1,7 +1,6 @@
 """What the command line shows: progress bars; and complaints about files, in time."""
 
 from contextlib import contextmanager
-import os
 from pathlib import Path
 import sys
 import time
@@ -58,17 +57,20 @@ def _note(figures):
     return '  '.join(f'{name} {value:.4g}' for name, value in figures.items())
 
 
-def prepare_json(path: Optional[str]):
-    """Complain now, not after an hour, when ``path`` cannot be written."""
-    prepare_file('--json', path)
-
-
 def prepare_file(flag: str, path: Optional[str]):
-    """Complain when the file that the argument ``flag`` names cannot be written."""
+    """Complain now, not after an hour, when the file that ``flag`` names cannot be written."""
     if not path:
         return
     target = Path(path).resolve()
     if not target.parent.is_dir():
         raise WmRosError(f'{flag} {path}: no such folder {target.parent}')
-    if target.is_dir() or not os.access(target.parent, os.W_OK):
+    if target.is_dir():
         raise WmRosError(f'{flag} {path}: cannot be written there')
+    if target.exists() and not target.is_file():
+        return
+    try:        # permissions do not tell of full disks, of long names, and of what root may not
+        probe = target.with_name(f'{target.name}.partial')
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise WmRosError(f'{flag} {path}: cannot be written there ({error.strerror})') from error

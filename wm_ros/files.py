@@ -13,8 +13,10 @@ def whole(path: Path) -> Iterator[Path]:
     """
     Yield where to write; it takes the place of ``path`` when the block has ended well.
 
-    The path that is yielded ends in ``.partial``: nobody takes it for a finished file.
+    The path that is yielded ends in ``.partial``: nobody takes it for a finished file.  Links
+    stay, and what they lead to is written.
     """
+    path = Path(os.path.realpath(path))
     partial = path.with_name(f'{path.name}.partial')
     try:
         yield partial
@@ -36,7 +38,10 @@ def write_json(path: Union[None, str, Path], figures):
 
 
 def write_text(path: Union[str, Path], text: str):
-    """Write ``text`` to ``path``, whole or not at all."""
+    """Write ``text`` to ``path``, whole or not at all; what is no file, /dev/null, stays."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        Path(path).write_text(text, encoding='utf-8')
+        return
     with whole(Path(path)) as partial:
         partial.write_text(text, encoding='utf-8')
 

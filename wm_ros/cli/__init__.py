@@ -59,6 +59,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         # Such as `wm_ros --help | head`; Python would complain once more at its exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        # Such as a disk that is full.
+        return _user_error(error, debug)
 
 
 def _run(line) -> int:

@@ -11,12 +11,11 @@ def run(arguments) -> int:
     """Play episodes of seeds that are not trained on; print and write what came of them."""
     import torch
     from wm_ros.cli._train_env import refuse_others, register, told
-    from wm_ros.console import prepare_json, progress_bar
+    from wm_ros.console import progress_bar
     from wm_ros.files import write_json
     from wm_ros.learning.latent import evaluate
     from wm_ros.learning.latent.environment import Environment
     refuse_others(arguments, _OTHERS)
-    prepare_json(arguments.json)
     _check(arguments)
     torch.set_num_threads(1)
     register(arguments.env)

@@ -55,11 +55,12 @@ def add_parser(subparsers):
 def run(arguments) -> int:
     """Record the episodes."""
     from wm_ros import seeds
-    from wm_ros.console import prepare_json, progress_bar
+    from wm_ros.cli._places import check_places
+    from wm_ros.console import progress_bar
     from wm_ros.files import write_json
     from wm_ros.data import write_episode
     from wm_ros.tasks import get_task
-    prepare_json(arguments.json)
+    check_places(arguments, {'--json': arguments.json})
     task = get_task(arguments.task)
     _check(arguments)
     done = _done(arguments, task)

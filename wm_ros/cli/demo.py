@@ -52,11 +52,11 @@ def run(arguments) -> int:
     os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
     from dataclasses import asdict
     from rich.console import Console
-    from wm_ros.console import prepare_json
+    from wm_ros.cli._places import check_places
     from wm_ros.files import write_json
     from wm_ros.demo.play import play, summary
     from wm_ros.demo.show import print_summary, Show
-    prepare_json(arguments.json)
+    check_places(arguments, {'--json': arguments.json})
     output = _folder(arguments.output)
     log = output / 'nodes.log'
     log.write_text('', encoding='utf-8')

@@ -47,12 +47,12 @@ def add_parser(subparsers):
 def run(arguments) -> int:
     """Search, print, and write."""
     from wm_ros.cli import INTERRUPTED
-    from wm_ros.console import prepare_file, prepare_json, StageBars
+    from wm_ros.cli._places import check_places
+    from wm_ros.console import StageBars
     from wm_ros.files import write_json
     from wm_ros.evaluation.edge_cases.search import Search, SearchRequest
     from wm_ros.evaluation.run import Request
-    prepare_file('--output', arguments.output)
-    prepare_json(arguments.json)
+    check_places(arguments, {'--output': arguments.output, '--json': arguments.json})
     search = Search(SearchRequest(
         Request(arguments.task, 1, planner=arguments.planner, jobs=arguments.jobs,
                 **product(arguments)), arguments.count, arguments.episodes, arguments.seed))

@@ -10,7 +10,6 @@ episodes are compared pair by pair.  With --ray the processes are those of a Ray
 import argparse
 from contextlib import closing
 import os
-from pathlib import Path
 import sys
 
 from wm_ros.cli._request import add_product_arguments, product
@@ -71,9 +70,10 @@ def add_parser(subparsers):
 
 def run(arguments) -> int:
     """Evaluate or compare, print, and write the figures."""
+    from wm_ros.cli._places import check_places
+    check_places(arguments, {'--json': arguments.json, '--report': arguments.report})
     if arguments.compare:
         from wm_ros.cli._compare import compare_reports
-        _check_places(arguments)
         return compare_reports(arguments)
     if arguments.episodes is None and not arguments.edge_cases:
         arguments.episodes = 100
@@ -82,7 +82,6 @@ def run(arguments) -> int:
     if arguments.env:
         from wm_ros.cli import _evaluate_env
         return _evaluate_env.run(arguments)
-    _check_places(arguments)
     from wm_ros.files import write_json
     from wm_ros.evaluation import sweep
     from wm_ros.evaluation.run import Evaluation
@@ -128,16 +127,6 @@ def _jobs(arguments):
     if arguments.jobs is None and not arguments.ray:
         return os.cpu_count() or 1
     return arguments.jobs
-
-
-def _check_places(arguments):
-    from wm_ros.console import prepare_file, prepare_json
-    from wm_ros.types import WmRosError
-    prepare_json(arguments.json)
-    prepare_file('--report', arguments.report)
-    if arguments.json and arguments.report and (
-            Path(arguments.json).resolve() == Path(arguments.report).resolve()):
-        raise WmRosError(f'--report {arguments.report}: is --json as well; name another file')
 
 
 def _live(evaluation) -> dict:

@@ -42,7 +42,7 @@ def run(arguments) -> int:
     from pathlib import Path
     from sim.randomize import load_randomization
     from sim.randomize.report import draw, drawn, table
-    from wm_ros.console import prepare_file
+    from wm_ros.cli._places import check_picture, check_places
     from wm_ros.robot.robot import load_robot
     from wm_ros.types import WmRosError
     if arguments.episodes < 1:
@@ -51,7 +51,8 @@ def run(arguments) -> int:
         raise WmRosError(f'--seed: got {arguments.seed}, expected at least 0')
     randomization = load_randomization(arguments.name, arguments.seed)
     output = Path(arguments.output or f'{randomization.name}.png')
-    prepare_file('--output', str(output))
+    check_picture('--output', str(output))
+    check_places(arguments, {'--output': str(output)})
     found = drawn(randomization, arguments.task, load_robot(arguments.robot), arguments.episodes)
     table(randomization, found, sys.stdout)
     draw(randomization, found, output)

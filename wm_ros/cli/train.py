@@ -90,7 +90,8 @@ def run(arguments) -> int:
     from dataclasses import replace
     from sim.randomize import load_randomization
     import torch
-    from wm_ros.console import prepare_json, StageBars
+    from wm_ros.cli._places import check_places
+    from wm_ros.console import StageBars
     from wm_ros.files import write_json
     from wm_ros.evaluation.run import parameters, Request
     from wm_ros.learning.recipe import ALONE_PLANNER, get_recipe
@@ -100,7 +101,7 @@ def run(arguments) -> int:
     from wm_ros.robot.robot import load_robot
     from wm_ros.types import WmRosError
     from wm_ros.world_model.weights import check_output
-    prepare_json(arguments.json)
+    check_places(arguments, {'--json': arguments.json})
     if arguments.threads < 1:
         raise WmRosError(f'--threads: got {arguments.threads}, expected at least 1')
     torch.set_num_threads(arguments.threads)

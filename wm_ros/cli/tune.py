@@ -60,7 +60,10 @@ def run(arguments) -> int:
     """Tune, print, and write."""
     output = Path(arguments.output)
     plot = Path(arguments.plot) if arguments.plot else output.with_suffix('.png')
-    _check_places(arguments, plot)
+    from wm_ros.cli._places import check_picture, check_places
+    check_picture('--plot', str(plot))
+    check_places(arguments, {'--output': arguments.output, '--plot': str(plot),
+                             '--json': arguments.json, '--study': arguments.study})
     from wm_ros.cli import INTERRUPTED
     from wm_ros.cli._tune_table import show
     from wm_ros.console import StageBars
@@ -95,18 +98,3 @@ def _write(tuning, figures, output):
     report.write(tuning, output)
     print(f'{output}: trial {tuning.best.number}'
           + (', the best so far of a tuning that was interrupted' if tuning.interrupted else ''))
-
-
-def _check_places(arguments, plot):
-    """Raise WmRosError for files that cannot be written, or of which one would replace another."""
-    from wm_ros.console import prepare_file
-    from wm_ros.types import WmRosError
-    seen = {}
-    for flag, path in (('--output', arguments.output), ('--plot', str(plot)),
-                       ('--json', arguments.json), ('--study', arguments.study)):
-        if not path:
-            continue
-        prepare_file(flag, path)
-        other = seen.setdefault(Path(path).resolve(), flag)
-        if other != flag:
-            raise WmRosError(f'{flag} {path}: is {other} as well; name another file')
