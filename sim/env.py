@@ -45,9 +45,9 @@ class ArmEnv(gymnasium.Env):
     def step(self, action):
         """Execute one action of 0.05 s."""
         self.stepper.step(np.clip(action, -1.0, 1.0))
-        success = self.scene.success
-        return (self._observation(), self.stepper.reward(), success,
-                self.scene.timeout and not success, self._info())
+        success, seen, info = self.scene.success, self._observation(), self._info()
+        reward = float(self.compute_reward(seen['achieved_goal'], seen['desired_goal'], info))
+        return seen, reward, success, self.scene.timeout and not success, info
 
     def compute_reward(self, achieved_goal, desired_goal, info):
         """Return the reward for any pair of goals [..., 3], for hindsight relabelling."""

@@ -67,6 +67,18 @@ def test_what_differs_is_told_with_what_was_shipped_where_only_one_has_changed_i
         {'name': 'planner.horizon', 'a': 10, 'b': 5}]
 
 
+def test_worlds_of_one_name_that_were_drawn_otherwise_are_told_of():
+    """As where the file was edited between the two."""
+    sides = [report(episodes=2, times=[1.0, 1.0], failed_seeds=[], randomization='mine',
+                    episodes_drawn=[{'actuation.lag': lag, 'object.mass': mass}
+                                    for mass in (0.1, 0.2)]) for lag in (0.0, 0.4)]
+    assert compare(*sides)['differs'] == [
+        {'name': 'actuation.lag, as drawn', 'a': '0 to 0', 'b': '0.4 to 0.4'}]
+    assert compare(sides[0], sides[0])['differs'] == []
+    other = {**sides[1], 'randomization': 'another'}
+    assert [row['name'] for row in compare(sides[0], other)['differs']] == ['randomization']
+
+
 @pytest.mark.parametrize('changes, said', [
     ({'task': 'push'}, 'A is of task reach, B of push'), ({'seed': 6}, 'of seed 7, B of 6'),
     ({'episodes': 5, 'times': TIMES['a'][:5]}, 'of episodes 6, B of 5')])
@@ -77,6 +89,8 @@ def test_other_episodes_are_refused(changes, said):
 
 @pytest.mark.parametrize('text, said', [
     ('{', 'line 1'), ('[]', 'got no report'), ('{"task": "reach"}', 'got no seed'),
+    (json.dumps(report(plan_ms_p50='x')), 'got a plan_ms_p50 that is no number'),
+    (json.dumps(report(changed_parameters=[1])), 'got changed_parameters without name'),
     (json.dumps(report(times=[1.0])), 'a finite time of each of 6'),
     (json.dumps(report(times=[None] * 6)), 'a finite time of each of 6'),
     (json.dumps(report(failed_seeds=[3])), 'failed_seeds that were not played'),

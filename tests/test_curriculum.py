@@ -83,6 +83,27 @@ def test_entries_are_widened_where_success_holds_and_narrowed_where_it_does_not(
                                                   shares['sensing.pose_bias'])
 
 
+@pytest.mark.parametrize('row', [
+    {'term': 'actuation.lag', 'when': 'startup', 'uniform': [0.0, 0.3]},
+    {'term': 'actuation.lag', 'normal': [0.15, 0.04]},
+    {'term': 'actuation.lag', 'choice': [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.3]}])
+@pytest.mark.parametrize('run', range(3))
+def test_what_is_seldom_far_out_is_widened_too(row, run):
+    """Also what is drawn once: far out or not, all episodes have it."""
+    curriculum = Curriculum(parse({'terms': [row]}, 'made', 'made', run), 1, 7)
+    for seed in range(200):
+        curriculum.note(seed, True)
+    assert curriculum.to_dict() == {'actuation.lag': 1.0}
+
+
+def test_what_a_task_has_none_of_stands_in_nobodys_way():
+    curriculum = Curriculum(load_randomization('usual'), 0, 7)
+    for seed in range(300):
+        curriculum.note(seed, True)
+    assert set(curriculum.to_dict().values()) == {1.0}
+    curriculum.worlds.draw(5, make_task('reach').boxes, 7)
+
+
 def test_the_worlds_are_those_of_the_shares():
     curriculum = Curriculum(load_randomization('usual'), 1, 7)
     first = curriculum.worlds.draw(5, make_task('push').boxes, 7)

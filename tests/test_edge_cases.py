@@ -175,7 +175,8 @@ def test_files_keep_everything(tmp_path):
     file = tmp_path / 'cases.yaml'
     CASES.write(str(file))
     assert load_cases(str(file)) == replace(CASES, name=str(file))
-    assert '--edge-cases cases.yaml' in file.read_text()
+    assert file.read_text().splitlines()[1].endswith(
+        '--edge-cases cases.yaml --set planner.horizon:=5')
     pinned = load_cases(str(file)).cases[0].randomization
     boxes = make_scene('mock', ROBOT, 'push').task.boxes
     for seed in (1, 2):
@@ -284,6 +285,9 @@ def test_reports_of_the_same_cases_are_compared():
     for seeds_there in ([5, 8], None):
         with pytest.raises(WmRosError, match='not of the same edge cases'):
             compare(one, {**other, 'seeds': seeds_there})
+    drawn = [{'actuation.lag': 0.1}, {'actuation.lag': 0.2}]
+    with pytest.raises(WmRosError, match='not of the same edge cases'):
+        compare({**one, 'episodes_drawn': drawn}, {**other, 'episodes_drawn': drawn[::-1]})
 
 
 def test_the_shipped_randomization_is_searched_for_push():

@@ -49,6 +49,16 @@ def test_distributions_keep_their_limits_and_fill_them(told, low, high):
     assert np.median(found) == pytest.approx(middle, abs=0.12)
 
 
+@pytest.mark.parametrize('told, said', [
+    ({'how': 'scale', 'uniform': [0.5, 1000.0]}, 'from 0.1 to 200 kg'),
+    ({'how': 'add', 'uniform': [-5.0, 1.0]}, 'from -4.8 to 1.2 kg')])
+def test_what_comes_of_a_tasks_blocks_has_limits(told, said):
+    """Cut off there, half of what is drawn would be one number."""
+    drawn = parse({'terms': [{'term': 'object.mass', **told}]}, 'made', 'made')
+    with pytest.raises(WmRosError, match=f'made: object.mass: {said}, expected within 0.001 and'):
+        drawn.draw(0, make_task('push').boxes, 7)
+
+
 def test_several_ranges_are_filled_alike():
     randomization = made({'term': 'object.mass', 'uniform': [0.1, 0.2, 0.5, 0.8]})
     found = np.array([conditions(randomization, seed).boxes[0].mass for seed in range(800)])

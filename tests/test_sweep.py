@@ -59,10 +59,11 @@ def test_a_sweep_plays_the_same_episodes_at_each_value(tmp_path, capsys):
     figures = json.loads(file.read_text())
     weak, usual = figures['sweeps']['physics.motor_gain']
     assert (weak['value'], usual['value']) == (0.02, 1.0)
-    for name in ('episodes', 'success_rate', 'success_ci95', 'time_to_goal_mean'):
+    names = ('episodes', 'success_rate', 'success_ci95', 'time_to_goal_mean', 'failed_seeds',
+             'times')
+    for name in names:
         assert usual[name] == figures[name]
-    assert set(weak) == set(usual) == {
-        'value', 'episodes', 'success_rate', 'success_ci95', 'time_to_goal_mean'}
+    assert set(weak) == set(usual) == {'value', *names} and weak['failed_seeds'] == [5, 6]
     assert (weak['success_rate'], weak['time_to_goal_mean']) == (0.0, 5.0)
     assert 'physics.motor_gain 0.02: success 0.000' in capsys.readouterr().out
     assert 'episodes_drawn' not in figures      # the evaluation itself had nothing drawn
@@ -81,7 +82,10 @@ def test_a_sweep_plays_the_same_episodes_at_each_value(tmp_path, capsys):
     ('physics.motor_gain=0.01:1:3', 'from 0.01 to 1, expected within 0.02 and 5'),
     ('actuation.delay=0:0.6:3', 'from 0 to 0.6 s, expected within 0 and 0.5'),
     ('object.mass=0.5:2:3', 'reach has no objects'),
-    ('camera.noise=0:0.1:3', 'add --sensors camera')])
+    ('camera.noise=0:0.1:3', 'add --sensors camera'),
+    ('object.colour=0.5:1:2', 'add --sensors camera'),
+    ('sensing.pose_noise=0:0.01:2', 'reach has no objects'),
+    ('delay=0:0.1:2', "got 'delay', expected one of object.mass")])
 def test_what_cannot_be_swept_is_one_line_before_anything_is_played(capsys, text, said):
     assert main([*QUICK, '--sweep', text]) == 2
     out, error = capsys.readouterr()
@@ -99,6 +103,23 @@ def test_times_the_tasks_own_is_checked_against_what_comes_of_it(push):
     assert read(['object.mass=0.5:100:3'], push)[0].values[-1] == 100.0
     with pytest.raises(WmRosError, match='from 0.1 to 40 kg, expected within 0.001 and 20'):
         read(['object.mass=0.5:200:3'], push)
+
+
+def test_a_term_goes_by_its_last_name_where_no_other_has_it(push):
+    (sweep,) = read(['friction=0.2:2:5'], push)
+    assert sweep.term.name == 'object.friction'
+
+
+def test_things_are_counted_in_whole_ones(push):
+    (sweep,) = read(['scenery.distractors=1:5:5'], push)
+    assert sweep.values == (1.0, 2.0, 3.0, 5.0)
+
+
+def test_what_a_camera_takes_the_place_of_is_not_swept():
+    seen = Evaluation(Request('push', 1, planner='prior', sensors='camera'))
+    for name in ('pose_noise', 'yaw_noise', 'pose_bias', 'height_bias', 'pose_delay'):
+        with pytest.raises(WmRosError, match='poses are not in use; leave --sensors camera away'):
+            read([f'sensing.{name}=0:0.01:2'], seen)
 
 
 def test_a_term_is_swept_once(push):

@@ -6,6 +6,7 @@ from typing import Dict, Tuple
 import numpy as np
 from sim.randomize.conditions import Conditions, Term
 from sim.randomize.distributions import Distribution
+from wm_ros.types import WmRosError
 
 #: Numbers of what is no single one, of each object.
 _PARTS = {'object.colour': 3}
@@ -43,6 +44,8 @@ class Entry:
         It is the same for any ``share``.
         """
         drawn, ends = self._drawn(rng, objects, joints), self._ends
+        if not len(drawn):          # a task without objects
+            return 0.0
         usual = {'add': 0.0, 'scale': 1.0}.get(self.how, self.term.usual)
         if usual is None:           # an object's: what it usually is, its task says
             usual = float(np.mean(ends))
@@ -118,7 +121,12 @@ def _other_boxes(made, entry, name, rng, usual) -> Conditions:
 
 
 def _limited(entry, rng, usual):
-    return float(np.clip(entry.draw(rng, usual, 1)[0], entry.term.low, entry.term.high))
+    term, (low, high) = entry.term, entry.reach(usual)
+    if not term.low <= low <= high <= term.high:
+        unit = f' {term.unit}' if term.unit else ''
+        raise WmRosError(f'from {low:g} to {high:g}{unit}, expected within {term.low:g} and '
+                         f'{term.high:g}')
+    return float(np.clip(entry.draw(rng, usual, 1)[0], term.low, term.high))
 
 
 def _number(field_name):

@@ -1,5 +1,7 @@
 """What ``wm_ros evaluate --compare`` does: no episode is played."""
 
+import math
+
 from wm_ros.cli._request import product
 
 
@@ -36,6 +38,7 @@ def _show(comparison):
         mean, low, high = comparison[key]
         print(f'{said}: {mean:+.3f}{unit} (95 % {low:+.3f} to {high:+.3f}{unit})')
     ratio, low, high = comparison['failure_ratio']
-    print(f'failures, B by A: {ratio:.2f} (95 % {low:.2f} to {high:.2f}); only A fails '
+    told = '' if math.isnan(ratio) else f'{ratio:.2f} (95 % {low:.2f} to {high:.2f}); '
+    print(f'failures, B by A: {told}only A fails '
           f'{len(comparison["failed_only_a"])}, only B {len(comparison["failed_only_b"])}, both '
           f'{len(comparison["failed_both"])} of {comparison["episodes"]}')

@@ -8,7 +8,6 @@ Gymnasium environment instead.
 """
 
 import argparse
-import sys
 
 _EXAMPLES = """
 examples:
@@ -47,7 +46,7 @@ def add_parser(subparsers):
     parser.add_argument('--threads', type=int, default=1, help='of torch on the CPU')
     parser.add_argument('--no-demonstrations', action='store_true',
                         help='no scripted expert: explore, then learn from the planner')
-    parser.add_argument('--data', nargs='+', default=[], metavar='DIR',
+    parser.add_argument('--data', action='extend', nargs='+', default=[], metavar='DIR',
                         help='begin with the episodes of these folders (wm_ros collect)')
     parser.add_argument('--keep', default='', metavar='DIR',
                         help='keep the episodes that the agent collects, for --data of another '
@@ -59,20 +58,20 @@ def add_parser(subparsers):
     parser.add_argument('--curriculum', action='store_true',
                         help='worlds vary little at first, and more wherever the agent succeeds '
                         '(needs --randomization)')
-    parser.add_argument('--edge-cases', nargs='+', default=[], metavar='FILE',
+    parser.add_argument('--edge-cases', action='extend', nargs='+', default=[], metavar='FILE',
                         help='half of the episodes are these, which wm_ros edge_cases has found')
     parser.add_argument('--from', dest='begin', default='', metavar='NAME',
                         help='go on from a checkpoint, in less time than from nothing')
     parser.add_argument('--context', type=int, default=None, metavar='N',
                         help='width of what tells of hidden physics, 0 for none (default: 16 with '
                         '--randomization, 0 without)')
-    parser.add_argument('--tell', nargs='+', default=[], metavar='TERM',
+    parser.add_argument('--tell', action='extend', nargs='+', default=[], metavar='TERM',
                         help='numbers that --randomization draws, such as object.mass, which the '
                         'context learns to tell, for belief.hidden')
     parser.add_argument('--steps', type=int, metavar='N',
                         help='of the environment, with --env (default: 1000000)')
     part = parser.add_argument_group('of parts that are trained on recordings')
-    part.add_argument('--held-out', nargs='+', default=[], metavar='DIR',
+    part.add_argument('--held-out', action='extend', nargs='+', default=[], metavar='DIR',
                       help='recordings to validate on')
     part.add_argument('--set', action='append', default=[], metavar='KEY=VALUE',
                       help='a setting of the part or its training; with --env as well')
@@ -87,20 +86,9 @@ def add_parser(subparsers):
 
 def run(arguments) -> int:
     """Train and save."""
-    from dataclasses import replace
-    from sim.randomize import load_randomization
     import torch
     from wm_ros.cli._places import check_places
-    from wm_ros.console import StageBars
-    from wm_ros.files import write_json
-    from wm_ros.evaluation.run import parameters, Request
-    from wm_ros.learning.recipe import ALONE_PLANNER, get_recipe
-    from wm_ros.learning.train import School, Training
-    from wm_ros.param_table import MPC
-    from wm_ros.paths import weights_file
-    from wm_ros.robot.robot import load_robot
     from wm_ros.types import WmRosError
-    from wm_ros.world_model.weights import check_output
     check_places(arguments, {'--json': arguments.json})
     if arguments.threads < 1:
         raise WmRosError(f'--threads: got {arguments.threads}, expected at least 1')
@@ -115,93 +103,8 @@ def run(arguments) -> int:
         _refuse_settings_of_agents(arguments)
         return _train_part.run(arguments)
     _refuse_settings_of_parts(arguments)
-    robot = load_robot(arguments.robot)
-    recipe = get_recipe(arguments.task, not arguments.no_demonstrations, arguments.debug_run,
-                        bool(arguments.randomization), bool(arguments.begin),
-                        bool(arguments.edge_cases))
-    begin = _begin(arguments, robot)
-    context = arguments.context if begin is None else begin.dynamics.config.context
-    if context is not None:
-        recipe = replace(recipe, context=context)
-    planner = {name: value for name, value in parameters(Request(arguments.task, 1))[MPC].items()
-               if name.startswith(('planner.', 'objective.'))}
-    planner['planner.dt'] = robot.dt
-    if arguments.no_demonstrations:
-        planner.update(ALONE_PLANNER)
-    output = arguments.output or f'{robot.name}_{arguments.task}'
-    check_output(output, arguments.json)
-    randomization = None
-    if arguments.curriculum and not arguments.randomization:
-        raise WmRosError('--curriculum: needs --randomization, whose worlds it widens')
-    if arguments.randomization:
-        randomization = load_randomization(arguments.randomization, arguments.seed)
-    keep = _keep(arguments)
-    recorded = _recorded(arguments, ('wrench',) if recipe.context else ())
-    cases = _edge_cases(arguments, robot)
-    school = School(arguments.engine, randomization,
-                    [(case.seed, case.randomization) for case in cases],
-                    arguments.curriculum, keep, _told(arguments, recipe, randomization))
-    with StageBars() as bars:
-        training = Training(robot, arguments.task, recipe, arguments.seed, planner,
-                            arguments.device, bars.report, school,
-                            None if begin is None else begin.dynamics)
-        training.add(recorded)
-        try:
-            figures = training.run()
-            digest = training.save(output, {
-                **figures, 'from': '' if begin is None else begin.checkpoint,
-                'edge_cases': [case.seed for case in cases]})
-        finally:
-            training.close()
-    print(f'{weights_file(output)} ({digest}): {figures["environment_steps"]} environment steps, '
-          f'{figures["demonstration_steps"]} of them with a demonstration, '
-          f'{figures["updates"]} updates, {figures["seconds"]:.0f} s')
-    write_json(arguments.json, {'task': arguments.task, 'seed': arguments.seed,
-                                'checkpoint': digest, **figures})
-    return 0
-
-
-def _begin(arguments, robot):
-    """Return the world model that is gone on from, None for nothing."""
-    from wm_ros.tasks import get_task
-    from wm_ros.types import WmRosError
-    from wm_ros.world_model import load_checkpoint
-    if not arguments.begin:
-        return None
-    model = load_checkpoint(arguments.begin, robot, get_task(arguments.task), backend='eager')
-    if arguments.context not in (None, model.dynamics.config.context):
-        raise WmRosError(f'--context: got {arguments.context}, expected that of --from '
-                         f'{arguments.begin}, {model.dynamics.config.context}, or none')
-    return model
-
-
-def _told(arguments, recipe, randomization):
-    """Return the names of what contexts are to tell, which has to be drawn."""
-    from wm_ros.types import WmRosError
-    if not arguments.tell:
-        return ()
-    if arguments.begin or not recipe.context:
-        raise WmRosError('--tell: needs a context that begins anew: --randomization, without '
-                         '--from and --context 0')
-    drawn = {} if randomization is None else {
-        entry.term.name: entry for entry in randomization.entries}
-    for name in arguments.tell:
-        entry = drawn.get(name.split('[')[0])
-        if entry is None:
-            raise WmRosError(f'--tell: got {name}, expected what --randomization draws: '
-                             f'{", ".join(drawn) or "nothing"}')
-    return tuple(arguments.tell)
-
-
-def _edge_cases(arguments, robot):
-    """Return the cases of all files, each once."""
-    from wm_ros.evaluation.edge_cases import load_cases
-    found = {}
-    for file in arguments.edge_cases:
-        cases = load_cases(file)
-        cases.check(arguments.task, robot)
-        found.update({(case.seed, str(case.values)): case for case in cases.cases})
-    return list(found.values())
+    from wm_ros.cli import _train_agent
+    return _train_agent.run(arguments)
 
 
 def _refuse_settings_of_agents(arguments):
@@ -230,19 +133,3 @@ def _refuse_settings_of_parts(arguments):
         if getattr(arguments, flag):
             raise WmRosError(f'--{flag.replace("_", "-")} is for parts that are trained on '
                              'recordings: add --model tokenizer')
-
-
-def _recorded(arguments, streams):
-    from wm_ros.data import read_episodes
-    if not arguments.data:
-        return []
-    return read_episodes(arguments.data, arguments.task,
-                         lambda complaint: print(complaint, file=sys.stderr), streams)
-
-
-def _keep(arguments):
-    from wm_ros.data import prepare_folder
-    if not arguments.keep:
-        return None
-    prepare_folder('--keep', arguments.keep)
-    return arguments.keep

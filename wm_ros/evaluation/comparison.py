@@ -14,7 +14,7 @@ _SAME = ('task', 'seed', 'episodes')
 #: What a comparison says of each report, where the report says it.
 _TOLD = ('robot', 'engine', 'sensors', 'randomization', 'ros', 'checkpoint', 'planner', 'horizon',
          'plan_ms_p50', 'plan_ms_p99', 'return_mean', 'jerk_rms', 'held_share', 'limited_share')
-_SETTINGS = _TOLD[:8]
+_SETTINGS, _NUMBERS = _TOLD[:8], _TOLD[8:]
 
 
 def load(path: str) -> Dict[str, Any]:
@@ -52,6 +52,13 @@ def _wrong(figures) -> str:
     if not all(type(seed) is int and seed in played(figures)
                for seed in figures['failed_seeds']):
         return 'got failed_seeds that were not played'
+    for name in _NUMBERS:
+        if not isinstance(figures.get(name), (int, float, type(None))):
+            return f'got a {name} that is no number'
+    rows = figures.get('changed_parameters', [])
+    if not (isinstance(rows, list) and all(
+            isinstance(row, dict) and {'name', 'value', 'shipped'} <= set(row) for row in rows)):
+        return 'got changed_parameters without name, value and shipped'
     return ''
 
 
@@ -61,16 +68,17 @@ def compare(first: Mapping[str, Any], second: Mapping[str, Any], names=('A', 'B'
     Return what ``second`` does otherwise than ``first``; ``names`` are the files' names.
 
     Differences are second minus first, the ratio of failures second by first, each with its
-    95 % interval: of shares by scores (``paired_shares``), of times and of the ratio by bootstrap
-    over episodes.  Times [s] of failures are the time limit.  Raises WmRosError where the two are
-    not of the same episodes.
+    95 % interval: of shares by scores (``paired_shares``), of times by Student's t, of the ratio
+    by bootstrap over episodes.  Times [s] of failures are the time limit.  Raises WmRosError where
+    the two are not of the same episodes.
     """
     for name in _SAME:
         if first[name] != second[name]:
             raise WmRosError(
                 f'--compare: {names[0]} is of {name} {first[name]}, {names[1]} of '
                 f'{second[name]}; expected the same episodes: task, --seed and --episodes')
-    if first.get('seeds') != second.get('seeds'):
+    if first.get('seeds') != second.get('seeds') or (
+            'seeds' in first and first.get('episodes_drawn') != second.get('episodes_drawn')):
         raise WmRosError(f'--compare: {names[0]} and {names[1]} are not of the same edge cases; '
                          'expected the same file of --edge-cases')
     seeds = played(first)
@@ -117,8 +125,29 @@ def _differs(first, second) -> List[Dict[str, Any]]:
     if all('parameters' in report for report in (first, second)):
         for name in ('planner', 'horizon'):     # they are among the parameters
             del names[name]
-    return [{'name': name, 'a': sides[0].get(name), 'b': sides[1].get(name)} for name in names
-            if sides[0].get(name) != sides[1].get(name)]
+    found = [{'name': name, 'a': sides[0].get(name), 'b': sides[1].get(name)} for name in names
+             if sides[0].get(name) != sides[1].get(name)]
+    # A file of the same name may say something else by now.
+    same = first.get('randomization') == second.get('randomization')
+    return found + (_otherwise_drawn(first, second) if same else [])
+
+
+def _otherwise_drawn(first, second):
+    """Return the numbers that were not drawn alike for all episodes, with their ranges."""
+    sides = [report.get('episodes_drawn', []) for report in (first, second)]
+    names = dict.fromkeys(name for side in sides for drawn in side for name in drawn)
+    found = []
+    for name in names:
+        values = [[drawn.get(name) for drawn in side] for side in sides]
+        if values[0] != values[1]:
+            found.append({'name': f'{name}, as drawn',
+                          **dict(zip('ab', map(_range, values)))})
+    return found
+
+
+def _range(values):
+    there = [value for value in values if value is not None]
+    return f'{min(there):g} to {max(there):g}' if there else None
 
 
 def _parameters(report, shipped):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 import math
-from typing import Any, Callable, Dict, List, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 from sim.randomize import Randomization, TERMS
@@ -17,6 +17,10 @@ from wm_ros.types import WmRosError
 
 _FAR = 5.0          # ends that are so many times apart are gone between in equal ratios
 _DIGITS = 10        # of a value, so that 0.1 + 0.2 is 0.3
+_WHOLE = ('scenery.distractors',)       # counts of things
+#: What is about measured poses of objects, which cameras take the place of.
+_POSES = tuple(name for name in TERMS if name.startswith(('sensing.pose_', 'sensing.yaw_'))
+               ) + ('sensing.height_bias',)
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,12 @@ def spaced(low: float, high: float, count: int) -> Tuple[float, ...]:
     far = low > 0 and high / low >= _FAR
     values = (np.geomspace if far else np.linspace)(low, high, count)
     return tuple(float(f'{value:.{_DIGITS}g}') for value in values)
+
+
+def term_of(name: str) -> Optional[Term]:
+    """Return the term of that name, or the only one whose last part it is; None otherwise."""
+    named = [term for full, term in TERMS.items() if name in (full, full.partition('.')[2])]
+    return named[0] if len(named) == 1 else None
 
 
 def read(texts: Sequence[str], evaluation: Evaluation) -> List[Sweep]:
@@ -68,7 +78,9 @@ def _point(value, results):
     successes = sum(result.success for result in results)
     return {'value': value, 'episodes': len(results), 'success_rate': successes / len(results),
             'success_ci95': list(wilson(successes, len(results))),
-            'time_to_goal_mean': float(np.mean([result.time for result in results]))}
+            'time_to_goal_mean': float(np.mean([result.time for result in results])),
+            'failed_seeds': [result.seed for result in results if not result.success],
+            'times': [round(float(result.time), 4) for result in results]}
 
 
 def _parsed(text) -> Sweep:
@@ -77,7 +89,8 @@ def _parsed(text) -> Sweep:
     if len(parts) != 3:
         raise WmRosError(f'--sweep {text}: expected TERM=LOW:HIGH:COUNT, such as '
                          'physics.motor_gain=0.2:1:5')
-    if name not in TERMS:
+    term = term_of(name)
+    if term is None:
         raise WmRosError(f'--sweep {text}: got {name!r}, expected one of {", ".join(TERMS)}')
     try:
         low, high, count = float(parts[0]), float(parts[1]), int(parts[2])
@@ -87,17 +100,24 @@ def _parsed(text) -> Sweep:
         raise WmRosError(f'--sweep {text}: expected finite numbers, the lower one first')
     if count < 2:
         raise WmRosError(f'--sweep {text}: got {count} values, expected at least 2')
-    return Sweep(TERMS[name], spaced(low, high, count))
+    values = spaced(low, high, count)
+    if term.name in _WHOLE:
+        values = tuple(dict.fromkeys(float(round(value)) for value in values))
+    return Sweep(term, values)
 
 
 def _check(sweep, text, evaluation):
     """Refuse values beyond the term's limits, and terms of which the arm would notice nothing."""
     term, (low, high) = sweep.term, (sweep.values[0], sweep.values[-1])
     group, task = term.name.split('.')[0], evaluation.request.task
-    if group == 'camera' and not evaluation.params[SENSOR]['use_camera']:
+    sensor = evaluation.params[SENSOR]
+    if not sensor['use_camera'] and (group == 'camera' or term.name == 'object.colour'):
         raise WmRosError(f'--sweep {text}: the camera is not in use; add --sensors camera')
-    if group == 'object' and not make_task(task).boxes:
+    if not make_task(task).boxes and (group == 'object' or term.name in _POSES):
         raise WmRosError(f'--sweep {text}: {task} has no objects')
+    if term.name in _POSES and not sensor['use_object_poses']:
+        raise WmRosError(f'--sweep {text}: poses are not in use; leave --sensors '
+                         f'{evaluation.request.sensors} away')
     if term.usual is None:
         usual = _usual(evaluation.randomization, term, evaluation)
         low, high = low * min(usual), high * max(usual)

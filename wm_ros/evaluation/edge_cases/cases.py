@@ -1,8 +1,10 @@
 """Files of edge cases: YAML, each case with its scene, its world and what became of it there."""
 
 from dataclasses import dataclass, field, replace
+import json
 import math
 from pathlib import Path
+import shlex
 from typing import Any, Dict, Mapping, Tuple
 
 import numpy as np
@@ -18,7 +20,7 @@ FORMAT = 1
 _DIGITS = 6             # of what is written, and so of what is played
 _WIDTH = 99
 _HEAD = ('# Written by wm_ros edge_cases.  To play them again:\n'
-         '# wm_ros evaluate --task {task} --edge-cases {name}\n')
+         '# wm_ros evaluate --task {task} --edge-cases {name}{rest}\n')
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,18 @@ class Cases:
         found.update({name: value for name in _OPTIONAL if (value := getattr(self, name))})
         found['cases'] = [_row(case) for case in self.cases]
         text = yaml.safe_dump(found, sort_keys=False, default_flow_style=None, width=_WIDTH)
-        head = _HEAD.format(task=self.task, name=Path(path).name)
+        head = _HEAD.format(task=self.task, name=Path(path).name, rest=''.join(
+            f' {word}' for word in self._flags()))
         write_text(path, head + text)
+
+    def _flags(self):
+        """Return what evaluate has to be told beside the file, to come to the same ends."""
+        if self.planner:
+            yield f'--planner {self.planner}'
+        for name, value in self.parameters.items():
+            if name != 'planner.type':
+                told = value if isinstance(value, str) else json.dumps(value)
+                yield f'--set {name}:={shlex.quote(told)}'
 
 
 def rounded(drawn: Mapping[str, Tuple[float, ...]]) -> Dict[str, Tuple[float, ...]]:
