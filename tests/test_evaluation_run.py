@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import replace
+from itertools import islice
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ import sys
 from model_testing import make_dynamics
 import pytest
 from wm_ros.cli import main
+from wm_ros.evaluation import sweep
 from wm_ros.evaluation.closed_loop import Result
 from wm_ros.evaluation.run import Evaluation, Request
 from wm_ros.evaluation.statistics import wilson
@@ -70,6 +72,34 @@ def test_ctrl_c_ends_all_processes_without_a_word(tmp_path):
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_what_was_played_before_ctrl_c_is_kept(tmp_path, monkeypatch, capsys):
+    play, file = Evaluation.play, tmp_path / 'out.json'
+
+    def interrupted(evaluation, episodes):
+        yield from islice(play(evaluation, episodes), 2)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Evaluation, 'play', interrupted)
+    assert main(['evaluate', '--task', 'reach', '--planner', 'prior', '--jobs', '1', '--seed', '3',
+                 '--episodes', '5', '--sweep', 'actuation.delay=0:0.1:2', '--json', str(file),
+                 '--report', str(tmp_path / 'out.html')]) == 130
+    figures = json.loads(file.read_text())
+    assert (figures['seed'], figures['episodes'], figures['interrupted']) == (3, 2, True)
+    assert len(figures['times']) == 2 and 'in 2 episodes' in capsys.readouterr().out
+    assert [path.name for path in tmp_path.iterdir()] == ['out.json']
+
+
+def test_an_evaluation_is_kept_whatever_becomes_of_its_sweeps(tmp_path, monkeypatch):
+    def dies(*told):
+        raise WmRosError('a process has died')
+
+    monkeypatch.setattr(sweep, 'run', dies)
+    file = tmp_path / 'out.json'
+    assert main(['evaluate', '--task', 'reach', '--planner', 'prior', '--jobs', '1', '--episodes',
+                 '1', '--sweep', 'actuation.delay=0:0.1:2', '--json', str(file)]) == 2
+    assert json.loads(file.read_text())['episodes'] == 1
 
 
 @pytest.mark.parametrize('numbers', [{'episodes': 0}, {'episodes': -1}, {'seed': -1}, {'jobs': 0}])

@@ -186,7 +186,15 @@ def test_telling_needs_a_context():
 @pytest.mark.parametrize('flags, words', [
     (['--tell', 'object.mass'], 'needs a context'),
     (['--tell', 'object.mass', '--randomization', 'hidden_friction'],
-     'got object.mass, expected what --randomization draws: physics.table_friction')])
+     'got object.mass, expected numbers that --randomization draws: physics.table_friction'),
+    (['--tell', 'object.mass', '--task', 'stack', '--randomization', 'hidden_mass'],
+     'expected numbers that --randomization draws: object.mass[0], object.mass[1]'),
+    (['--tell', 'sensing.height_bias', '--randomization', 'usual'],
+     'expected what is always above 0'),
+    (['--tell', 'physics.table_friction', '--tell', 'object.mass', '--randomization',
+      'hidden_mass'], 'got physics.table_friction, expected numbers'),
+    (['--tell', 'physics.motor_gain', '--randomization', 'hidden_mass'],
+     'which is always 0.25; expected what varies')])
 def test_only_what_is_drawn_can_be_told(flags, words, capsys, tmp_path):
     assert main(['train', '--task', 'push', '--output', str(tmp_path / 'a'), *flags]) == 2
     assert words in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """Randomizations: what files may say, and what is drawn of them."""
 
 from dataclasses import replace
+import json
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from sim.tasks import make_task
 from wm_ros import paths
 from wm_ros.cli import main
 from wm_ros.data import read_episodes
+from wm_ros.evaluation.report.page import page
 from wm_ros.evaluation.run import Evaluation, Request
 from wm_ros.robot.robot import load_robot
 from wm_ros.tuning.run import TuningRequest
@@ -101,6 +103,20 @@ def test_the_seed_of_an_evaluation_decides_what_it_draws_once(once):
         assert [dict(result.drawn) for result in results] == [
             {'physics.gravity': gravity(seed)}] * request.episodes
     assert gravity(5) != gravity(4) != gravity(0)
+
+
+def test_an_episode_of_a_run_is_played_again_by_itself(once, tmp_path, capsys):
+    """With what the whole run had drawn once; and the page says how."""
+    file, gravity = once
+    told = ['evaluate', '--task', 'reach', '--planner', 'prior', '--randomization', file, '--jobs',
+            '1', '--episodes', '1', '--json', str(tmp_path / 'out.json')]
+    assert main([*told, '--seed', '7', '--startup', '5']) == 0
+    figures = json.loads((tmp_path / 'out.json').read_text())
+    assert figures['episodes_drawn'] == [{'physics.gravity': gravity(5)}]
+    assert figures['startup'] == 5
+    assert '--seed 7 --startup 5' in page({**figures, 'failed_seeds': [7]}, [])
+    assert main([*told, '--startup', '-1']) == 2 and main([*told, '--startup', '1', '--ros']) == 2
+    assert main(['evaluate', '--task', 'reach', '--startup', '1', '--edge-cases', file]) == 2
 
 
 @pytest.mark.parametrize('source', ['script', 'agent'])
@@ -233,9 +249,17 @@ def test_files_that_are_not_there_or_none_are_refused(tmp_path):
     with pytest.raises(WmRosError, match=f"'nowhere': no such file.*: {', '.join(SHIPPED)}"):
         load_randomization('nowhere')
     file = tmp_path / 'bad.yaml'
-    for text in ('terms: {', 'a list', 'terms: 3', 'terms: []\nterm: x'):
+    for text, said in (
+            ('terms: {', 'expected'), ('a list', 'expected terms, a list'), ('', 'expected terms'),
+            ('terms: 3', 'expected terms, a list'),
+            ('terms: []\nterm: x', "got 'term', expected description and terms"),
+            ('terms:\n- {term: physics.gravity, uniform: [8, 9], uniform: [1, 2]}',
+             'got uniform twice, expected it once'),
+            ('terms:\n- {term: physics.gravity, uniform: [8e0, 9]}',
+             'entry 1: uniform: got the text 8e0, expected a number: YAML wants a point'),
+            (f'terms:\n- {{term: physics.gravity, value: 1{"0" * 400}}}', 'entry 1: ')):
         file.write_text(text)
-        with pytest.raises(WmRosError, match='randomization .*bad.yaml: '):
+        with pytest.raises(WmRosError, match=f'randomization .*bad.yaml: .*{said}'):
             load_randomization(str(file))
 
 

@@ -242,6 +242,8 @@ def test_a_kill_while_saving_leaves_the_old_checkpoint_or_one_that_is_refused(tm
     (('--from', '{here}/none'), 'none.safetensors'),
     (('--from', 'panda_reach', '--context', '8'), 'expected that of --from panda_reach, 0'),
     (('--edge-cases', '{here}/none.yaml'), 'none.yaml'),
+    (('--edge-cases', '{here}/file'), 'edge cases'),
+    (('--engine', 'mock'), '--engine mock: moves'),
     (('--model', 'eyes', '--from', 'panda_reach'), '--from is for the agent'),
     (('--keep', '{here}/file'), '--keep'), (('--engine', 'abacus'), 'abacus'),
     (('--keep', '{here}/kept', '--model', 'eyes'), '--keep is for the agent'),
@@ -255,3 +257,12 @@ def test_bad_arguments_are_one_line_and_train_nothing(tmp_path, capsys, line, wo
     out, error = capsys.readouterr()
     assert error.startswith('wm_ros: error: ') and error.count('\n') == 1 and word in error
     assert out == '' and [path.name for path in tmp_path.iterdir()] == ['file']
+
+
+def test_a_curriculum_is_for_any_task_and_says_how_far_it_came(tmp_path, capsys):
+    """Of reach too, which has none of the objects that usual.yaml varies."""
+    assert main(['train', '--task', 'reach', '--debug-run', '--randomization', 'usual',
+                 '--curriculum', '--output', str(tmp_path / 'model')]) == 0
+    assert 'entries are as wide as --randomization has them' in capsys.readouterr().out
+    shares = json.loads((tmp_path / 'model.json').read_text())['training']['curriculum']
+    assert shares['object.mass'] == 1.0 and shares['actuation.delay'] == 0.2

@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Iterator, Union
 
+import yaml
+
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
@@ -44,6 +46,31 @@ def write_text(path: Union[str, Path], text: str):
         return
     with whole(Path(path)) as partial:
         partial.write_text(text, encoding='utf-8')
+
+
+def load_yaml(text: str):
+    """
+    Return what YAML ``text`` says, as ``yaml.safe_load``.
+
+    Raises yaml.YAMLError for mistakes, and for a key that a mapping has twice: of two values one
+    would be lost without a word.
+    """
+    return yaml.load(text, _Once)   # noqa: S506 (a SafeLoader)
+
+
+class _Once(yaml.SafeLoader):
+    """Refuses keys that are given twice."""
+
+    def construct_mapping(self, node, deep=False):
+        """Return the mapping of a node."""
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != 'tag:yaml.org,2002:merge':
+                if key.value in seen:
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f'got {key.value} twice, expected it once', key.start_mark)
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
 
 
 def _finite(value):

@@ -11,6 +11,7 @@ import math
 from pathlib import Path
 from typing import Any, Dict, Iterable, Mapping, Optional, Tuple
 
+from wm_ros.files import load_yaml
 from wm_ros.types import ParameterError
 import yaml
 
@@ -157,7 +158,7 @@ def sections(path: Path) -> Tuple[str, ...]:
 
 def _read(path):
     try:
-        content = yaml.safe_load(path.read_text(encoding='utf-8'))
+        content = load_yaml(path.read_text(encoding='utf-8'))
     except OSError as error:
         raise ParameterError(
             f'parameter file {path}: cannot be read ({error.strerror})') from error

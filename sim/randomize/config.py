@@ -11,6 +11,7 @@ from sim.randomize.distributions import Distribution, distribution_of
 from sim.randomize.entry import changed, Entry
 from sim.tasks import BoxSpec
 from wm_ros import paths
+from wm_ros.files import load_yaml
 from wm_ros.types import WmRosError
 import yaml
 
@@ -107,7 +108,7 @@ def load_randomization(reference: str, seed: int = 0) -> Randomization:
             raise WmRosError(f'randomization {reference!r}: no such file, and none of the shipped '
                              f'ones: {known}')
     try:
-        data = yaml.safe_load(path.read_text(encoding='utf-8'))
+        data = load_yaml(path.read_text(encoding='utf-8'))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise WmRosError(f'randomization {path}: {" ".join(str(error).split())}') from error
     return parse(data, path.stem, str(path), seed)
@@ -121,16 +122,17 @@ def randomization_of(values: Mapping[str, Any], seed: int = 0) -> Optional[Rando
 
 def parse(data: Any, name: str, where: str, seed: int = 0) -> Randomization:
     """Return the randomization that ``data`` describes; errors name ``where`` it is from."""
-    if not isinstance(data, dict) or not isinstance(data.get('terms'), list) \
-            or set(data) - {'description', 'terms'}:
-        raise WmRosError(f'randomization {where}: expected description and terms, a list')
+    if not isinstance(data, dict) or not isinstance(data.get('terms'), list):
+        raise WmRosError(f'randomization {where}: expected terms, a list of what varies')
+    for name in set(data) - {'description', 'terms'}:
+        raise WmRosError(f'randomization {where}: got {name!r}, expected description and terms')
     entries = []
     for number, row in enumerate(data['terms'], 1):
         try:
             entry = _entry(row)
             _check_once(entry, entries)
             entries.append(entry)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise WmRosError(f'randomization {where}: entry {number}: {error}') from error
     return Randomization(name, tuple(entries), str(data.get('description', '')), seed)
 

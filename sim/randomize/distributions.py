@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 import math
+import re
 from statistics import NormalDist
 from typing import Tuple
 
 import numpy as np
 from wm_ros.types import WmRosError
 
+_EXPONENT = re.compile(r'[-+]?[0-9.]+[eE][-+]?[0-9]+')
 _WIDEST = 3.0           # standard deviations that a normal is cut off at
 
 
@@ -109,6 +111,10 @@ def distribution_of(told: dict) -> Distribution:
     (kind, numbers), = told.items()
     if not isinstance(numbers, list):
         numbers = [numbers]
+    for text in numbers:
+        if isinstance(text, str) and _EXPONENT.fullmatch(text):
+            raise ValueError(f'{kind}: got the text {text}, expected a number: YAML wants a point '
+                             f'and a sign, such as 1.0e-3')
     if not numbers or not all(type(x) in (int, float) and math.isfinite(x) for x in numbers):
         raise ValueError(f'{kind}: got {numbers!r}, expected finite numbers')
     numbers = tuple(map(float, numbers))

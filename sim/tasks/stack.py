@@ -16,8 +16,8 @@ class Stack(Task):
     Two blocks of 3.5 to 4.5 cm, 60 to 140 g, friction 0.6 to 1; the goal is on top of the base.
 
     Success: within 2 cm of the goal and at rest (below 1 cm/s), the tool 6 cm away, for 0.5 s;
-    limit 12 s.  Reward: minus the distance of block to goal in units of 10 cm, and minus 1 until it
-    is there, let go of.
+    limit 12 s.  Reward: minus the distance of block to goal in units of 10 cm, and minus 1 until
+    it is there, let go of.
     """
 
     name = 'stack'

@@ -4,7 +4,7 @@
 #: Arguments that mean nothing there, and what they are when nobody gave them.
 _OTHERS = {'robot': '', 'sensors': '', 'engine': '', 'randomization': '', 'params_file': [],
            'ros': False, 'ray': '', 'sweep': [], 'edge_cases': '',
-           'report': None, 'jobs': None}
+           'report': None, 'jobs': None, 'startup': None}
 
 
 def run(arguments) -> int:

@@ -18,8 +18,17 @@ def add_product_arguments(parser):
                         help='one parameter, such as planner.horizon:=5')
 
 
+def check_engine(name: str):
+    """Raise WmRosError for an engine without physics: nothing would be learned or measured."""
+    from wm_ros.types import WmRosError
+    if name == 'mock':
+        raise WmRosError('--engine mock: moves the arm and nothing else; expected pybullet or '
+                         'mujoco')
+
+
 def product(arguments) -> dict:
     """Return them as ``evaluation.run.Request`` names them."""
+    check_engine(arguments.engine)
     return {'checkpoint': arguments.checkpoint, 'robot': arguments.robot,
             'sensors': arguments.sensors, 'engine': arguments.engine,
             'randomization': arguments.randomization,

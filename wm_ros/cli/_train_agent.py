@@ -6,6 +6,7 @@ import sys
 import numpy as np
 from sim.randomize import load_randomization
 from sim.tasks import make_task
+from wm_ros.cli._request import check_engine
 from wm_ros.console import StageBars
 from wm_ros.data import prepare_folder, read_episodes
 from wm_ros.evaluation.edge_cases import load_cases
@@ -49,7 +50,8 @@ def run(arguments) -> int:
     print(f'{weights_file(output)} ({digest}): {figures["environment_steps"]} environment steps, '
           f'{figures["demonstration_steps"]} of them with a demonstration, '
           f'{figures["updates"]} updates, {figures["seconds"]:.0f} s')
-    _tell_of_shares(figures['curriculum'])
+    if training.curriculum is not None:
+        _tell_of_shares(training.curriculum.to_dict())
     write_json(arguments.json, {'task': arguments.task, 'seed': arguments.seed,
                                 'checkpoint': digest, **figures})
     return 0
@@ -75,6 +77,7 @@ def _planner(arguments, robot):
 
 def _school(arguments, robot, recipe, cases) -> School:
     """Return where the agent learns."""
+    check_engine(arguments.engine)
     randomization = None
     if arguments.curriculum and not arguments.randomization:
         raise WmRosError('--curriculum: needs --randomization, whose worlds it widens')
@@ -154,10 +157,10 @@ def _recorded(arguments, streams):
                          lambda complaint: print(complaint, file=sys.stderr), streams)
 
 
-def _tell_of_shares(curriculum):
+def _tell_of_shares(shares):
     """Say of a curriculum that has not come to its end how far it came."""
-    part = {name: share for name, share in (curriculum or {}).items() if share < 1.0}
+    part = {name: share for name, share in shares.items() if share < 1.0}
     if part:
-        print(f'curriculum: {len(curriculum) - len(part)} of {len(curriculum)} entries are as '
-              f'wide as --randomization has them; '
+        print(f'curriculum: {len(shares) - len(part)} of {len(shares)} entries are as wide as '
+              '--randomization has them; of the others so much: '
               + ', '.join(f'{name} {share:g}' for name, share in part.items()))

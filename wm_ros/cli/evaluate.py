@@ -47,6 +47,8 @@ def add_parser(subparsers):
                         help='100 if not given; all of --edge-cases')
     parser.add_argument('--seed', type=int, metavar='N',
                         help='of the first episode (default: 0)')
+    parser.add_argument('--startup', type=int, metavar='N',
+                        help='seed of what --randomization draws once in a run (default: --seed)')
     parser.add_argument('--edge-cases', default='', metavar='FILE',
                         help='play the episodes that wm_ros edge_cases has found')
     parser.add_argument('--planner', default='',
@@ -82,20 +84,26 @@ def run(arguments) -> int:
     if arguments.env:
         from wm_ros.cli import _evaluate_env
         return _evaluate_env.run(arguments)
+    from wm_ros.cli import INTERRUPTED
     from wm_ros.files import write_json
     from wm_ros.evaluation import sweep
     from wm_ros.evaluation.run import Evaluation
     from wm_ros.types import WmRosError
-    for name in ('sweep', 'ray', 'edge_cases'):
+    for name in ('sweep', 'ray', 'edge_cases', 'startup'):
         if getattr(arguments, name) and arguments.ros:
             flag = name.replace('_', '-')
             raise WmRosError(f'--{flag}: is played in lockstep; leave --ros away')
     # Complains before anything starts.
     with closing(Evaluation(*_asked(arguments))) as evaluation:
         sweeps = sweep.read(arguments.sweep, evaluation)
-        figures = _live(evaluation) if arguments.ros else _lockstep(evaluation, sweeps)
+        figures = _live(evaluation) if arguments.ros else _lockstep(evaluation)
+        if 'interrupted' not in figures and sweeps:
+            write_json(arguments.json, figures)     # whatever becomes of the sweeps
+            figures['sweeps'] = _swept(evaluation, sweeps)
         show(figures)
         write_json(arguments.json, figures)
+        if 'interrupted' in figures:
+            return INTERRUPTED
         if arguments.report:
             _write_page(arguments, evaluation, figures)
     return 0
@@ -107,12 +115,14 @@ def _asked(arguments):
     from wm_ros.evaluation.run import Request
     from wm_ros.types import WmRosError
     told = {'task': arguments.task, 'planner': arguments.planner, 'jobs': _jobs(arguments),
-            'ray': arguments.ray, **product(arguments)}
+            'ray': arguments.ray, 'startup': arguments.startup, **product(arguments)}
     if not arguments.edge_cases:
         return Request(episodes=arguments.episodes, seed=arguments.seed, **told), None
     if arguments.randomization:
         raise WmRosError('--randomization: edge cases have worlds of their own; leave one of the '
                          'two away')
+    if arguments.startup is not None:
+        raise WmRosError('--startup: edge cases hold what was drawn once; leave it away')
     cases = load_cases(arguments.edge_cases)
     if arguments.episodes is not None:
         Request(arguments.task, arguments.episodes)     # complains of numbers
@@ -138,19 +148,28 @@ def _live(evaluation) -> dict:
         return report(evaluation, play(request.options(), request.seeds, advance))
 
 
-def _lockstep(evaluation, sweeps) -> dict:
+def _lockstep(evaluation) -> dict:
+    """Return the figures, after Ctrl-C those of the episodes until then."""
+    from wm_ros.console import progress_bar
+    request, results, figures = evaluation.request, [], {}
+    try:
+        with progress_bar(request.task, request.episodes) as advance:
+            for result in evaluation.play(evaluation.episodes):
+                results.append(result)
+                advance(len(results), success=sum(r.success for r in results) / len(results))
+    except KeyboardInterrupt:
+        if not results:
+            raise
+        figures = {'interrupted': True}
+    return {**evaluation.report(results), **figures}
+
+
+def _swept(evaluation, sweeps) -> dict:
     from wm_ros.console import progress_bar
     from wm_ros.evaluation import sweep
-    request = evaluation.request
-    with progress_bar(request.task, request.episodes) as advance:
-        results = evaluation.run(lambda so_far: advance(
-            len(so_far), success=sum(r.success for r in so_far) / len(so_far)))
-    figures = evaluation.report(results)
-    if sweeps:
-        total = request.episodes * sum(len(one.values) for one in sweeps)
-        with progress_bar('sweeps', total) as advance:
-            figures['sweeps'] = sweep.run(evaluation, sweeps, lambda so_far: advance(len(so_far)))
-    return figures
+    total = evaluation.request.episodes * sum(len(one.values) for one in sweeps)
+    with progress_bar('sweeps', total) as advance:
+        return sweep.run(evaluation, sweeps, lambda so_far: advance(len(so_far)))
 
 
 def _write_page(arguments, evaluation, figures):

@@ -47,7 +47,7 @@ class Request:
     def __post_init__(self):
         if self.jobs is None and not self.ray:
             raise WmRosError('--jobs: got none, expected a number where there is no cluster')
-        for name, least in (('episodes', 1), ('seed', 0), ('jobs', 1)):
+        for name, least in (('episodes', 1), ('seed', 0), ('jobs', 1), ('startup', 0)):
             if getattr(self, name) is not None and getattr(self, name) < least:
                 raise WmRosError(f'--{name}: got {getattr(self, name)}, expected at least {least}')
         if self.seeds[-1] >= seeds.CALIBRATION:
@@ -158,7 +158,8 @@ class Evaluation:
         cycles = max(1, sum(result.cycles for result in results))
         surprise_p50, surprise_p99 = percentiles(
             [surprise for result in results for surprise in result.surprises])
-        plan_ms = np.concatenate([result.plan_ms or [np.nan] for result in results])
+        plan_p50, plan_p99 = percentiles(
+            [spent for result in results for spent in result.plan_ms])
         return {
             'task': self.request.task, 'episodes': len(results), 'seed': self.request.seed,
             'success_rate': successes / len(results),
@@ -167,8 +168,7 @@ class Evaluation:
             'jerk_rms': float(np.sqrt(np.mean([result.jerk ** 2 for result in results]))),
             'return_mean': float(np.mean([result.total_reward for result in results])),
             'planner': planner['planner.type'], 'horizon': planner['planner.horizon'],
-            'plan_ms_p50': float(np.nanquantile(plan_ms, 0.5)),
-            'plan_ms_p99': float(np.nanquantile(plan_ms, 0.99)),
+            'plan_ms_p50': plan_p50, 'plan_ms_p99': plan_p99,
             'checkpoint': self.checkpoint, 'engine': self.engine, 'robot': self.robot,
             'randomization': self.params[ROBOT]['randomization'],
             'sensors': self.request.sensors or 'poses',
@@ -183,6 +183,8 @@ class Evaluation:
             'changed_parameters': self.changed,
             **self._of_cases(results),
             **(_drawn(results) if any(result.drawn for result in results) else {}),
+            **({'startup': self.randomization.seed} if any(
+                entry.when == 'startup' for entry in self.randomization.entries) else {}),
         }
 
     def _of_cases(self, results) -> dict:

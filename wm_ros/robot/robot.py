@@ -6,6 +6,7 @@ from typing import Tuple
 
 import numpy as np
 from wm_ros import paths
+from wm_ros.files import load_yaml
 from wm_ros.robot import urdf
 from wm_ros.robot.limits import JointLimits
 from wm_ros.types import WmRosError
@@ -78,7 +79,7 @@ def load_robot(name: str = 'panda') -> Robot:
         raise WmRosError(f'unknown robot {name!r}: expected one of {", ".join(known)}, '
                          'or the path of a robot file')
     try:
-        return _build(yaml.safe_load(path.read_text(encoding='utf-8')), path.parent)
+        return _build(load_yaml(path.read_text(encoding='utf-8')), path.parent)
     except KeyError as error:
         raise WmRosError(f'robot file {path}: {error.args[0]!r} is missing') from error
     except (yaml.YAMLError, OSError, TypeError, ValueError) as error:

@@ -11,7 +11,7 @@ import numpy as np
 from sim.randomize import Randomization
 from sim.randomize.config import parse
 from sim.tasks import make_task
-from wm_ros.files import write_text
+from wm_ros.files import load_yaml, write_text
 from wm_ros.robot.robot import Robot
 from wm_ros.types import WmRosError
 import yaml
@@ -111,7 +111,7 @@ def rounded(drawn: Mapping[str, Tuple[float, ...]]) -> Dict[str, Tuple[float, ..
 def load_cases(path: str) -> Cases:
     """Return the cases of a file; raises WmRosError that says what is wrong, and in which case."""
     try:
-        data = yaml.safe_load(Path(path).expanduser().read_text(encoding='utf-8'))
+        data = load_yaml(Path(path).expanduser().read_text(encoding='utf-8'))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise WmRosError(f'edge cases {path}: {" ".join(str(error).split())}') from error
     if not isinstance(data, dict) or data.get('format') != FORMAT:

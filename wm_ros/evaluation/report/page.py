@@ -162,11 +162,13 @@ def _failed(figures):
     failed = figures['failed_seeds']
     if not failed:
         return section('Failed seeds', tag('p', 'None.'))
+    again = f'wm_ros evaluate --task {figures["task"]} --episodes 1 --seed {failed[0]}'
+    if 'startup' in figures:
+        again += f' --startup {figures["startup"]}'
     return section(
         'Failed seeds', tag('p', ', '.join(map(str, failed))),
-        note('A seed gives the same episode again: ', tag(
-            'code', f'wm_ros evaluate --task {figures["task"]} --episodes 1 --seed {failed[0]}'),
-            ' with the options of this evaluation.'))
+        note('A seed gives the same episode again: ', tag('code', again),
+             ' with the options of this evaluation.'))
 
 
 def _films(figures, films):
