@@ -1,5 +1,6 @@
 """Clones: as large as the agent, taught by labels alone, acting in the agent's place; the bars."""
 
+from contextlib import closing
 from dataclasses import replace
 
 from model_testing import GOAL, make_dynamics, make_episode, make_model
@@ -9,6 +10,11 @@ import torch
 from wm_ros.bench.sim_to_real import unseen
 from wm_ros.bench.sim_to_real.cloned import (
     Clone, clone, CloneConfig, ClonedModel, load, parameters_of, save)
+from wm_ros.evaluation.loops import make_loop
+from wm_ros.evaluation.run import parameters, Request
+from wm_ros.robot.robot import load_robot
+from wm_ros.tasks import get_task
+from wm_ros.world_model import load_checkpoint, WorldModel
 
 QUICK = CloneConfig(updates=300, learning_rate=3e-3)
 AIM = torch.tensor(GOAL[:3], dtype=torch.float32)
@@ -81,12 +87,10 @@ def test_the_clone_acts_in_the_place_of_the_prior_and_the_model_steps(backend):
     assert (prior - dream.actions[:, 0]).abs().max() > 1e-3
 
 
-def test_other_settings_are_tried_for_each_data_and_the_usual_for_both():
-    for data in ('script', 'all'):
-        tried = unseen.candidates(data)
-        assert tried[0] == CloneConfig() and len(set(tried)) == len(tried)
-        assert tried == unseen.candidates(data)
-    assert unseen.candidates('script')[1:] != unseen.candidates('all')[1:]
+def test_the_usual_settings_are_tried_and_others_once_each():
+    tried = unseen.candidates()
+    assert tried[0] == CloneConfig() and len(set(tried)) == len(tried)
+    assert tried == unseen.candidates()
 
 
 def lost(*numbers, episodes=100):
@@ -95,16 +99,15 @@ def lost(*numbers, episodes=100):
 
 @pytest.mark.parametrize('agent, holds, sure', [
     (range(6), True, True), (range(20), False, False), (range(3, 12), False, False)])
-def test_the_agent_is_judged_by_the_clone_of_all_its_data(agent, holds, sure):
-    """Not by one that had less to learn from, however many errors that makes."""
+def test_the_agent_is_judged_by_the_clone_of_its_data(agent, holds, sure):
+    """Not by its own prior, however many errors that makes."""
     rows = {row.figure: row for row in unseen._rows({
-        'agent': lost(*agent), 'clone_script': lost(*range(90)),
-        'clone_all': lost(*range(12))}, {'clone_all': 'words'})}
+        'agent': lost(*agent), 'prior': lost(*range(90)), 'clone': lost(*range(12))}, 'words')}
     row = rows['unseen_error_ratio']
     assert row.value == pytest.approx(len(agent) / 12, rel=1e-4) and row.holds is holds
     assert rows['unseen_error_ratio_interval_below_1'].holds is sure
-    assert rows['unseen_errors/clone_all'].note == 'words'
-    assert rows['unseen_error_ratio/clone_script'].bar == ''
+    assert rows['unseen_errors/clone'].note == 'words'
+    assert rows['unseen_error_ratio/prior'].bar == ''
 
 
 def test_fewer_failures_count_before_less_time():
@@ -128,3 +131,21 @@ def test_agent_and_clones_play_the_same_episodes(monkeypatch):
     assert np.flatnonzero(failed).tolist() == [1, 602] and len(failed) == 1000
     assert asked == [('stack', 'panda_stack', 1000, {
         'randomization': 'unseen_blocks', 'planner': 'prior'})]
+
+
+def test_what_clones_play_is_kept_and_is_their_own(tmp_path):
+    """The loop that one has played in is another one's afterwards."""
+    agent = load_checkpoint('', load_robot('panda'), get_task('stack'), backend='eager')
+    paths = [tmp_path / f'{seed:02d}.safetensors' for seed in range(2)]
+    for seed, path in enumerate(paths):
+        torch.manual_seed(seed)
+        save(path, Clone(agent.dynamics, CloneConfig()), {})
+    told = ('stack', parameters(Request('stack', 1, planner='prior')))
+    with closing(make_loop(*told)) as loop:
+        first, other, again = (unseen._play(loop, (str(paths[i]), 5)) for i in (0, 1, 0))
+        assert first == again == [1.0, 12.0] and loop.model.agent.checkpoint == agent.checkpoint
+        assert isinstance(loop.model.agent, WorldModel) and other == first
+    kept = tmp_path / '00_own_5.json'
+    kept.write_text('[[1.0, 12.0], [0.0, 3.5]]')
+    played = unseen.play(paths[0], range(5, 7))
+    assert played.failed.tolist() == [True, False] and played.times.tolist() == [12.0, 3.5]

@@ -131,4 +131,5 @@ class ClonedModel(WorldModel):
     def __init__(self, model: WorldModel, policy: Clone, backend: str = 'auto'):
         super().__init__(model.dynamics, model.robot, model.task, model.checkpoint,
                          expected_innovation=model.expected_innovation, backend=backend)
+        self.agent = model
         self._rollout = Rollout(_Led(self._run.step, policy.policy))

@@ -23,7 +23,6 @@ from wm_ros.world_model.load import hash_of
 
 PLAYED = Path('benchmarks/results/sim_to_real.played')
 _PART = 100             # episodes
-_JOBS = ('--jobs', str(len(os.sched_getaffinity(0))))
 _KEPT = ('seed', 'episodes', 'failed_seeds', 'time_to_goal_mean', 'real_time_factor',
          'latency_p99_ms')      # of a report
 
@@ -46,6 +45,11 @@ class Crossing(NamedTuple):
     def __str__(self):
         return (f'{self.here:.3f} to {self.there:.3f}; 95 % of the drop from {self.low:.3f} to '
                 f'{self.high:.3f}')
+
+
+def jobs_here() -> int:
+    """Return how many processes this one may keep busy."""
+    return len(os.sched_getaffinity(0))
 
 
 def outcomes(parts: List[dict]) -> List[float]:
@@ -74,7 +78,8 @@ def played(task: str, checkpoint: str, episodes: int, asked: Dict[str, Any],
     wanted = [(first, min(_PART, episodes - first)) for first in range(0, episodes, _PART)]
     for part in wanted:
         if part not in kept:
-            kept[part] = _play((*line, *_JOBS * (not live)), *part)
+            kept[part] = _play(
+                line if live else (*line, '--jobs', str(jobs_here())), *part)
             PLAYED.mkdir(parents=True, exist_ok=True)
             write_json(file, {'key': key, 'evaluate': ' '.join(line),
                               'parts': [kept[one] for one in sorted(kept)]})
