@@ -80,6 +80,20 @@ def test_a_killed_run_is_gone_on_with(tmp_path, capsys):
     assert not output.with_suffix('.resume.safetensors').exists()
 
 
+def test_a_run_that_has_not_ended_is_not_begun_over(tmp_path, capsys):
+    kept = {end: f'{end} of another run' for end in (
+        'resume.safetensors', 'curve.json', 'safetensors', 'json')}
+    for end, text in kept.items():
+        (tmp_path / f'point.{end}').write_text(text)
+    assert train(tmp_path / 'point') == 2
+    said = refusal(capsys)
+    assert 'point.resume.safetensors' in said and 'add --resume, or delete it' in said
+    assert {end: (tmp_path / f'point.{end}').read_text() for end in kept} == kept
+    (tmp_path / 'point.resume.safetensors').unlink()
+    assert train(tmp_path / 'point') == 0       # one that has ended may be trained anew
+    assert json.loads((tmp_path / 'point.json').read_text())['kind'] == 'latent_agent'
+
+
 @pytest.mark.parametrize('name, word', [
     ('discrete', 'got actions of Discrete, expected continuous ones'),
     ('image', 'got observations of Box [8, 8, 3], expected a Box of one dimension'),

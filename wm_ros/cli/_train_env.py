@@ -30,6 +30,8 @@ def run(arguments) -> int:
                             bars.report)
         if arguments.resume:
             state.load(training)
+        else:
+            state.check_none(training)
         try:
             figures = training.run()
         except KeyboardInterrupt:
