@@ -125,6 +125,13 @@ def test_environments_that_nobody_registered_are_one_line(tmp_path, capsys, name
     (('--set', 'hidden=20'), 'expected a multiple of 16'),
     (('--set', 'activation=relu'), "activation: got 'relu'"),
     (('--seed', '9000'), '--seed: got 9000'), (('--steps', '0'), 'steps: got 0'),
+    (('--set', 'learning_rate=-1'), 'learning_rate: got -1, expected a number above 0'),
+    (('--set', 'learning_rate=nan'), 'learning_rate: got nan, expected a number above 0'),
+    (('--set', 'learning_rate=0'), 'learning_rate: got 0, expected a number above 0'),
+    (('--set', 'consistency=inf'), 'consistency: got inf, expected a number of at least 0'),
+    (('--set', 'effort=-0.1'), 'effort: got -0.1'), (('--set', 'noise=nan'), 'noise: got nan'),
+    (('--set', 'discount=nan'), 'discount: got nan'),
+    (('--env', ''), "--env: got '', expected the ID of a Gymnasium environment"),
     (('--device', 'abacus'), "torch cannot use 'abacus'"), (('--resume',), 'nothing to resume')])
 def test_bad_orders_are_one_line(tmp_path, capsys, more, word):
     assert train(tmp_path / 'agent', *more) == 2
@@ -140,7 +147,9 @@ def test_bad_orders_are_one_line(tmp_path, capsys, more, word):
     (('--set', 'planner.horzion:=2'), "did you mean 'planner.horizon'"),
     (('--episodes', '0'), '--episodes: got 0'), (('--seed', '600000'), 'expected seeds below'),
     (('--checkpoint', 'nowhere'), 'no such file; expected a path, or one of'),
-    (('--checkpoint', 'panda_reach'), "'kind' is missing"),
+    (('--checkpoint', 'panda_reach'), 'is an agent of the task reach, expected one of an '
+     'environment'),
+    (('--env', ''), "--env: got '', expected the ID of a Gymnasium environment"),
     (('--env', NAMES['plain']), 'observations, goals and actions are of')])
 def test_bad_evaluations_are_one_line(trained, capsys, more, word):
     line = ['evaluate', '--env', NAMES['point'], '--checkpoint', str(trained), '--episodes', '2']

@@ -47,8 +47,11 @@ def run(arguments) -> int:
 
 
 def refuse_others(arguments, others):
-    """Raise WmRosError for arguments that are about a task of this package."""
+    """Raise WmRosError for no environment, and for arguments that are about a task."""
     from wm_ros.types import WmRosError
+    if not arguments.env:
+        raise WmRosError("--env: got '', expected the ID of a Gymnasium environment, such as "
+                         'PandaReach-v3 or package:ID')
     for name, usual in others.items():
         got = getattr(arguments, name)
         if got != usual:

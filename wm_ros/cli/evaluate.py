@@ -79,7 +79,7 @@ def run(arguments) -> int:
         arguments.episodes = 100
     if arguments.seed is None:
         arguments.seed = 0
-    if arguments.env:
+    if arguments.env is not None:
         from wm_ros.cli import _evaluate_env
         return _evaluate_env.run(arguments)
     _check_places(arguments)

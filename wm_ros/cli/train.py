@@ -104,7 +104,7 @@ def run(arguments) -> int:
     if arguments.threads < 1:
         raise WmRosError(f'--threads: got {arguments.threads}, expected at least 1')
     torch.set_num_threads(arguments.threads)
-    if arguments.env:
+    if arguments.env is not None:
         from wm_ros.cli import _train_env
         return _train_env.run(arguments)
     if arguments.steps is not None:
