@@ -26,6 +26,21 @@ def refusal(capsys):
     return error
 
 
+@pytest.fixture
+def packages(tmp_path, monkeypatch):
+    """Return what installs a package of one module that needs Gymnasium, after all others."""
+    def install(name, text):
+        folder = tmp_path / f'site_{name}'
+        about = folder / f'{name}-1.0.dist-info'
+        about.mkdir(parents=True)
+        (folder / f'{name}.py').write_text(text)
+        (about / 'METADATA').write_text(
+            f'Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\nRequires-Dist: gymnasium\n')
+        monkeypatch.setattr(sys, 'path', [*sys.path, str(folder)])
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    return install
+
+
 @pytest.fixture(scope='module')
 def trained(tmp_path_factory):
     output = tmp_path_factory.mktemp('trained') / 'point'
@@ -107,11 +122,25 @@ def test_environments_that_do_not_fit_are_one_line(tmp_path, capsys, name, word)
 
 @pytest.mark.parametrize('name, word', [
     ('NoSuch-v0', 'no registered environment'), ('no_such_package:NoSuch-v0', 'cannot be made'),
-    ('wm_ros_test/Point-v9', 'no registered environment'), ('a b c', 'cannot be made')])
-def test_environments_that_nobody_registered_are_one_line(tmp_path, capsys, name, word):
+    ('wm_ros_test/Point-v9', 'no registered environment'), ('a b c', 'cannot be made'),
+    (NAMES['runtime'], 'cannot be made (RuntimeError: no display: is there one?)'),
+    (NAMES['attribute'], 'cannot be made (AttributeError: np.bool8)'),
+    ('wm_ros_test_torn:Point-v0', 'cannot be made (RuntimeError: it is torn)')])
+def test_environments_that_cannot_be_made_are_one_line(tmp_path, capsys, packages, name, word):
+    packages('wm_ros_test_torn', 'raise RuntimeError("it is torn")')
     assert main(['train', '--env', name, '--output', str(tmp_path / 'agent'), *SMALL]) == 2
     said = refusal(capsys)
     assert word in said and name in said
+
+
+def test_packages_that_cannot_be_imported_stop_no_other(tmp_path, capsys, packages):
+    line = ['train', '--env', 'wm_ros_test/Found-v0', '--output', str(tmp_path / 'a'), *SMALL]
+    packages('wm_ros_test_torn', 'raise RuntimeError("it is torn")')
+    assert main(line) == 2
+    assert 'wm_ros_test_torn cannot be imported (RuntimeError: it is torn)' in refusal(capsys)
+    packages('wm_ros_test_fine', 'import gymnasium\nfrom env_testing import Plain\n'
+             'gymnasium.register("wm_ros_test/Found-v0", Plain, max_episode_steps=6)')
+    assert main(line) == 0
 
 
 @pytest.mark.parametrize('more, word', [

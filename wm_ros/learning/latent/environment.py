@@ -122,24 +122,27 @@ def _made(name):
         import gymnasium
     except ImportError as error:
         raise WmRosError('--env needs Gymnasium: pip install gymnasium') from error
+    torn = ''
     for module in ('', *_registrars()):
         try:
             if module:
                 import_module(module)
+        except Exception as error:      # of whatever kind: it is not the one that was asked for
+            torn = f'; {module} cannot be imported ({_short(error)})'
+            continue
+        try:
             return gymnasium.make(name)
         except gymnasium.error.UnregisteredEnv as error:
             found = error
-        except (gymnasium.error.Error, ImportError, TypeError, ValueError) as error:
-            if module and isinstance(error, ImportError):
-                continue        # it is not the one that was asked for
-            raise WmRosError(f'--env {name}: cannot be made '
-                             f'({" ".join(str(error).split())[:160]})') from error
+        except Exception as error:      # what environments run into while they begin
+            raise WmRosError(f'--env {name}: cannot be made ({_short(error)})') from error
     raise WmRosError(f'--env {name}: no registered environment ({_short(found)}); where its '
-                     f'package is not found by itself, write --env PACKAGE:{name}')
+                     f'package is not found by itself, write --env PACKAGE:{name}{torn}')
 
 
 def _short(error):
-    return ' '.join(str(error).split()).rstrip('.')[:160]
+    text = ' '.join(str(error).split()).rstrip('.')[:160]
+    return f'{type(error).__name__}: {text}'
 
 
 def _registrars() -> Iterator[str]:
