@@ -36,7 +36,7 @@ class Step(NamedTuple):
     reward: float
     terminated: bool
     truncated: bool
-    success: Optional[bool]     # None where the environment does not say
+    success: Optional[bool]     # None where it does not say
 
 
 class Environment:
@@ -59,6 +59,8 @@ class Environment:
         self._steps = 0
         spec = self._env.spec
         self.longest = _LONGEST if spec is None else spec.max_episode_steps or _LONGEST
+        #: Whether it has ever said of an episode whether it succeeds.
+        self.tells = False
 
     def reset(self, seed: int) -> Moment:
         """Begin the episode of ``seed``."""
@@ -74,6 +76,7 @@ class Environment:
         if not np.isfinite(reward):
             raise WmRosError(f'--env {self.name}: got a reward of {reward}, expected a number')
         success = next((bool(info[name]) for name in _SUCCESS if name in info), None)
+        self.tells |= success is not None
         return Step(self._moment(observation), float(reward), bool(terminated),
                     bool(truncated) or self._steps >= self.longest, success)
 

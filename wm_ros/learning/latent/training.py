@@ -21,7 +21,7 @@ from wm_ros.learning.latent.trainer import bins_limit, Trainer
 from wm_ros.planning.settings import PlannerSettings
 from wm_ros.types import WmRosError
 from wm_ros.world_model.tdmpc2 import AgentConfig, LatentAgent
-from wm_ros.world_model.weights import write_weights
+from wm_ros.world_model.weights import read_meta, write_weights
 
 _SAY_EVERY = 50             # updates between reports
 _RECENT = 100               # episodes of training whose success is reported
@@ -110,7 +110,7 @@ class Training:
     def _section(self):
         began, settings = time.perf_counter(), self.settings
         rng = np.random.default_rng((self.seed, self.section, 1))
-        environments = [Environment(self.name) for _ in range(settings.environments)]
+        environments = [self._environment() for _ in range(settings.environments)]
         collector = Collector(environments, self.replay, rng, self._next_seed, settings.noise,
                               settings.wander)
         if self.agent is not None:
@@ -123,6 +123,7 @@ class Training:
         self._ready(rng)
         for environment in environments[1:]:
             environment.close()
+        environments[0].tells = collector.tells
         figures = self._judge(environments[0])
         environments[0].close()
         self.section += 1
@@ -130,6 +131,16 @@ class Training:
         self._keep(figures)
         self.saved = self.steps
         state.save(self)
+
+    @property
+    def _tells(self):
+        """Whether the environment has ever spoken of success, by the end of the last section."""
+        return bool(self.curve) and self.curve[-1]['success_rate'] is not None
+
+    def _environment(self):
+        made = Environment(self.name)
+        made.tells = self._tells
+        return made
 
     def _round(self, collector, rng, began):
         """Play one step in each environment, and do the updates that are due."""
@@ -156,7 +167,7 @@ class Training:
                              'smaller learning_rate or another --seed may not')
         self._losses = losses
         recent, done = collector.successes[-_RECENT:], self.steps % self.settings.evaluate
-        told = {'played': sum(recent) / len(recent)} if recent else {}
+        told = {'played': sum(recent) / len(recent)} if recent and collector.tells else {}
         self.report('steps', self.steps, self.settings.steps, {
             **told, 'consistency': losses['consistency'], 'value': losses['value'],
             'per_second': done / (time.perf_counter() - began)})
@@ -176,6 +187,8 @@ class Training:
 
     def _keep(self, figures):
         """Write the curve, and the weights if they are the best so far."""
+        if self.curve and figures['success_rate'] is not None and not self._tells:
+            self._fail_so_far()
         self.curve.append({'steps': self.steps, 'updates': self.trainer.updates,
                            'seconds': round(self.seconds, 1), **figures, **self._losses})
         self.curve_path.parent.mkdir(parents=True, exist_ok=True)
@@ -193,6 +206,15 @@ class Training:
                 name: figures[key] for name, key in (
                     ('success', 'success_rate'), ('return', 'return_mean'),
                     ('length', 'steps_mean')) if figures[key] is not None})
+
+    def _fail_so_far(self):
+        """Count all evaluations so far as failures: the environment speaks of success only."""
+        for figures in (*self.curve, self.best):
+            figures.update(evaluate.success_of(0, figures['episodes']))
+        file = self.output.with_suffix('.json')
+        meta = read_meta(file, {'best': dict})
+        write_json(file, {**meta, 'best': {
+            **meta['best'], **evaluate.success_of(0, self.best['episodes'])}})
 
     def _next_seed(self):
         self._episode += 1
