@@ -21,12 +21,13 @@ class Point(gymnasium.Env):
     ``proud`` it speaks of success only where there is one.
     """
 
-    def __init__(self, lasting=False, single=False, proud=False):
+    def __init__(self, lasting=False, single=False, proud=False, shift=0.0):
         box = spaces.Box(-9.0, 9.0, (2,), np.float32)
         self.observation_space = spaces.Dict(
             {name: box for name in ('observation', 'achieved_goal', 'desired_goal')})
         self.action_space = spaces.Box(-0.5, 0.5, (2,), np.float32)
         self._lasting, self._single, self._proud = lasting, single, proud
+        self._shift = shift
 
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)
@@ -34,7 +35,7 @@ class Point(gymnasium.Env):
         return self._seen(), {}
 
     def step(self, action):
-        self.place = (self.place + 2 * STRIDE * action).astype(np.float32)
+        self.place = (self.place + 2 * STRIDE * action + self._shift).astype(np.float32)
         reward = float(self.compute_reward(self.place, self.goal, {}))
         success = reward == 0.0
         return (self._seen(), reward, success and not self._lasting, False,

@@ -10,7 +10,7 @@ def compare_reports(arguments) -> int:
     from wm_ros.types import WmRosError
     # Of numbers 0 is given as well.
     given = [name for name in ('episodes', 'seed', 'jobs') if getattr(arguments, name) is not None]
-    for name in ('planner', 'ros', 'ray', 'sweep', 'edge_cases', *product(arguments)):
+    for name in ('planner', 'ros', 'ray', 'sweep', 'edge_cases', 'env_arg', *product(arguments)):
         option = {'params_files': 'params_file', 'settings': 'set'}.get(name, name)
         given += [option] if getattr(arguments, option) else []
     if given:

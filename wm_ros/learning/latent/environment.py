@@ -4,7 +4,7 @@ from contextlib import contextmanager
 from importlib import import_module, metadata
 import os
 import sys
-from typing import Iterator, NamedTuple, Optional
+from typing import Any, Iterator, Mapping, NamedTuple, Optional
 
 import numpy as np
 from wm_ros.types import WmRosError
@@ -43,14 +43,16 @@ class Environment:
     """
     One environment of a registered ``name``, such as ``PandaPush-v3`` or ``module:ID``.
 
+    ``arguments`` are those of ``gymnasium.make``, which takes the environment's own as well.
+
     Observations are a Box of one dimension, or a Dict of observation, achieved_goal and
     desired_goal; actions a bounded Box, here in [-1, 1].  Raises WmRosError for others.
     """
 
-    def __init__(self, name: str):
-        self.name = name
+    def __init__(self, name: str, arguments: Optional[Mapping[str, Any]] = None):
+        self.name, self.arguments = name, dict(arguments or {})
         with _quiet():
-            self._env = _made(name)
+            self._env = _made(name, self.arguments)
         self._goals = _has_goals(name, self._env.observation_space)
         self.widths = _widths(name, self._env, self._goals)
         space = self._env.action_space
@@ -65,13 +67,15 @@ class Environment:
     def reset(self, seed: int) -> Moment:
         """Begin the episode of ``seed``."""
         self._steps = 0
-        return self._moment(self._env.reset(seed=seed)[0])
+        with self._complaints('reset'):
+            return self._moment(self._env.reset(seed=seed)[0])
 
     def step(self, action: np.ndarray) -> Step:
         """Do ``action`` [A] in [-1, 1]."""
         action = np.clip(action, -1.0, 1.0).reshape(self._shape)
-        observation, reward, terminated, truncated, info = self._env.step(
-            (self._middle + self._half * action).astype(self._env.action_space.dtype))
+        with self._complaints('step'):
+            observation, reward, terminated, truncated, info = self._env.step(
+                (self._middle + self._half * action).astype(self._env.action_space.dtype))
         self._steps += 1
         if not np.isfinite(reward):
             raise WmRosError(f'--env {self.name}: got a reward of {reward}, expected a number')
@@ -96,6 +100,13 @@ class Environment:
         """End it."""
         self._env.close()
 
+    @contextmanager
+    def _complaints(self, doing):
+        try:
+            yield
+        except Exception as error:      # of whatever kind, as arguments that do not suit have it
+            raise WmRosError(f'--env {self.name}: {doing} fails ({_short(error)})') from error
+
     def _moment(self, observation):
         if not self._goals:
             return Moment(np.asarray(observation, np.float32), np.zeros(0, np.float32))
@@ -119,7 +130,7 @@ def _quiet():
         os.close(nothing)
 
 
-def _made(name):
+def _made(name, arguments):
     """Return what Gymnasium makes of ``name``; packages that register environments are tried."""
     try:
         import gymnasium
@@ -134,11 +145,12 @@ def _made(name):
             torn = f'; {module} cannot be imported ({_short(error)})'
             continue
         try:
-            return gymnasium.make(name)
+            return gymnasium.make(name, **arguments)
         except gymnasium.error.UnregisteredEnv as error:
             found = error
         except Exception as error:      # what environments run into while they begin
-            raise WmRosError(f'--env {name}: cannot be made ({_short(error)})') from error
+            given = f' with {", ".join(arguments)}' if arguments else ''
+            raise WmRosError(f'--env {name}: cannot be made{given} ({_short(error)})') from error
     raise WmRosError(f'--env {name}: no registered environment ({_short(found)}); where its '
                      f'package is not found by itself, write --env PACKAGE:{name}{torn}')
 

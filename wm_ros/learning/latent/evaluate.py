@@ -15,7 +15,6 @@ from wm_ros.planning.settings import PlannerSettings
 from wm_ros.types import CheckpointError, WmRosError
 from wm_ros.world_model.load import hash_of, load_part
 from wm_ros.world_model.tdmpc2 import LatentAgent, LatentModel
-from wm_ros.world_model.weights import read_meta, shown
 
 #: What planners are set to where nobody says otherwise: a short look ahead around the policy.
 PLANNER = {'planner.type': 'mppi', 'planner.horizon': 3, 'planner.num_samples': 64,
@@ -37,27 +36,15 @@ def load(reference: str, environment: Environment) -> Tuple[LatentAgent, str]:
     """
     Return the agent of the checkpoint ``reference``, and its hash (12 hex).
 
-    Raises CheckpointError for one of a task, and of an environment of other widths.
+    Raises CheckpointError for one of an environment of other widths.
     """
-    path = paths.find_weights(reference)
-    _check_kind(path)
     agent = load_part(reference, 'latent_agent')
     widths = tuple(getattr(agent.config, name) for name in environment.widths._fields)
     if widths != environment.widths:
         raise CheckpointError(
-            f'checkpoint {path}: observations, goals and actions are of '
+            f'checkpoint {paths.find_weights(reference)}: observations, goals and actions are of '
             f'{widths} numbers, those of {environment.name} of {tuple(environment.widths)}')
     return agent, hash_of(reference)[:12]
-
-
-def _check_kind(path):
-    meta = read_meta(path.with_suffix('.json'), {})
-    if meta.get('kind') != 'latent_agent':
-        what = f'a {shown(meta["kind"])}' if 'kind' in meta else 'of no kind'
-        if 'task' in meta and 'kind' not in meta:
-            what = f'an agent of the task {shown(meta["task"], str)}'
-        raise CheckpointError(f'checkpoint {path}: is {what}, expected one of an environment '
-                              '(wm_ros train --env)')
 
 
 class Actor:

@@ -50,7 +50,8 @@ def check_none(training):
 
 
 def _same_run(path, theirs, ours):
-    theirs, ours = ({**made, **made['settings']} for made in (theirs, ours))
+    # Those of before arguments could be given have none.
+    theirs, ours = ({'arguments': {}, **made, **made['settings']} for made in (theirs, ours))
     for name in ours:
         if name not in ('settings', 'steps') and theirs.get(name) != ours[name]:
             raise WmRosError(f'{path}: was trained with {name} {theirs.get(name)!r}, not '

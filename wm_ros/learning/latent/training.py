@@ -5,7 +5,7 @@ import copy
 import math
 from pathlib import Path
 import time
-from typing import Callable, Optional
+from typing import Callable, Mapping, Optional
 
 import numpy as np
 import torch
@@ -32,6 +32,8 @@ class Training:
     """
     Trains an agent in the environment ``name`` and keeps its best weights at ``output``.
 
+    ``arguments`` are the environment's, plain data.
+
     A section is ``settings.evaluate`` steps: new environments are played, then the agent is
     evaluated on seeds of its own, and what a run goes on from is saved.  Every number that a
     section draws follows from the seed and its number, so that a run that was stopped or killed
@@ -39,13 +41,15 @@ class Training:
     """
 
     def __init__(self, name: str, settings: EnvSettings, seed: int, output: Path,
-                 device: str = 'cpu', report: Optional[Callable] = None):
+                 device: str = 'cpu', report: Optional[Callable] = None,
+                 arguments: Optional[Mapping] = None):
         if not 0 <= seed < seeds.RUNS:
             raise WmRosError(f'--seed: got {seed}, expected from 0 to {seeds.RUNS - 1}')
         self.name, self.settings, self.seed, self.device = name, settings, seed, device
         self.output = paths.weights_file(output)
         self.report = report or (lambda stage, done, total, figures: None)
-        environment = Environment(name)
+        environment = Environment(name, arguments)
+        self.arguments = environment.arguments
         self.widths = environment.widths
         self._config(1.0)       # complains now
         self._goal_reward = None
@@ -81,7 +85,8 @@ class Training:
 
     def made(self) -> dict:
         """Return what a run that goes on has to have in common with the one that began."""
-        return {'name': self.name, 'seed': self.seed, 'settings': self.settings.to_dict()}
+        return {'name': self.name, 'arguments': self.arguments, 'seed': self.seed,
+                'settings': self.settings.to_dict()}
 
     #: What its numbers are called in a saved state.
     called = 'training'
@@ -138,7 +143,7 @@ class Training:
         return bool(self.curve) and self.curve[-1]['success_rate'] is not None
 
     def _environment(self):
-        made = Environment(self.name)
+        made = Environment(self.name, self.arguments)
         made.tells = self._tells
         return made
 
@@ -197,7 +202,8 @@ class Training:
             self.best = figures
             write_weights(self.output, self.agent, {
                 'kind': 'latent_agent', 'config': self.agent.config.to_dict(),
-                'environment': {'name': self.name, **self.widths._asdict()},
+                'environment': {'name': self.name, 'arguments': self.arguments,
+                                **self.widths._asdict()},
                 'training': {'seed': self.seed, **self.settings.to_dict(),
                              'torch': torch.__version__.split('+')[0]},
                 'best': self.curve[-1]})
