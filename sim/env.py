@@ -1,12 +1,17 @@
 """The same arm and task as a Gymnasium environment, so that learning needs no ROS."""
 
+from dataclasses import replace
+from pathlib import Path
+from typing import Optional, Union
+
 import gymnasium
 import numpy as np
 from sim.engines import make_scene
+from sim.randomize import load_randomization, Randomization
 from sim.stepper import Stepper
 from wm_ros.robot.robot import load_robot
 from wm_ros.tasks import TASKS
-from wm_ros.types import ACTION_NAMES
+from wm_ros.types import ACTION_NAMES, WmRosError
 
 
 class ArmEnv(gymnasium.Env):
@@ -18,14 +23,22 @@ class ArmEnv(gymnasium.Env):
     follows, which takes up an action with bounded acceleration [m, m/s] (6), then per object its
     position [m] (3), quaternion (4) and velocity [m/s] (3).  The reward is dense and at
     most 0; an episode terminates with success and is truncated at the task's time limit.
+
+    With ``randomization`` (a name in config/randomization, a file, or what is loaded from one)
+    worlds differ from episode to episode, as in ``wm_ros evaluate``: the seed of an episode fixes
+    its world as well, ``startup`` (default: 0) what is drawn once for all.  The info of ``reset``
+    holds what was ``drawn``, by term.  Observations are the truth: what ``sensing`` makes of it
+    is not in them.
     """
 
     metadata = {'render_modes': ['rgb_array'], 'render_fps': 20}
 
     def __init__(self, task: str = 'reach', robot: str = 'panda', delay: float = 0.0,
-                 render_mode=None, engine: str = 'pybullet'):
+                 render_mode=None, engine: str = 'pybullet',
+                 randomization: Union[None, str, Path, Randomization] = None,
+                 startup: Optional[int] = None):
         self.robot = load_robot(robot)
-        self.scene = make_scene(engine, self.robot, task)
+        self.scene = make_scene(engine, self.robot, task, _worlds(randomization, startup))
         self.stepper = Stepper(self.scene, delay)
         self.render_mode = render_mode
         width = 13 + 10 * len(self.scene.object_poses)
@@ -40,7 +53,7 @@ class ArmEnv(gymnasium.Env):
         """Begin an episode; the seed fixes start and goal."""
         super().reset(seed=seed)
         self.stepper.reset(int(self.np_random.integers(2 ** 31)) if seed is None else seed)
-        return self._observation(), self._info()
+        return self._observation(), {**self._info(), 'drawn': self.scene.conditions.numbers()}
 
     def step(self, action):
         """Execute one action of 0.05 s."""
@@ -80,6 +93,18 @@ class ArmEnv(gymnasium.Env):
                 now.setpoint, now.setpoint_velocity, objects]),
             'achieved_goal': np.array(self.scene.task.subject(now)[0]),
             'desired_goal': self.scene.goal[:3].copy()}
+
+
+def _worlds(randomization, startup) -> Optional[Randomization]:
+    """Return what worlds are drawn by, None where nothing varies."""
+    if not randomization:
+        if startup is not None:
+            raise WmRosError(f'startup: got {startup} without a randomization, expected both: it '
+                             'is the seed of what is drawn once')
+        return None
+    if not isinstance(randomization, Randomization):
+        return load_randomization(str(randomization), startup or 0)
+    return randomization if startup is None else replace(randomization, seed=startup)
 
 
 def register():

@@ -3,7 +3,7 @@
 from dataclasses import replace
 import json
 
-from env_testing import NAMES, register
+from env_testing import Late, NAMES, register
 import numpy as np
 import pytest
 from safetensors.torch import load_file
@@ -124,3 +124,70 @@ def test_a_run_goes_on_as_it_began(tmp_path):
     training.state_path.write_bytes(whole[:-100])
     with pytest.raises(WmRosError, match='damaged'):
         state.load(Training(NAMES['point'], SHORT, 0, tmp_path / 'point'))
+
+
+class Wandering:
+    """Acts at random."""
+
+    def begin(self, seed):
+        self._rng = np.random.default_rng(seed)
+
+    def __call__(self, moment):
+        return self._rng.uniform(-1.0, 1.0, 2)
+
+
+def test_an_environment_that_speaks_of_success_alone_is_counted_as_one_that_always_speaks():
+    said = {'point': [], 'proud': []}       # on the way
+    played = [evaluate.play(Environment(NAMES[name]), Wandering(), range(30),
+                            lambda results, told=told: told.append(evaluate.brief(results)))
+              for name, told in said.items()]
+    assert played[0] == [ours._replace(plan_ms=theirs.plan_ms)
+                         for ours, theirs in zip(played[1], played[0])]
+    assert 0 < evaluate.figures_of(played[1])['success_rate'] < 0.9
+    silent = [row for row in said['proud'] if 'success' not in row]
+    assert silent and said['proud'][len(silent):] == said['point'][len(silent):]
+
+
+def test_where_no_episode_speaks_of_success_it_matters_whether_one_ever_has():
+    environment = Environment(NAMES['proud'])
+    lost = [result.seed for result in evaluate.play(environment, Wandering(), range(30))
+            if not result.success]
+    assert environment.tells
+    for tells in (False, True):
+        silent = Environment(NAMES['proud'])
+        silent.tells = tells
+        figures = evaluate.figures_of(evaluate.play(silent, Wandering(), lost[:5]))
+        assert figures['success_rate'] == (0.0 if tells else None)
+        assert (figures['success_ci95'] is None) == (not tells)
+
+
+def test_a_training_judges_by_what_the_environment_would_always_say(tmp_path):
+    settings = replace(SHORT, episodes=12)
+    for name in ('point', 'proud'):
+        Training(NAMES[name], settings, 1, tmp_path / name).run()
+    point, proud = (json.loads((tmp_path / f'{name}.curve.json').read_text())['curve']
+                    for name in ('point', 'proud'))
+    rates = [row['success_rate'] for row in point]
+    assert any(0.0 < rate < 1.0 for rate in rates)
+    assert [row['success_rate'] for row in proud] == rates
+    kept = [load_file(tmp_path / f'{name}.safetensors') for name in ('point', 'proud')]
+    assert all(torch.equal(kept[0][key], kept[1][key]) for key in kept[0])
+
+
+def test_evaluations_before_the_first_word_of_success_count_as_failures(tmp_path):
+    Late.episodes = 0
+    settings = replace(SHORT, steps=800)
+    training = Training(NAMES['late'], settings, 0, tmp_path / 'late')
+    training._section()
+    first = json.loads((tmp_path / 'late.json').read_text())
+    assert first['best']['success_rate'] is None and training.curve[0]['success_rate'] is None
+    training.best['return_mean'] = 0.0      # no later one is better
+    training.run()
+    told = [point['success_rate'] for point in training.curve]
+    assert told[0] == 0.0 and None not in told
+    kept = json.loads((tmp_path / 'late.json').read_text())
+    if max(told) == 0.0:
+        assert kept['best']['steps'] == 200
+    assert kept['best']['success_rate'] == max(told) == training.best['success_rate']
+    assert kept['best']['success_ci95'][0] <= kept['best']['success_rate']
+    load_part(tmp_path / 'late', 'latent_agent')

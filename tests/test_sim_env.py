@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 from sim.env import ArmEnv, register
 from sim.quiet import pybullet
+from sim.randomize import load_randomization
+from sim.randomize.config import parse
+from wm_ros.paths import config_dir
 from wm_ros.types import WmRosError
 
 TASKS = ('reach', 'push')
@@ -21,10 +24,12 @@ def envs():
         env.close()
 
 
+@pytest.mark.parametrize('randomization', [None, 'usual'])
 @pytest.mark.parametrize('task', TASKS)
-def test_gymnasium_accepts_it(task):
+def test_gymnasium_accepts_it(task, randomization):
     register()
-    env = gymnasium.make(f'wm_ros/Panda{task.capitalize()}-v0', render_mode='rgb_array')
+    env = gymnasium.make(f'wm_ros/Panda{task.capitalize()}-v0', render_mode='rgb_array',
+                         randomization=randomization)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter('always')
         check_env(env.unwrapped)
@@ -108,6 +113,62 @@ def test_it_terminates_with_success(envs):
         if terminated:
             break
     assert terminated and not truncated and info['is_success'] and info['distance'] <= 0.02
+
+
+def made(*rows, seed=0):
+    return parse({'terms': list(rows)}, 'made', 'made.yaml', seed)
+
+
+def test_worlds_are_drawn_as_in_evaluate_and_told(envs, tmp_path):
+    usual = load_randomization('usual')
+    file = tmp_path / 'mine.yaml'
+    file.write_text((config_dir() / 'randomization' / 'usual.yaml').read_text())
+    register()
+    for given in ('usual', str(file), usual):
+        env = gymnasium.make('wm_ros/PandaPush-v0', randomization=given)
+        _, info = env.reset(seed=5)
+        scene = env.unwrapped.scene
+        drawn = usual.draw(5, scene.task.blocks(np.random.default_rng(5)), 7)
+        assert info['drawn'] == drawn.numbers() and len(info['drawn']) > 10
+        assert scene.conditions.physics == drawn.physics
+        assert env.reset(seed=6)[1]['drawn'] != info['drawn']
+        assert 'drawn' not in env.step(env.action_space.sample())[4]
+        env.close()
+    assert envs['push'].reset(seed=5)[1]['drawn'] == {}
+
+
+def test_what_was_drawn_is_what_happens(envs):
+    heavy = ArmEnv('push', randomization=made({'term': 'object.mass', 'value': 8.0},
+                                              {'term': 'actuation.delay', 'value': 0.1}))
+    ends = []
+    for env in (heavy, envs['push']):
+        env.reset(seed=1)
+        for _ in range(20):
+            seen = env.step(env.stepper.expert())[0]
+        ends.append(seen['observation'])
+    heavy.close()
+    assert np.abs(ends[0][:3] - ends[1][:3]).max() > 1e-3
+
+
+def test_what_is_drawn_once_follows_from_the_seed_of_the_run():
+    once = {'term': 'physics.gravity', 'when': 'startup', 'uniform': [9.0, 10.0]}
+
+    def drawn(**given):
+        env = ArmEnv('reach', **given)
+        found = {env.reset(seed=seed)[1]['drawn']['physics.gravity'] for seed in range(3)}
+        env.close()
+        assert len(found) == 1
+        return found.pop()
+    of_three = drawn(randomization=made(once, seed=3))
+    assert drawn(randomization=made(once), startup=3) == of_three != drawn(
+        randomization=made(once))
+
+
+def test_bad_randomizations_are_told():
+    with pytest.raises(WmRosError, match="randomization 'unusual': no such file"):
+        ArmEnv('reach', randomization='unusual')
+    with pytest.raises(WmRosError, match='startup: got 3 without a randomization'):
+        ArmEnv('reach', startup=3)
 
 
 def test_without_a_render_mode_there_is_no_frame(envs):

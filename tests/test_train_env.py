@@ -26,6 +26,21 @@ def refusal(capsys):
     return error
 
 
+@pytest.fixture
+def packages(tmp_path, monkeypatch):
+    """Return what installs a package of one module that needs Gymnasium, after all others."""
+    def install(name, text):
+        folder = tmp_path / f'site_{name}'
+        about = folder / f'{name}-1.0.dist-info'
+        about.mkdir(parents=True)
+        (folder / f'{name}.py').write_text(text)
+        (about / 'METADATA').write_text(
+            f'Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\nRequires-Dist: gymnasium\n')
+        monkeypatch.setattr(sys, 'path', [*sys.path, str(folder)])
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    return install
+
+
 @pytest.fixture(scope='module')
 def trained(tmp_path_factory):
     output = tmp_path_factory.mktemp('trained') / 'point'
@@ -80,6 +95,20 @@ def test_a_killed_run_is_gone_on_with(tmp_path, capsys):
     assert not output.with_suffix('.resume.safetensors').exists()
 
 
+def test_a_run_that_has_not_ended_is_not_begun_over(tmp_path, capsys):
+    kept = {end: f'{end} of another run' for end in (
+        'resume.safetensors', 'curve.json', 'safetensors', 'json')}
+    for end, text in kept.items():
+        (tmp_path / f'point.{end}').write_text(text)
+    assert train(tmp_path / 'point') == 2
+    said = refusal(capsys)
+    assert 'point.resume.safetensors' in said and 'add --resume, or delete it' in said
+    assert {end: (tmp_path / f'point.{end}').read_text() for end in kept} == kept
+    (tmp_path / 'point.resume.safetensors').unlink()
+    assert train(tmp_path / 'point') == 0       # one that has ended may be trained anew
+    assert json.loads((tmp_path / 'point.json').read_text())['kind'] == 'latent_agent'
+
+
 @pytest.mark.parametrize('name, word', [
     ('discrete', 'got actions of Discrete, expected continuous ones'),
     ('image', 'got observations of Box [8, 8, 3], expected a Box of one dimension'),
@@ -93,11 +122,25 @@ def test_environments_that_do_not_fit_are_one_line(tmp_path, capsys, name, word)
 
 @pytest.mark.parametrize('name, word', [
     ('NoSuch-v0', 'no registered environment'), ('no_such_package:NoSuch-v0', 'cannot be made'),
-    ('wm_ros_test/Point-v9', 'no registered environment'), ('a b c', 'cannot be made')])
-def test_environments_that_nobody_registered_are_one_line(tmp_path, capsys, name, word):
+    ('wm_ros_test/Point-v9', 'no registered environment'), ('a b c', 'cannot be made'),
+    (NAMES['runtime'], 'cannot be made (RuntimeError: no display: is there one?)'),
+    (NAMES['attribute'], 'cannot be made (AttributeError: np.bool8)'),
+    ('wm_ros_test_torn:Point-v0', 'cannot be made (RuntimeError: it is torn)')])
+def test_environments_that_cannot_be_made_are_one_line(tmp_path, capsys, packages, name, word):
+    packages('wm_ros_test_torn', 'raise RuntimeError("it is torn")')
     assert main(['train', '--env', name, '--output', str(tmp_path / 'agent'), *SMALL]) == 2
     said = refusal(capsys)
     assert word in said and name in said
+
+
+def test_packages_that_cannot_be_imported_stop_no_other(tmp_path, capsys, packages):
+    line = ['train', '--env', 'wm_ros_test/Found-v0', '--output', str(tmp_path / 'a'), *SMALL]
+    packages('wm_ros_test_torn', 'raise RuntimeError("it is torn")')
+    assert main(line) == 2
+    assert 'wm_ros_test_torn cannot be imported (RuntimeError: it is torn)' in refusal(capsys)
+    packages('wm_ros_test_fine', 'import gymnasium\nfrom env_testing import Plain\n'
+             'gymnasium.register("wm_ros_test/Found-v0", Plain, max_episode_steps=6)')
+    assert main(line) == 0
 
 
 @pytest.mark.parametrize('more, word', [
@@ -111,6 +154,13 @@ def test_environments_that_nobody_registered_are_one_line(tmp_path, capsys, name
     (('--set', 'hidden=20'), 'expected a multiple of 16'),
     (('--set', 'activation=relu'), "activation: got 'relu'"),
     (('--seed', '9000'), '--seed: got 9000'), (('--steps', '0'), 'steps: got 0'),
+    (('--set', 'learning_rate=-1'), 'learning_rate: got -1, expected a number above 0'),
+    (('--set', 'learning_rate=nan'), 'learning_rate: got nan, expected a number above 0'),
+    (('--set', 'learning_rate=0'), 'learning_rate: got 0, expected a number above 0'),
+    (('--set', 'consistency=inf'), 'consistency: got inf, expected a number of at least 0'),
+    (('--set', 'effort=-0.1'), 'effort: got -0.1'), (('--set', 'noise=nan'), 'noise: got nan'),
+    (('--set', 'discount=nan'), 'discount: got nan'),
+    (('--env', ''), "--env: got '', expected the ID of a Gymnasium environment"),
     (('--device', 'abacus'), "torch cannot use 'abacus'"), (('--resume',), 'nothing to resume')])
 def test_bad_orders_are_one_line(tmp_path, capsys, more, word):
     assert train(tmp_path / 'agent', *more) == 2
@@ -126,7 +176,9 @@ def test_bad_orders_are_one_line(tmp_path, capsys, more, word):
     (('--set', 'planner.horzion:=2'), "did you mean 'planner.horizon'"),
     (('--episodes', '0'), '--episodes: got 0'), (('--seed', '600000'), 'expected seeds below'),
     (('--checkpoint', 'nowhere'), 'no such file; expected a path, or one of'),
-    (('--checkpoint', 'panda_reach'), "'kind' is missing"),
+    (('--checkpoint', 'panda_reach'), 'is an agent of the task reach, expected one of an '
+     'environment'),
+    (('--env', ''), "--env: got '', expected the ID of a Gymnasium environment"),
     (('--env', NAMES['plain']), 'observations, goals and actions are of')])
 def test_bad_evaluations_are_one_line(trained, capsys, more, word):
     line = ['evaluate', '--env', NAMES['point'], '--checkpoint', str(trained), '--episodes', '2']

@@ -34,3 +34,10 @@ def product(arguments) -> dict:
             'randomization': arguments.randomization,
             'params_files': tuple(arguments.params_file),
             'settings': tuple(arguments.set)}
+
+
+def refuse_env_arguments(arguments):
+    """Raise WmRosError for arguments of an environment where a task is asked for."""
+    from wm_ros.types import WmRosError
+    if arguments.env_arg:
+        raise WmRosError(f'--env-arg: got {arguments.env_arg[0]}, expected it with --env only')

@@ -1,5 +1,6 @@
 """Train a latent agent in any Gymnasium environment."""
 
+import json
 import sys
 
 _DEBUG = {'steps': 400, 'random': 100, 'stride': 20, 'batch': 16, 'evaluate': 200, 'episodes': 2,
@@ -20,16 +21,18 @@ def run(arguments) -> int:
     from wm_ros.paths import weights_file
     from wm_ros.world_model.weights import check_device, check_output
     refuse_others(arguments, _OTHERS)
-    settings = _settings(arguments)
+    settings, given = _settings(arguments), environment_arguments(arguments.env_arg)
     output = arguments.output or plain(arguments.env)
     check_output(output, arguments.json)
     check_device(arguments.device)
     register(arguments.env)
     with StageBars() as bars:
         training = Training(arguments.env, settings, arguments.seed, output, arguments.device,
-                            bars.report)
+                            bars.report, given)
         if arguments.resume:
             state.load(training)
+        else:
+            state.check_none(training)
         try:
             figures = training.run()
         except KeyboardInterrupt:
@@ -45,14 +48,40 @@ def run(arguments) -> int:
 
 
 def refuse_others(arguments, others):
-    """Raise WmRosError for arguments that are about a task of this package."""
+    """Raise WmRosError for no environment, and for arguments that are about a task."""
     from wm_ros.types import WmRosError
+    if not arguments.env:
+        raise WmRosError("--env: got '', expected the ID of a Gymnasium environment, such as "
+                         'PandaReach-v3 or package:ID')
     for name, usual in others.items():
         got = getattr(arguments, name)
         if got != usual:
             flag = {'begin': 'from'}.get(name, name.replace('_', '-'))
             raise WmRosError(f'--{flag}: got {got!r} beside --env, expected it '
                              'with --task only: an environment is all that --env trains in')
+
+
+def environment_arguments(texts) -> dict:
+    """Return what the texts KEY=VALUE say, values as YAML; WmRosError for others."""
+    from wm_ros.types import WmRosError
+    import yaml
+    found = {}
+    for text in texts:
+        key, equals, value = text.partition('=')
+        if not equals or not key.isidentifier():
+            raise WmRosError(f'--env-arg: got {text!r}, expected KEY=VALUE, a keyword argument of '
+                             'the environment')
+        try:
+            found[key] = yaml.safe_load(value)
+            plain = json.loads(json.dumps(found[key], allow_nan=False)) == found[key]
+        except yaml.YAMLError as error:
+            raise WmRosError(f'--env-arg: got {text!r}, expected a value in YAML') from error
+        except (TypeError, ValueError, RecursionError):
+            plain = False
+        if not plain:
+            raise WmRosError(f'--env-arg: got {text!r}, expected a value that JSON can hold: '
+                             'checkpoints keep it')
+    return found
 
 
 def register(name):
@@ -72,7 +101,8 @@ def told(figures) -> str:
     total = f'return {figures["return_mean"]:.4g}'
     if figures['success_rate'] is None:
         return total
-    return f'success {figures["success_rate"]:.3f}, {total}'
+    low, high = figures['success_ci95']
+    return f'success {figures["success_rate"]:.3f} (95 % {low:.3f} to {high:.3f}), {total}'
 
 
 def _settings(arguments):

@@ -12,7 +12,7 @@ from contextlib import closing
 import os
 import sys
 
-from wm_ros.cli._request import add_product_arguments, product
+from wm_ros.cli._request import add_product_arguments, product, refuse_env_arguments
 
 _EXAMPLES = """
 examples:
@@ -39,10 +39,12 @@ def add_parser(subparsers):
         formatter_class=argparse.RawDescriptionHelpFormatter)
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument('--task', help='such as reach or push')
-    what.add_argument('--env', metavar='ID', help='the Gymnasium environment that --checkpoint '
-                      'was trained in')
+    what.add_argument('--env', metavar='ID', help='a Gymnasium environment, with an agent of '
+                      'wm_ros train --env as --checkpoint')
     what.add_argument('--compare', nargs=2, metavar=('A.json', 'B.json'),
                       help='two reports of the same episodes, in place of an evaluation')
+    parser.add_argument('--env-arg', action='append', default=[], metavar='KEY=VALUE',
+                        help='an argument of --env, in place of that of the training')
     parser.add_argument('--episodes', type=int, metavar='N',
                         help='100 if not given; all of --edge-cases')
     parser.add_argument('--seed', type=int, metavar='N',
@@ -81,9 +83,10 @@ def run(arguments) -> int:
         arguments.episodes = 100
     if arguments.seed is None:
         arguments.seed = 0
-    if arguments.env:
+    if arguments.env is not None:
         from wm_ros.cli import _evaluate_env
         return _evaluate_env.run(arguments)
+    refuse_env_arguments(arguments)
     from wm_ros.cli import INTERRUPTED
     from wm_ros.files import write_json
     from wm_ros.evaluation import sweep

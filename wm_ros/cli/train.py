@@ -9,6 +9,8 @@ Gymnasium environment instead.
 
 import argparse
 
+from wm_ros.cli._request import refuse_env_arguments
+
 _EXAMPLES = """
 examples:
   wm_ros train --task reach --output reach          about a minute
@@ -31,6 +33,9 @@ def add_parser(subparsers):
     where.add_argument('--task', help='such as reach or push')
     where.add_argument('--env', metavar='ID', help='a Gymnasium environment with continuous '
                        'actions, such as PandaPush-v3 or package:ID')
+    parser.add_argument('--env-arg', action='append', default=[], metavar='KEY=VALUE',
+                        help='an argument of --env, such as reward_type=dense; evaluate uses it '
+                        'again')
     parser.add_argument('--model', default='agent',
                         help='what to train: the agent, or a part of a world model that is '
                         'trained on recordings: tokenizer, sequence, eyes or '
@@ -93,9 +98,10 @@ def run(arguments) -> int:
     if arguments.threads < 1:
         raise WmRosError(f'--threads: got {arguments.threads}, expected at least 1')
     torch.set_num_threads(arguments.threads)
-    if arguments.env:
+    if arguments.env is not None:
         from wm_ros.cli import _train_env
         return _train_env.run(arguments)
+    refuse_env_arguments(arguments)
     if arguments.steps is not None:
         raise WmRosError(f'--steps: got {arguments.steps} with --task, expected it with --env')
     if arguments.model != 'agent':

@@ -10,11 +10,12 @@ from wm_ros.evaluation.statistics import paired, paired_ratio, paired_shares, wi
 from wm_ros.types import WmRosError
 
 #: What two reports must have in common.
-_SAME = ('task', 'seed', 'episodes')
+_SAME = ('task', 'env', 'seed', 'episodes')
 #: What a comparison says of each report, where the report says it.
-_TOLD = ('robot', 'engine', 'sensors', 'randomization', 'ros', 'checkpoint', 'planner', 'horizon',
-         'plan_ms_p50', 'plan_ms_p99', 'return_mean', 'jerk_rms', 'held_share', 'limited_share')
-_SETTINGS, _NUMBERS = _TOLD[:8], _TOLD[8:]
+_TOLD = ('robot', 'engine', 'sensors', 'randomization', 'ros', 'env_args', 'trained_in',
+         'checkpoint', 'planner', 'horizon', 'plan_ms_p50', 'plan_ms_p99', 'return_mean',
+         'steps_mean', 'jerk_rms', 'held_share', 'limited_share')
+_SETTINGS, _NUMBERS = _TOLD[:10], _TOLD[10:]
 
 
 def load(path: str) -> Dict[str, Any]:
@@ -37,14 +38,17 @@ def _wrong(figures) -> str:
     """Return what keeps ``figures`` from being a report, '' for nothing."""
     if not isinstance(figures, dict):
         return 'got no report'
-    for name, kind in (('task', str), ('seed', int), ('episodes', int), ('times', list),
-                       ('failed_seeds', list)):
-        if not isinstance(figures.get(name), kind):
+    kind, measure = ('env', 'return') if 'env' in figures else ('task', 'time')
+    for name, of in ((kind, str), ('seed', int), ('episodes', int), (f'{measure}s', list),
+                     ('failed_seeds', list)):
+        if not isinstance(figures.get(name), of):
             return f'got no {name}'
-    count, times = figures['episodes'], figures['times']
-    if count < 1 or len(times) != count or not all(
-            type(time) in (int, float) and np.isfinite(time) for time in times):
-        return f'got other than a finite time of each of {count} episodes'
+    if not isinstance(figures.get('success_rate'), (type(None), int, float)):
+        return 'got no success_rate'
+    count, values = figures['episodes'], figures[f'{measure}s']
+    if count < 1 or len(values) != count or not all(
+            type(value) in (int, float) and np.isfinite(value) for value in values):
+        return f'got other than a finite {measure} of each of {count} episodes'
     seeds = figures.get('seeds', [])
     if not (isinstance(seeds, list) and len(seeds) in (0, count)
             and all(type(seed) is int for seed in seeds)):
@@ -68,37 +72,54 @@ def compare(first: Mapping[str, Any], second: Mapping[str, Any], names=('A', 'B'
     Return what ``second`` does otherwise than ``first``; ``names`` are the files' names.
 
     Differences are second minus first, the ratio of failures second by first, each with its
-    95 % interval: of shares by scores (``paired_shares``), of times by Student's t, of the ratio
-    by bootstrap over episodes.  Times [s] of failures are the time limit.  Raises WmRosError where
-    the two are not of the same episodes.
+    95 % interval: of shares by scores (``paired_shares``), of times and returns by Student's t, of
+    the ratio by bootstrap over episodes.  Times [s] of failures are the time limit; of a Gymnasium
+    environment there are returns in place of times, and success only where both reports have it.
+    Raises WmRosError where the two are not of the same episodes.
     """
+    _check_same(first, second, names)
+    measure = 'return' if 'env' in first else 'time'
+    values = [np.array(report[f'{measure}s'], dtype=float) for report in (first, second)]
+    found = {**{name: first[name] for name in (*_SAME, 'edge_cases', 'seeds') if name in first},
+             'a': _side(first, names[0]), 'b': _side(second, names[1]),
+             f'{measure}_difference': list(paired(values[1], values[0]))}
+    if _tells(first) and _tells(second):
+        failed = [np.array([seed in report['failed_seeds'] for seed in played(first)])
+                  for report in (first, second)]
+        found.update(_successes(played(first), *failed))
+        both = ~failed[0] & ~failed[1]
+        found[f'{measure}_difference_both_succeed'] = \
+            list(paired(values[1][both], values[0][both])) if both.any() else None
+    return {**found, 'differs': _differs(first, second)}
+
+
+def _check_same(first, second, names):
     for name in _SAME:
-        if first[name] != second[name]:
+        one, other = first.get(name, 'none'), second.get(name, 'none')
+        if one != other:
             raise WmRosError(
-                f'--compare: {names[0]} is of {name} {first[name]}, {names[1]} of '
-                f'{second[name]}; expected the same episodes: task, --seed and --episodes')
+                f'--compare: {names[0]} is of {name} {one}, {names[1]} of {other}; expected the '
+                'same episodes: task or environment, --seed and --episodes')
     if first.get('seeds') != second.get('seeds') or (
             'seeds' in first and first.get('episodes_drawn') != second.get('episodes_drawn')):
         raise WmRosError(f'--compare: {names[0]} and {names[1]} are not of the same edge cases; '
                          'expected the same file of --edge-cases')
-    seeds = played(first)
-    failed = [np.array([seed in report['failed_seeds'] for seed in seeds])
-              for report in (first, second)]
-    times = [np.array(report['times'], dtype=float) for report in (first, second)]
-    success, both = [~lost for lost in failed], ~failed[0] & ~failed[1]
+
+
+def _tells(report) -> bool:
+    """Return whether a report knows success; some environments never speak of it."""
+    return 'env' not in report or report.get('success_rate') is not None
+
+
+def _successes(seeds, first, second) -> Dict[str, Any]:
+    """Return what the masks of failed episodes say of success."""
     return {
-        **{name: first[name] for name in (*_SAME, 'edge_cases', 'seeds') if name in first},
-        'a': _side(first, names[0]), 'b': _side(second, names[1]),
-        'success_difference': list(paired_shares(success[1], success[0])),
-        'time_difference': list(paired(times[1], times[0])),
-        'time_difference_both_succeed': list(paired(times[1][both], times[0][both]))
-        if both.any() else None,
-        'both_succeed': int(both.sum()),
-        'failure_ratio': list(paired_ratio(failed[1], failed[0])),
-        'failed_only_a': _where(seeds, failed[0] & ~failed[1]),
-        'failed_only_b': _where(seeds, failed[1] & ~failed[0]),
-        'failed_both': _where(seeds, failed[0] & failed[1]),
-        'differs': _differs(first, second)}
+        'success_difference': list(paired_shares(~second, ~first)),
+        'both_succeed': int((~first & ~second).sum()),
+        'failure_ratio': list(paired_ratio(second, first)),
+        'failed_only_a': _where(seeds, first & ~second),
+        'failed_only_b': _where(seeds, second & ~first),
+        'failed_both': _where(seeds, first & second)}
 
 
 def _where(seeds, mask) -> List[int]:
@@ -106,13 +127,15 @@ def _where(seeds, mask) -> List[int]:
 
 
 def _side(report, name):
-    count = report['episodes']
-    successes = count - len(set(report['failed_seeds']))
-    return {'file': name, 'success_rate': successes / count,
-            'success_ci95': list(wilson(successes, count)),
-            'time_to_goal_mean': float(np.mean(report['times'])),
-            **{key: report[key] for key in _TOLD if key in report},
-            'times': list(report['times']), 'failed_seeds': list(report['failed_seeds'])}
+    measure, side = 'returns' if 'env' in report else 'times', {'file': name}
+    if _tells(report):
+        count = report['episodes']
+        successes = count - len(set(report['failed_seeds']))
+        side.update(success_rate=successes / count, success_ci95=list(wilson(successes, count)))
+    if measure == 'times':
+        side['time_to_goal_mean'] = float(np.mean(report['times']))
+    return {**side, **{key: report[key] for key in _TOLD if key in report},
+            measure: list(report[measure]), 'failed_seeds': list(report['failed_seeds'])}
 
 
 def _differs(first, second) -> List[Dict[str, Any]]:

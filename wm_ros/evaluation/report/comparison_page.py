@@ -12,7 +12,8 @@ _FIGURES = (('success_rate', 'success', 3, ''),
             ('time_to_goal_mean', 'time to goal, mean', 2, 's'),
             ('plan_ms_p50', 'plan time, median', 1, 'ms'),
             ('plan_ms_p99', 'plan time p99', 1, 'ms'),
-            ('return_mean', 'return', 2, ''), ('jerk_rms', 'jerk of commands, RMS', 0, 'rad/s³'),
+            ('return_mean', 'return', 2, ''), ('steps_mean', 'steps of an episode', 1, ''),
+            ('jerk_rms', 'jerk of commands, RMS', 0, 'rad/s³'),
             ('limited_share', 'gate limited the command, of cycles', 4, ''),
             ('held_share', 'gate held the arm, of cycles', 4, ''))
 
@@ -20,15 +21,17 @@ _FIGURES = (('success_rate', 'success', 3, ''),
 def comparison_page(comparison: Mapping[str, Any]) -> str:
     """Return the page of what ``evaluation.comparison.compare`` has found."""
     first, second = comparison['a'], comparison['b']
+    name = comparison.get('task') or comparison['env']
     head = join(
-        tag('h1', f'{comparison["task"]}: B against A'),
+        tag('h1', f'{name}: B against A'),
         tag('p', f'The same {comparison["episodes"]} episodes, '
             f'{which(comparison)}. A is ',
             tag('code', first['file']), ', B is ', tag('code', second['file']), '.',
             class_='lead'))
-    return document(f'{comparison["task"]}: comparison', head, _headline(comparison),
+    return document(f'{name}: comparison', head, _headline(comparison),
                     tag('p', verdict(comparison)), _sides(first, second), _differs(comparison),
-                    _pairs(comparison), _lost(comparison), foot())
+                    _pairs(comparison) if 'task' in comparison else None,
+                    _lost(comparison) if 'failed_both' in comparison else None, foot())
 
 
 def verdict(comparison: Mapping[str, Any]) -> str:
@@ -38,7 +41,11 @@ def verdict(comparison: Mapping[str, Any]) -> str:
             ('success_difference', 'B succeeds less often', 'B succeeds more often',
              'which of the two succeeds more often'),
             ('time_difference', 'B is at the goal sooner', 'B is at the goal later',
-             'which of the two is at the goal sooner')):
+             'which of the two is at the goal sooner'),
+            ('return_difference', 'B gets the lower return', 'B gets the higher return',
+             'which of the two gets the higher return')):
+        if key not in comparison:
+            continue
         _, low, high = comparison[key]
         if low > 0 or high < 0:
             told.append(f'{more if low > 0 else less}.')
@@ -50,23 +57,26 @@ def verdict(comparison: Mapping[str, Any]) -> str:
 
 
 def _headline(comparison):
-    difference, time = comparison['success_difference'], comparison['time_difference']
-    ratio = comparison['failure_ratio']
-    return cards([
-        *((f'success of {name}', number(side['success_rate']), interval(side['success_ci95']))
-          for name, side in (('A', comparison['a']), ('B', comparison['b']))),
-        ('success, B minus A', number(difference[0], sign=True),
-         interval(difference[1:], sign=True)),
-        ('failures, B by A', number(ratio[0], 2), interval(ratio[1:], 2)),
-        ('time to goal, B minus A', number(time[0], 3, 's', sign=True),
-         interval(time[1:], 3, 's', sign=True))])
+    rows = [(f'success of {name}', number(side['success_rate']), interval(side['success_ci95']))
+            for name, side in (('A', comparison['a']), ('B', comparison['b']))
+            if 'success_rate' in side]
+    for key, name, digits, unit, sign in (
+            ('success_difference', 'success, B minus A', 3, '', True),
+            ('failure_ratio', 'failures, B by A', 2, '', False),
+            ('time_difference', 'time to goal, B minus A', 3, 's', True),
+            ('return_difference', 'return, B minus A', 3, '', True)):
+        if key in comparison:
+            value, *ends = comparison[key]
+            rows.append((name, number(value, digits, unit, sign),
+                         interval(ends, digits, unit, sign)))
+    return cards(rows)
 
 
 def _sides(first, second):
     rows = [(name, *(number(side.get(key), digits, unit) for side in (first, second)))
             for key, name, digits, unit in _FIGURES if key in first or key in second]
-    return section('Figures', table([('', False), ('A', True), ('B', True)], rows), note(
-        'The time of a failure is the time limit.'))
+    return section('Figures', table([('', False), ('A', True), ('B', True)], rows),
+                   note('The time of a failure is the time limit.') if 'times' in first else None)
 
 
 def _differs(comparison):

@@ -42,7 +42,7 @@ def foot() -> Html:
     """Return where a page is from."""
     return tag('footer', f'Written by wm_ros {__version__} on {datetime.date.today()}. Intervals '
                'are 95 %: of rates by Wilson, of their differences by Tango, of '
-               'differences of times by Student. '
+               'differences of times and returns by Student. '
                'docs/evaluation.md says what each figure means.')
 
 

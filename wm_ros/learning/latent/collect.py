@@ -66,6 +66,11 @@ class Collector:
                 self._end(i, step)
         return len(self._records)
 
+    @property
+    def tells(self) -> bool:
+        """Whether any environment has ever said whether an episode succeeds."""
+        return any(environment.tells for environment in self._environments)
+
     def cut(self):
         """Remember what was played of episodes that have not ended, and begin new ones."""
         for i, record in enumerate(self._records):
@@ -82,8 +87,7 @@ class Collector:
 
     def _end(self, i, step):
         self._replay.add(self._records[i].played(step.terminated, step.success))
-        if step.success is not None:
-            self.successes.append(step.success)
+        self.successes.append(bool(step.success))
         self._records[i] = None
 
 

@@ -4,7 +4,7 @@ from contextlib import contextmanager
 from importlib import import_module, metadata
 import os
 import sys
-from typing import Iterator, NamedTuple, Optional
+from typing import Any, Iterator, Mapping, NamedTuple, Optional
 
 import numpy as np
 from wm_ros.types import WmRosError
@@ -36,21 +36,23 @@ class Step(NamedTuple):
     reward: float
     terminated: bool
     truncated: bool
-    success: Optional[bool]     # None where the environment does not say
+    success: Optional[bool]     # None where it does not say
 
 
 class Environment:
     """
     One environment of a registered ``name``, such as ``PandaPush-v3`` or ``module:ID``.
 
+    ``arguments`` are those of ``gymnasium.make``, which takes the environment's own as well.
+
     Observations are a Box of one dimension, or a Dict of observation, achieved_goal and
     desired_goal; actions a bounded Box, here in [-1, 1].  Raises WmRosError for others.
     """
 
-    def __init__(self, name: str):
-        self.name = name
+    def __init__(self, name: str, arguments: Optional[Mapping[str, Any]] = None):
+        self.name, self.arguments = name, dict(arguments or {})
         with _quiet():
-            self._env = _made(name)
+            self._env = _made(name, self.arguments)
         self._goals = _has_goals(name, self._env.observation_space)
         self.widths = _widths(name, self._env, self._goals)
         space = self._env.action_space
@@ -59,21 +61,26 @@ class Environment:
         self._steps = 0
         spec = self._env.spec
         self.longest = _LONGEST if spec is None else spec.max_episode_steps or _LONGEST
+        #: Whether it has ever said of an episode whether it succeeds.
+        self.tells = False
 
     def reset(self, seed: int) -> Moment:
         """Begin the episode of ``seed``."""
         self._steps = 0
-        return self._moment(self._env.reset(seed=seed)[0])
+        with self._complaints('reset'):
+            return self._moment(self._env.reset(seed=seed)[0])
 
     def step(self, action: np.ndarray) -> Step:
         """Do ``action`` [A] in [-1, 1]."""
         action = np.clip(action, -1.0, 1.0).reshape(self._shape)
-        observation, reward, terminated, truncated, info = self._env.step(
-            (self._middle + self._half * action).astype(self._env.action_space.dtype))
+        with self._complaints('step'):
+            observation, reward, terminated, truncated, info = self._env.step(
+                (self._middle + self._half * action).astype(self._env.action_space.dtype))
         self._steps += 1
         if not np.isfinite(reward):
             raise WmRosError(f'--env {self.name}: got a reward of {reward}, expected a number')
         success = next((bool(info[name]) for name in _SUCCESS if name in info), None)
+        self.tells |= success is not None
         return Step(self._moment(observation), float(reward), bool(terminated),
                     bool(truncated) or self._steps >= self.longest, success)
 
@@ -92,6 +99,13 @@ class Environment:
     def close(self):
         """End it."""
         self._env.close()
+
+    @contextmanager
+    def _complaints(self, doing):
+        try:
+            yield
+        except Exception as error:      # of whatever kind, as arguments that do not suit have it
+            raise WmRosError(f'--env {self.name}: {doing} fails ({_short(error)})') from error
 
     def _moment(self, observation):
         if not self._goals:
@@ -116,30 +130,34 @@ def _quiet():
         os.close(nothing)
 
 
-def _made(name):
+def _made(name, arguments):
     """Return what Gymnasium makes of ``name``; packages that register environments are tried."""
     try:
         import gymnasium
     except ImportError as error:
         raise WmRosError('--env needs Gymnasium: pip install gymnasium') from error
+    torn = ''
     for module in ('', *_registrars()):
         try:
             if module:
                 import_module(module)
-            return gymnasium.make(name)
+        except Exception as error:      # of whatever kind: it is not the one that was asked for
+            torn = f'; {module} cannot be imported ({_short(error)})'
+            continue
+        try:
+            return gymnasium.make(name, **arguments)
         except gymnasium.error.UnregisteredEnv as error:
             found = error
-        except (gymnasium.error.Error, ImportError, TypeError, ValueError) as error:
-            if module and isinstance(error, ImportError):
-                continue        # it is not the one that was asked for
-            raise WmRosError(f'--env {name}: cannot be made '
-                             f'({" ".join(str(error).split())[:160]})') from error
+        except Exception as error:      # what environments run into while they begin
+            given = f' with {", ".join(arguments)}' if arguments else ''
+            raise WmRosError(f'--env {name}: cannot be made{given} ({_short(error)})') from error
     raise WmRosError(f'--env {name}: no registered environment ({_short(found)}); where its '
-                     f'package is not found by itself, write --env PACKAGE:{name}')
+                     f'package is not found by itself, write --env PACKAGE:{name}{torn}')
 
 
 def _short(error):
-    return ' '.join(str(error).split()).rstrip('.')[:160]
+    text = ' '.join(str(error).split()).rstrip('.')[:160]
+    return f'{type(error).__name__}: {text}'
 
 
 def _registrars() -> Iterator[str]:

@@ -26,7 +26,7 @@ class Result(NamedTuple):
     """What came of one episode."""
 
     seed: int
-    success: Optional[bool]     # None where the environment does not say
+    success: Optional[bool]     # None where the environment never says
     total: float                # of rewards
     steps: int
     plan_ms: List[float]
@@ -87,14 +87,21 @@ class Actor:
 
 def play(environment: Environment, actor: Actor, seeds: Iterable[int],
          advance: Optional[Callable] = None) -> List[Result]:
-    """Return what comes of the episodes of ``seeds``; ``advance(results)`` hears of each."""
+    """
+    Return what comes of the episodes of ``seeds``; ``advance(results)`` hears of each.
+
+    Some environments speak of success only where there is one: of one that ``tells``, episodes of
+    which it says nothing have failed.
+    """
     results: List[Result] = []
     for seed in seeds:
         actor.begin(seed)
         results.append(_episode(environment, actor, seed))
         if advance is not None:
             advance(results)
-    return results
+    if not environment.tells:
+        return results
+    return [result._replace(success=bool(result.success)) for result in results]
 
 
 def _episode(environment, actor, seed):
@@ -116,14 +123,21 @@ def brief(results: List[Result]) -> dict:
     return {name: value for name, value in told.items() if value is not None}
 
 
+def success_of(succeeded: Optional[int], episodes: int) -> dict:
+    """Return the rate of success and its interval; both None where nobody knows."""
+    if succeeded is None:
+        return {'success_rate': None, 'success_ci95': None}
+    return {'success_rate': succeeded / episodes,
+            'success_ci95': list(wilson(succeeded, episodes))}
+
+
 def figures_of(results: List[Result]) -> dict:
-    """Return success (None where environments do not say), return and length, on average."""
-    told = [result.success for result in results if result.success is not None]
+    """Return success (None where no episode says), return and length, on average."""
+    told = [result.success for result in results]
+    succeeded = None if set(told) <= {None} else told.count(True)
     p50, p99 = percentiles([ms for result in results for ms in result.plan_ms])
     return {
-        'episodes': len(results),
-        'success_rate': sum(told) / len(told) if told else None,
-        'success_ci95': list(wilson(sum(told), len(told))) if told else None,
+        'episodes': len(results), **success_of(succeeded, len(results)),
         'return_mean': float(np.mean([result.total for result in results])),
         'return_std': float(np.std([result.total for result in results])),
         'steps_mean': float(np.mean([result.steps for result in results])),

@@ -1,6 +1,7 @@
 """How a latent agent is trained in an environment."""
 
 from dataclasses import asdict, dataclass, fields
+import math
 
 from wm_ros.learning.latent.losses import Weights
 from wm_ros.types import WmRosError
@@ -53,12 +54,20 @@ class EnvSettings:
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise WmRosError(f'--set {name}: got {getattr(self, name):g}, expected from 0 '
                                  'to 1')
+        for name in ('learning_rate', *(field.name for field in fields(Weights))):
+            self._check_amount(name, above=name == 'learning_rate')
         if not 0.0 < self.discount < 1.0:
             raise WmRosError(f'--set discount: got {self.discount:g}, expected above 0 and '
                              'below 1')
         if self.judge not in JUDGES:
             raise WmRosError(f'--set judge: got {self.judge!r}, expected one of '
                              f'{", ".join(JUDGES)}')
+
+    def _check_amount(self, name, above):
+        value = getattr(self, name)
+        if not math.isfinite(value) or value < 0.0 or above and value == 0.0:
+            raise WmRosError(f'--set {name}: got {value:g}, expected a number '
+                             f'{"above" if above else "of at least"} 0')
 
     def rows(self, longest: int) -> int:
         """Return the moments to remember, room for episodes of ``longest`` steps included."""

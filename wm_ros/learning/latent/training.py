@@ -5,7 +5,7 @@ import copy
 import math
 from pathlib import Path
 import time
-from typing import Callable, Optional
+from typing import Callable, Mapping, Optional
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from wm_ros.learning.latent.trainer import bins_limit, Trainer
 from wm_ros.planning.settings import PlannerSettings
 from wm_ros.types import WmRosError
 from wm_ros.world_model.tdmpc2 import AgentConfig, LatentAgent
-from wm_ros.world_model.weights import write_weights
+from wm_ros.world_model.weights import read_meta, write_weights
 
 _SAY_EVERY = 50             # updates between reports
 _RECENT = 100               # episodes of training whose success is reported
@@ -32,6 +32,8 @@ class Training:
     """
     Trains an agent in the environment ``name`` and keeps its best weights at ``output``.
 
+    ``arguments`` are the environment's, plain data.
+
     A section is ``settings.evaluate`` steps: new environments are played, then the agent is
     evaluated on seeds of its own, and what a run goes on from is saved.  Every number that a
     section draws follows from the seed and its number, so that a run that was stopped or killed
@@ -39,13 +41,15 @@ class Training:
     """
 
     def __init__(self, name: str, settings: EnvSettings, seed: int, output: Path,
-                 device: str = 'cpu', report: Optional[Callable] = None):
+                 device: str = 'cpu', report: Optional[Callable] = None,
+                 arguments: Optional[Mapping] = None):
         if not 0 <= seed < seeds.RUNS:
             raise WmRosError(f'--seed: got {seed}, expected from 0 to {seeds.RUNS - 1}')
         self.name, self.settings, self.seed, self.device = name, settings, seed, device
         self.output = paths.weights_file(output)
         self.report = report or (lambda stage, done, total, figures: None)
-        environment = Environment(name)
+        environment = Environment(name, arguments)
+        self.arguments = environment.arguments
         self.widths = environment.widths
         self._config(1.0)       # complains now
         self._goal_reward = None
@@ -81,7 +85,8 @@ class Training:
 
     def made(self) -> dict:
         """Return what a run that goes on has to have in common with the one that began."""
-        return {'name': self.name, 'seed': self.seed, 'settings': self.settings.to_dict()}
+        return {'name': self.name, 'arguments': self.arguments, 'seed': self.seed,
+                'settings': self.settings.to_dict()}
 
     #: What its numbers are called in a saved state.
     called = 'training'
@@ -110,7 +115,7 @@ class Training:
     def _section(self):
         began, settings = time.perf_counter(), self.settings
         rng = np.random.default_rng((self.seed, self.section, 1))
-        environments = [Environment(self.name) for _ in range(settings.environments)]
+        environments = [self._environment() for _ in range(settings.environments)]
         collector = Collector(environments, self.replay, rng, self._next_seed, settings.noise,
                               settings.wander)
         if self.agent is not None:
@@ -123,6 +128,7 @@ class Training:
         self._ready(rng)
         for environment in environments[1:]:
             environment.close()
+        environments[0].tells = collector.tells
         figures = self._judge(environments[0])
         environments[0].close()
         self.section += 1
@@ -130,6 +136,16 @@ class Training:
         self._keep(figures)
         self.saved = self.steps
         state.save(self)
+
+    @property
+    def _tells(self):
+        """Whether the environment has ever spoken of success, by the end of the last section."""
+        return bool(self.curve) and self.curve[-1]['success_rate'] is not None
+
+    def _environment(self):
+        made = Environment(self.name, self.arguments)
+        made.tells = self._tells
+        return made
 
     def _round(self, collector, rng, began):
         """Play one step in each environment, and do the updates that are due."""
@@ -156,7 +172,7 @@ class Training:
                              'smaller learning_rate or another --seed may not')
         self._losses = losses
         recent, done = collector.successes[-_RECENT:], self.steps % self.settings.evaluate
-        told = {'played': sum(recent) / len(recent)} if recent else {}
+        told = {'played': sum(recent) / len(recent)} if recent and collector.tells else {}
         self.report('steps', self.steps, self.settings.steps, {
             **told, 'consistency': losses['consistency'], 'value': losses['value'],
             'per_second': done / (time.perf_counter() - began)})
@@ -176,6 +192,8 @@ class Training:
 
     def _keep(self, figures):
         """Write the curve, and the weights if they are the best so far."""
+        if self.curve and figures['success_rate'] is not None and not self._tells:
+            self._fail_so_far()
         self.curve.append({'steps': self.steps, 'updates': self.trainer.updates,
                            'seconds': round(self.seconds, 1), **figures, **self._losses})
         self.curve_path.parent.mkdir(parents=True, exist_ok=True)
@@ -184,7 +202,8 @@ class Training:
             self.best = figures
             write_weights(self.output, self.agent, {
                 'kind': 'latent_agent', 'config': self.agent.config.to_dict(),
-                'environment': {'name': self.name, **self.widths._asdict()},
+                'environment': {'name': self.name, 'arguments': self.arguments,
+                                **self.widths._asdict()},
                 'training': {'seed': self.seed, **self.settings.to_dict(),
                              'torch': torch.__version__.split('+')[0]},
                 'best': self.curve[-1]})
@@ -193,6 +212,15 @@ class Training:
                 name: figures[key] for name, key in (
                     ('success', 'success_rate'), ('return', 'return_mean'),
                     ('length', 'steps_mean')) if figures[key] is not None})
+
+    def _fail_so_far(self):
+        """Count all evaluations so far as failures: the environment speaks of success only."""
+        for figures in (*self.curve, self.best):
+            figures.update(evaluate.success_of(0, figures['episodes']))
+        file = self.output.with_suffix('.json')
+        meta = read_meta(file, {'best': dict})
+        write_json(file, {**meta, 'best': {
+            **meta['best'], **evaluate.success_of(0, self.best['episodes'])}})
 
     def _next_seed(self):
         self._episode += 1
