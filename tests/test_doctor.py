@@ -9,6 +9,7 @@ import sys
 
 import pytest
 from ros_testing import Domain
+from wm_ros import paths
 from wm_ros.cli import _checks as checks
 from wm_ros.nodes.processes import environment
 from wm_ros.nodes.processes.lock import GraphLock
@@ -47,7 +48,8 @@ def test_this_machine(domain, tmp_path):
     assert report['ok'] and process.stdout.strip().endswith('all well')
     found = levels(report)
     for name in ('python', 'torch', 'pybullet', 'robot', 'checkpoint reach', 'checkpoint push',
-                 'rclpy', 'messages', 'DDS'):
+                 'panda_push_robust', 'panda_push_actor', 'ur5e_reach', 'rclpy', 'messages',
+                 'DDS'):
         assert found[name] in ('ok', 'note'), name
     for finding in report['findings']:
         assert finding['name'] in process.stdout
@@ -94,6 +96,24 @@ def test_missing_and_broken_libraries(tmp_path, monkeypatch):
     assert missing.level == broken.level == checks.FAIL and fine.level == checks.OK
     assert missing.mend.endswith('pip install nothing-of-that-name')
     assert 'no such symbol' in broken.text
+
+
+def test_all_shipped_weights_are_loaded(tmp_path, monkeypatch):
+    """Those of other robots and worlds too; an agent of somebody's own robot is left alone."""
+    for file in paths.checkpoint_dir().iterdir():
+        (tmp_path / file.name).symlink_to(file)
+    meta = json.loads((tmp_path / 'ur5e_reach.json').read_text())
+    for name, robot in (('ur5e_reach', 'ur5e'), ('mine_reach', 'mine')):
+        for suffix, text in (('.json', json.dumps({**meta, 'robot': robot})),
+                             ('.safetensors', 'damaged')):
+            (tmp_path / f'{name}{suffix}').unlink(missing_ok=True)
+            (tmp_path / f'{name}{suffix}').write_text(text)
+    monkeypatch.setattr(paths, 'checkpoint_dir', lambda: tmp_path)
+    found = {finding.name: finding for finding in checks.shipped()}
+    assert found.pop('ur5e_reach').level == checks.FAIL
+    assert {'iiwa_reach', 'panda_push_robust', 'panda_push_actor'} < set(found)
+    assert 'mine_reach' not in found
+    assert {finding.level for finding in found.values()} == {checks.OK}
 
 
 def test_leftovers_of_killed_nodes(tmp_path):

@@ -152,25 +152,44 @@ def shipped() -> Iterator[Finding]:
                           f'wm_ros train --task {task.name}')
         else:
             yield Finding(f'checkpoint {task.name}', OK, model.checkpoint)
-    yield from _parts()
+    yield from _others({f'{robot.name}_{task}' for task in TASKS})
 
 
-def _parts():
-    """Yield whether each shipped part of a world model loads."""
+def _others(known):
+    """Yield whether weights that are shipped beside the ``known`` load: agents, and parts."""
     from wm_ros import paths
     from wm_ros.types import WmRosError
-    from wm_ros.world_model.load import hash_of, load_part
-    from wm_ros.world_model.weights import read_meta
+    robots = {file.stem for file in (paths.config_dir() / 'robots').glob('*.yaml')}
     for file in sorted(paths.checkpoint_dir().glob('*.safetensors')):
+        if file.stem in known:
+            continue
         try:
-            kind = read_meta(file.with_suffix('.json'), {}).get('kind')
-            if kind is None:
-                continue        # an agent
-            load_part(file.stem, kind)
+            text = _loaded(file, robots)
         except WmRosError as error:
             yield Finding(file.stem, FAIL, str(error), 'reinstall wm_ros')
         else:
-            yield Finding(file.stem, OK, f'{kind}, {hash_of(file.stem)[:12]}')
+            if text:
+                yield Finding(file.stem, OK, text)
+
+
+def _loaded(file, robots):
+    """Return kind and hash of weights that load; '' for an agent of a robot of the user's own."""
+    from wm_ros.robot.robot import load_robot
+    from wm_ros.tasks import get_task
+    from wm_ros.world_model import load_checkpoint
+    from wm_ros.world_model.load import hash_of, load_part
+    from wm_ros.world_model.weights import read_meta
+    meta = read_meta(file.with_suffix('.json'), {})
+    kind = meta.get('kind')
+    if kind is not None:
+        load_part(str(file), kind)
+        return f'{kind}, {hash_of(str(file))[:12]}'
+    meta = read_meta(file.with_suffix('.json'), {'robot': str, 'task': str})
+    if meta['robot'] not in robots:
+        return ''
+    model = load_checkpoint(str(file), load_robot(meta['robot']), get_task(meta['task']),
+                            backend='eager')
+    return f'agent, {model.checkpoint}'
 
 
 def ros(messages: Sequence[str] = MESSAGES) -> Iterator[Finding]:

@@ -24,7 +24,8 @@ def add_parser(subparsers):
     parser.add_argument('--task', required=True, help='such as push')
     parser.add_argument('--sentinel', required=True, metavar='NAME',
                         help='path of a model of sequences, or the name of a shipped one')
-    parser.add_argument('--episodes', type=int, default=200, metavar='N')
+    parser.add_argument('--episodes', type=int, default=200, metavar='N',
+                        help='to measure in (default: %(default)s)')
     parser.add_argument('--robot', default='panda')
     parser.set_defaults(run=run)
 

@@ -18,7 +18,7 @@ examples:
   wm_ros demo --set planner.type:=prior     the policy prior alone, without planning
 
 Writes demo.mp4, demo.gif, imagined_vs_real.png, episodes.json and nodes.log.
-exit code: 0 when the bars are met (reach 9 of 10, push 8 of 10), 1 when not, 2 for errors.
+exit code: 0 when the bars are met (reach 9 of 10, all others 8 of 10), 1 when not, 2 for errors.
 """
 
 

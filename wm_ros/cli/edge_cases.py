@@ -31,17 +31,18 @@ def add_parser(subparsers):
         epilog=_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--task', required=True, help='such as reach or push')
     parser.add_argument('--output', required=True, metavar='FILE', help='of the cases, YAML')
-    parser.add_argument('--count', type=int, default=50, metavar='N', help='of cases to find')
+    parser.add_argument('--count', type=int, default=50, metavar='N',
+                        help='of cases to find (default: %(default)s)')
     parser.add_argument('--episodes', type=int, default=5000, metavar='N',
-                        help='to try at most')
+                        help='to try at most (default: %(default)s)')
     parser.add_argument('--seed', type=int, default=0, help='of the search, and so of its scenes')
     parser.add_argument('--planner', default='',
                         help='such as mppi, nlp or prior (default: as the parameters say)')
-    add_product_arguments(parser)
+    add_product_arguments(parser, 'usual')
     parser.add_argument('--jobs', type=int, default=os.cpu_count() or 1,
                         help='processes (default: all cores)')
     parser.add_argument('--json', metavar='FILE', help='write the figures there')
-    parser.set_defaults(run=run, randomization='usual')
+    parser.set_defaults(run=run)
 
 
 def run(arguments) -> int:

@@ -38,8 +38,7 @@ def add_parser(subparsers):
                         'again')
     parser.add_argument('--model', default='agent',
                         help='what to train: the agent, or a part of a world model that is '
-                        'trained on recordings: tokenizer, sequence, eyes or '
-                        'decoder')
+                        'trained on recordings: tokenizer, sequence, eyes, decoder or actor')
     parser.add_argument('--output', default='', metavar='NAME',
                         help='checkpoint to write: NAME.safetensors and NAME.json '
                         '(default: <robot>_<task>; of a part <task>_<model>; with --env ID)')

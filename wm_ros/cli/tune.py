@@ -36,9 +36,11 @@ def add_parser(subparsers):
     parser.add_argument('--period', type=float, default=None, metavar='MS',
                         help='time that a plan may take, p99 (default: 1000 / planner.rate)')
     parser.add_argument('--trials', type=int, default=60, metavar='N',
-                        help='sets of parameters to try offline; the first is the start')
+                        help='sets of parameters to try offline; the first is the start '
+                        '(default: %(default)s)')
     parser.add_argument('--episodes', type=int, default=100, metavar='N',
-                        help='of the closed loop, for those that are left in the end')
+                        help='of the closed loop, for those that are left in the end '
+                        '(default: %(default)s)')
     parser.add_argument('--search', action='append', default=[], metavar='NAME=LOW:HIGH',
                         help='search other bounds, or another number of the planner')
     parser.add_argument('--output', default='tuned.yaml', metavar='FILE',
