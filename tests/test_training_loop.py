@@ -125,6 +125,15 @@ def test_a_run_goes_on_as_it_began(tmp_path):
             Loop(Line(), CONFIG, tmp_path / 'line', resume=True)
 
 
+def test_a_run_that_has_not_ended_is_not_begun_over(tmp_path):
+    """Hours of it would be lost to a --resume that was forgotten."""
+    Loop(Line(), CONFIG, tmp_path / 'line')._save()
+    before = (tmp_path / 'line.resume.safetensors').read_bytes()
+    with pytest.raises(WmRosError, match='has not ended: add --resume, or delete it'):
+        Loop(Line(), CONFIG, tmp_path / 'line')
+    assert (tmp_path / 'line.resume.safetensors').read_bytes() == before
+
+
 def test_divergence_is_named(tmp_path):
     class Broken(Line):
 

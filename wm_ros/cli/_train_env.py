@@ -18,6 +18,7 @@ def run(arguments) -> int:
     from wm_ros.files import write_json
     from wm_ros.learning.latent import state
     from wm_ros.learning.latent.training import Training
+    from wm_ros.learning.state_file import check_none
     from wm_ros.paths import weights_file
     from wm_ros.world_model.weights import check_device, check_output
     refuse_others(arguments, _OTHERS)
@@ -32,7 +33,7 @@ def run(arguments) -> int:
         if arguments.resume:
             state.load(training)
         else:
-            state.check_none(training)
+            check_none(training.state_path)
         try:
             figures = training.run()
         except KeyboardInterrupt:

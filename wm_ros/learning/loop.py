@@ -22,7 +22,7 @@ import torch
 from torch import nn
 from wm_ros import paths
 from wm_ros.learning import parallel
-from wm_ros.learning.state_file import read_state, write_state
+from wm_ros.learning.state_file import check_none, read_state, write_state
 from wm_ros.types import WmRosError
 from wm_ros.world_model import collective
 from wm_ros.world_model.weights import write_weights
@@ -101,6 +101,7 @@ class Loop:
         scaler = getattr(torch.amp, 'GradScaler', torch.cuda.amp.GradScaler)
         self._scaler = scaler(enabled=config.precision == 'float16' and self._on_gpu())
         if not resume:
+            check_none(self.state_path)
             job.prepare()
         self.average = copy.deepcopy(job.module).eval().requires_grad_(False)
         self.update, self.best, self.figures = 0, math.inf, {}

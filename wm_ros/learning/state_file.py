@@ -21,6 +21,13 @@ def write_state(path: Path, module: nn.Module, average: nn.Module, optimiser, ab
                          **memory_of(optimiser)}, about)
 
 
+def check_none(path: Path):
+    """Raise WmRosError where a run that begins would overwrite what another can go on from."""
+    if path.exists():
+        raise WmRosError(f'{path}: is of a run that has not ended: add --resume, or delete it to '
+                         'begin anew')
+
+
 def read_state(path: Path, module: nn.Module, average: nn.Module, optimiser) -> dict:
     """
     Give weights and memory back; return what ``about`` was.

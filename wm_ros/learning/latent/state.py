@@ -42,13 +42,6 @@ def load(training):
             vars(part).update({name: about[part.called][name] for name in part.numbers()})
 
 
-def check_none(training):
-    """Raise WmRosError where a run that begins would overwrite what another can go on from."""
-    if training.state_path.exists():
-        raise WmRosError(f'{training.state_path}: is of a run that has not ended: add --resume, '
-                         'or delete it to begin anew')
-
-
 def _same_run(path, theirs, ours):
     # Those of before arguments could be given have none.
     theirs, ours = ({'arguments': {}, **made, **made['settings']} for made in (theirs, ours))
