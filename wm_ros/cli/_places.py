@@ -10,7 +10,7 @@ from wm_ros.types import WmRosError
 
 _WEIGHTS = ('checkpoint', 'begin', 'sentinel')      # arguments that name two files
 _PICTURES = ('.png', '.pdf', '.svg', '.jpg')
-_FLAGS = {'begin': '--from', 'params_files': '--params-file'}
+_FLAGS = {'begin': '--from'}
 
 
 def check_places(arguments: argparse.Namespace, outputs: Mapping[str, Optional[str]]):
