@@ -9,6 +9,7 @@ import numpy as np
 from sim.engines import make_scene
 from sim.randomize import load_randomization, Randomization
 from sim.stepper import Stepper
+from sim.tasks.base import UNIT
 from wm_ros.robot.robot import load_robot
 from wm_ros.tasks import TASKS
 from wm_ros.types import ACTION_NAMES, WmRosError
@@ -64,7 +65,7 @@ class ArmEnv(gymnasium.Env):
 
     def compute_reward(self, achieved_goal, desired_goal, info):
         """Return the reward for any pair of goals [..., 3], for hindsight relabelling."""
-        return -np.linalg.norm(np.asarray(achieved_goal) - desired_goal, axis=-1) / 0.1
+        return -np.linalg.norm(np.asarray(achieved_goal) - desired_goal, axis=-1) / UNIT
 
     def render(self):
         """Return a camera frame [H, W, 3] uint8."""

@@ -1,8 +1,5 @@
 """Randomizations: what files may say, and what is drawn of them."""
 
-from dataclasses import replace
-import json
-
 import numpy as np
 import pytest
 from sim.randomize import load_randomization, Physics, TERMS
@@ -11,11 +8,7 @@ from sim.randomize.report import draw, drawn
 from sim.tasks import make_task
 from wm_ros import paths
 from wm_ros.cli import main
-from wm_ros.data import read_episodes
-from wm_ros.evaluation.report.page import page
-from wm_ros.evaluation.run import Evaluation, Request
 from wm_ros.robot.robot import load_robot
-from wm_ros.tuning.run import TuningRequest
 from wm_ros.types import WmRosError
 
 BOXES = make_task('push').boxes
@@ -76,73 +69,6 @@ def test_episodes_are_drawn_by_their_seed_and_nothing_else():
     assert conditions(alone, 4) != conditions(alone)
     assert conditions(alone).boxes[0].mass == conditions(both).boxes[0].mass
     assert conditions(both).drawn['object.mass'] != conditions(both).drawn['object.friction']
-
-
-def test_at_startup_it_is_drawn_once():
-    row = {'term': 'physics.gravity', 'when': 'startup', 'uniform': [8.0, 11.0]}
-    first = {conditions(made(row), seed).physics.gravity for seed in range(5)}
-    other = {conditions(made(row, seed=1), seed).physics.gravity for seed in range(5)}
-    assert len(first) == len(other) == 1 and first != other
-
-
-@pytest.fixture
-def once(tmp_path):
-    """Return a file that draws a gravity once in a run, and the gravity of a seed."""
-    file = tmp_path / 'once.yaml'
-    file.write_text('terms: [{term: physics.gravity, when: startup, uniform: [8.0, 11.0]}]')
-    return str(file), lambda seed: conditions(load_randomization(str(file), seed)).physics.gravity
-
-
-def test_the_seed_of_an_evaluation_decides_what_it_draws_once(once):
-    file, gravity = once
-    asked = Request('reach', 2, seed=5, planner='prior', randomization=file)
-    for request, seed in ((asked, 5), (replace(asked, startup=4), 4),
-                          (TuningRequest('reach', seed=4, planner='prior',
-                                         randomization=file).evaluation(3, 1), 4)):
-        results = Evaluation(request).run()
-        assert [dict(result.drawn) for result in results] == [
-            {'physics.gravity': gravity(seed)}] * request.episodes
-    assert gravity(5) != gravity(4) != gravity(0)
-
-
-def test_an_episode_of_a_run_is_played_again_by_itself(once, tmp_path, capsys):
-    """With what the whole run had drawn once; and the page says how."""
-    file, gravity = once
-    told = ['evaluate', '--task', 'reach', '--planner', 'prior', '--randomization', file, '--jobs',
-            '1', '--episodes', '1', '--json', str(tmp_path / 'out.json')]
-    assert main([*told, '--seed', '7', '--startup', '5']) == 0
-    figures = json.loads((tmp_path / 'out.json').read_text())
-    assert figures['episodes_drawn'] == [{'physics.gravity': gravity(5)}]
-    assert figures['startup'] == 5
-    assert '--seed 7 --startup 5' in page({**figures, 'failed_seeds': [7]}, [])
-    assert main([*told, '--startup', '-1']) == 2 and main([*told, '--startup', '1', '--ros']) == 2
-    assert main(['evaluate', '--task', 'reach', '--startup', '1', '--edge-cases', file]) == 2
-
-
-@pytest.mark.parametrize('source', ['script', 'agent'])
-def test_the_seed_of_a_recording_decides_what_it_draws_once(once, tmp_path, source):
-    file, gravity = once
-    assert main(['collect', '--task', 'reach', '--source', source, '--episodes', '2', '--seed',
-                 '3', '--randomization', file, '--output', str(tmp_path / 'data')]) == 0
-    for episode in read_episodes(tmp_path / 'data', 'reach', pytest.fail):
-        assert dict(episode.randomisation) == {'physics.gravity': gravity(3)}
-
-
-def test_the_seed_of_a_training_decides_what_it_draws_once(once, tmp_path):
-    file, gravity = once
-    assert main(['train', '--task', 'reach', '--debug-run', '--seed', '3', '--randomization', file,
-                 '--keep', str(tmp_path / 'kept'), '--output', str(tmp_path / 'model')]) == 0
-    kept = read_episodes(tmp_path / 'kept', 'reach', pytest.fail)
-    assert {episode.randomisation['physics.gravity'] for episode in kept} == {gravity(3)}
-
-
-def test_the_command_shows_what_a_seed_draws_once(once, tmp_path, capsys):
-    file, gravity = once
-    line = ['randomization', 'show', file, '--episodes', '3', '--output', str(tmp_path / 'p.png')]
-    assert main([*line, '--seed', '3']) == 0
-    assert f'{gravity(3):.3g}' in capsys.readouterr().out
-    assert main([*line, '--seed', '-1']) == 2
-    assert '--seed: got -1, expected at least 0' in capsys.readouterr().err
 
 
 def test_at_intervals_it_changes_on_the_way():
@@ -209,7 +135,7 @@ def test_a_value_may_name_each_objects_own(term, values, field, expected):
     ({'term': 'physics.gravity', 'normal': [9.8, -1]}, 'standard deviation of -1, expected at'),
     ({'term': 'physics.gravity', 'value': 50}, 'from 50 to 50 m/s.2, expected within 1 and 20'),
     ({'term': 'physics.motor_gain', 'how': 'scale', 'uniform': [0.001, 1]},
-     'physics.motor_gain: from 0.001 to 1 , expected within 0.02 and 5'),
+     'physics.motor_gain: from 0.001 to 1, expected within 0.02 and 5'),
     ({'term': 'actuation.delay', 'how': 'scale', 'value': 2}, 'actuation.delay is usually 0'),
     ({'term': 'physics.gravity', 'how': 'times', 'value': 2}, "how: got 'times', expected one"),
     ({'term': 'physics.gravity', 'when': 'often', 'value': 9}, "when: got 'often', expected one"),

@@ -27,6 +27,14 @@ class Term(NamedTuple):
     doc: str
     size: Any = 1
 
+    def beyond(self, low: float, high: float) -> str:
+        """Return what is wrong with numbers from ``low`` to ``high``, '' for nothing."""
+        if self.low <= low <= high <= self.high:
+            return ''
+        unit = f' {self.unit}' if self.unit else ''
+        return (f'from {low:g} to {high:g}{unit}, expected within {self.low:g} and '
+                f'{self.high:g}')
+
 
 def _may_be(usual, unit, low, high, doc, size=1):
     return field(default=usual, metadata={'term': (usual, unit, low, high, doc, size)})

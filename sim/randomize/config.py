@@ -154,11 +154,9 @@ def _entry(row) -> Entry:
     entry = Entry(term, when, how, distribution_of(
         {key: value for key, value in row.items() if key not in _KEYS}), _every(row, when))
     usual = 1.0 if term.usual is None else term.usual
-    low, high = entry.reach(usual)
-    if (term.usual is not None or how == 'absolute') and not (
-            term.low <= low <= high <= term.high):
-        raise ValueError(f'{term.name}: from {low:g} to {high:g} {term.unit}, expected within '
-                         f'{term.low:g} and {term.high:g}')
+    wrong = term.beyond(*entry.reach(usual))
+    if wrong and (term.usual is not None or how == 'absolute'):
+        raise ValueError(f'{term.name}: {wrong}')
     return entry
 
 

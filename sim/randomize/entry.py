@@ -121,12 +121,10 @@ def _other_boxes(made, entry, name, rng, usual) -> Conditions:
 
 
 def _limited(entry, rng, usual):
-    term, (low, high) = entry.term, entry.reach(usual)
-    if not term.low <= low <= high <= term.high:
-        unit = f' {term.unit}' if term.unit else ''
-        raise WmRosError(f'from {low:g} to {high:g}{unit}, expected within {term.low:g} and '
-                         f'{term.high:g}')
-    return float(np.clip(entry.draw(rng, usual, 1)[0], term.low, term.high))
+    wrong = entry.term.beyond(*entry.reach(usual))
+    if wrong:
+        raise WmRosError(wrong)
+    return float(np.clip(entry.draw(rng, usual, 1)[0], entry.term.low, entry.term.high))
 
 
 def _number(field_name):

@@ -7,6 +7,7 @@ from typing import Tuple
 import numpy as np
 from wm_ros.tasks import get_task
 
+UNIT = 0.1              # [m] of distance that cost 1
 _SLOW = 0.05            # [m/s] below which a setpoint is taken to rest
 
 
@@ -69,9 +70,9 @@ class Task(ABC):
     def sample(self, rng: np.random.Generator, boxes: Tuple[BoxSpec, ...]) -> Start:
         """Draw the start of an episode with these objects."""
 
-    @abstractmethod
     def reward(self, situation: Situation) -> float:
-        """Return the reward of being in ``situation``, at most 0."""
+        """Return the reward of being in ``situation``, at most 0: minus the distance by UNIT."""
+        return -self.distance(situation) / UNIT
 
     @abstractmethod
     def expert(self, situation: Situation, full_speed: float) -> np.ndarray:

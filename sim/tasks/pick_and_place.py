@@ -35,10 +35,6 @@ class PickAndPlace(Task):
         block_pose = np.array([*block, 0.0, 0.0, np.sin(yaw / 2), np.cos(yaw / 2)])
         return Start(start, block_pose[None], pose(goal), rng.uniform(0.0, 0.08))
 
-    def reward(self, situation):
-        """Return minus the distance / 0.1 m."""
-        return -self.distance(situation) / 0.1
-
     def expert(self, situation, full_speed):
         """Grasp the block, and carry it there."""
         if not holds(situation):

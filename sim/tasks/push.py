@@ -36,10 +36,6 @@ class Push(Task):
         block_pose = np.array([*block, 0.0, 0.0, np.sin(yaw / 2), np.cos(yaw / 2)])
         return Start(start, block_pose[None], pose(goal))
 
-    def reward(self, situation):
-        """Return minus the distance / 0.1 m."""
-        return -self.distance(situation) / 0.1
-
     def expert(self, situation, full_speed):
         """Go over and behind the block, come down, push towards the goal, stop in time."""
         block, goal = situation.object_poses[0, :3], situation.goal[:3]

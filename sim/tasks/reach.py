@@ -20,10 +20,6 @@ class Reach(Task):
             if np.linalg.norm(start - goal) >= self.spec.min_start_distance:
                 return Start(start, np.zeros((0, 7)), pose(goal))
 
-    def reward(self, situation):
-        """Return minus the distance / 0.1 m."""
-        return -self.distance(situation) / 0.1
-
     def expert(self, situation, full_speed):
         """Go straight to the goal."""
         return drive(situation.goal[:3] - situation.setpoint, situation.setpoint_velocity,

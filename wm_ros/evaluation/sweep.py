@@ -121,10 +121,9 @@ def _check(sweep, text, evaluation):
     if term.usual is None:
         usual = _usual(evaluation.randomization, term, evaluation)
         low, high = low * min(usual), high * max(usual)
-    unit = f' {term.unit}' if term.unit else ''
-    if not term.low <= low <= high <= term.high:
-        raise WmRosError(f'--sweep {text}: from {low:g} to {high:g}{unit}, expected within '
-                         f'{term.low:g} and {term.high:g}')
+    wrong = term.beyond(low, high)
+    if wrong:
+        raise WmRosError(f'--sweep {text}: {wrong}')
 
 
 def _usual(randomization: Randomization, term, evaluation) -> List[float]:
