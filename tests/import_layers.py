@@ -7,7 +7,7 @@ from typing import Iterator, List, Optional, Tuple
 #: Modules and subpackages of wm_ros. Each may import its own layer and those before it.
 LAYERS = (
     ('__init__', 'types', 'params', 'param_table', 'param_layers', 'param_docs', 'tasks', 'seeds',
-     'files', 'paths', 'workers', 'cluster', 'video', 'graph'),
+     'files', 'paths', 'cores', 'workers', 'cluster', 'video', 'graph'),
     ('robot', 'safety', 'sensing'),
     ('world_model',),
     ('planning',),

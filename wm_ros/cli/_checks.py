@@ -12,6 +12,8 @@ import subprocess
 import sys
 from typing import Dict, Iterator, List, Sequence
 
+from wm_ros.cores import cores
+
 OK, NOTE, FAIL = 'ok', 'note', 'FAIL'
 PYTHONS = ((3, 10), (3, 11), (3, 12))
 #: module: what it is for and how to get it, when it is not the package of the same name.
@@ -72,15 +74,15 @@ def libraries(wanted: Dict[str, str] = LIBRARIES) -> Iterator[Finding]:
 
 def machine(shared_memory: Path = _SHARED_MEMORY) -> Iterator[Finding]:
     """Yield cores, memory and shared memory."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
-    text = f'{cores} ({platform.machine()})'
-    if cores >= 2:
+    count = cores()
+    text = f'{count} ({platform.machine()})'
+    if count >= 2:
         yield Finding('cores', OK, text)
     else:
         yield Finding('cores', NOTE, text, 'the live graph wants 2 cores; with less, lower '
                       'planner.rate')
     load = os.getloadavg()[0] if hasattr(os, 'getloadavg') else 0.0
-    if load > cores:
+    if load > count:
         yield Finding('load', NOTE, f'{load:.1f}: other programs are busy',
                       'rates and latencies measured now will be worse than they could be')
     if shared_memory.is_dir():

@@ -7,9 +7,9 @@ evaluate --edge-cases and learned from with wm_ros train --edge-cases.
 """
 
 import argparse
-import os
 
 from wm_ros.cli._request import add_product_arguments, product
+from wm_ros.cores import cores
 
 _EXAMPLES = """
 examples:
@@ -39,7 +39,7 @@ def add_parser(subparsers):
     parser.add_argument('--planner', default='',
                         help='such as mppi, nlp or prior (default: as the parameters say)')
     add_product_arguments(parser, 'usual')
-    parser.add_argument('--jobs', type=int, default=os.cpu_count() or 1,
+    parser.add_argument('--jobs', type=int, default=cores(),
                         help='processes (default: all cores)')
     parser.add_argument('--json', metavar='FILE', help='write the figures there')
     parser.set_defaults(run=run)

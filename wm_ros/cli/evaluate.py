@@ -9,10 +9,10 @@ episodes are compared pair by pair.  With --ray the processes are those of a Ray
 
 import argparse
 from contextlib import closing
-import os
 import sys
 
 from wm_ros.cli._request import add_product_arguments, product, refuse_env_arguments
+from wm_ros.cores import cores
 
 _EXAMPLES = """
 examples:
@@ -138,7 +138,7 @@ def _asked(arguments):
 def _jobs(arguments):
     """Return how many processes are asked for; None leaves it to the cluster."""
     if arguments.jobs is None and not arguments.ray:
-        return os.cpu_count() or 1
+        return cores()
     return arguments.jobs
 
 

@@ -7,10 +7,10 @@ against the start on episodes that it was not chosen by.  Nothing of the safety 
 """
 
 import argparse
-import os
 from pathlib import Path
 
 from wm_ros.cli._request import add_product_arguments, product
+from wm_ros.cores import cores
 
 _EXAMPLES = """
 examples:
@@ -52,7 +52,7 @@ def add_parser(subparsers):
     parser.add_argument('--seed', type=int, default=0,
                         help='of the search and its episodes; none of them is evaluated on')
     add_product_arguments(parser)
-    parser.add_argument('--jobs', type=int, default=os.cpu_count() or 1,
+    parser.add_argument('--jobs', type=int, default=cores(),
                         help='processes that play episodes (default: all cores)')
     parser.add_argument('--json', metavar='FILE', help='write the figures there')
     parser.set_defaults(run=run)

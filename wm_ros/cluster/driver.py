@@ -14,6 +14,7 @@ import time
 from typing import Optional
 
 from wm_ros.cluster import worker
+from wm_ros.cores import cores
 from wm_ros.types import WmRosError
 
 #: What a message to whoever asks begins with.
@@ -76,7 +77,7 @@ def _join(address, jobs):
     elif ':' in address:
         _knock(address)
     import ray
-    of_its_own = {'num_cpus': jobs or os.cpu_count(), 'include_dashboard': False,
+    of_its_own = {'num_cpus': jobs or cores(), 'include_dashboard': False,
                   'object_store_memory': _STORE} if address == LOCAL else {}
     try:
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **of_its_own)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 import io
-import os
 from pathlib import Path
 from typing import Callable, Iterator, List, Optional, Sequence, Tuple
 
@@ -13,6 +12,7 @@ from sim.sensors.look import Look
 from sim.sensors.view import View
 from sim.tasks import make_task
 from wm_ros import video
+from wm_ros.cores import cores
 from wm_ros.files import whole
 from wm_ros.nodes.clients.episode_client import LiveEpisode
 from wm_ros.nodes.clients.recording import Line
@@ -161,7 +161,7 @@ def pictures(all_shots: Sequence[Shot], robot: str, progress: Callable[[int], No
              ) -> List[np.ndarray]:
     """Return the pictures of all shots, made on all cores."""
     made = []
-    for picture in spread(_make, all_shots, os.cpu_count() or 1, _start_worker, (robot,),
+    for picture in spread(_make, all_shots, cores(), _start_worker, (robot,),
                           ordered=True):
         made.append(picture)
         progress(len(made))

@@ -1,11 +1,11 @@
 """Figures of the shipped checkpoints and parameters, in lockstep."""
 
 from functools import lru_cache
-import os
 
 from wm_ros import seeds
 from wm_ros.bench.record import at_least, at_most, load_note, shown
 from wm_ros.console import progress_bar
+from wm_ros.cores import cores
 from wm_ros.evaluation.run import Evaluation, Request
 from wm_ros.evaluation.statistics import paired
 from wm_ros.tasks import get_task
@@ -18,7 +18,7 @@ _TUNING_EPISODES = 200           # the dither is tuned on seeds that nothing is 
 @lru_cache(maxsize=None)        # several parts of a bench ask for the same episodes
 def evaluate(task, episodes=EPISODES, **told) -> dict:
     """Return the report of an evaluation on all cores; ``told`` as ``Request`` takes it."""
-    evaluation = Evaluation(Request(task, episodes, jobs=os.cpu_count() or 1, **told))
+    evaluation = Evaluation(Request(task, episodes, jobs=cores(), **told))
     what = ' '.join([task, *(told[name] for name in ('planner', 'engine') if told.get(name))])
     with progress_bar(what, episodes) as advance:
         results = evaluation.run(lambda so_far: advance(len(so_far)))

@@ -1,12 +1,12 @@
 """Figures of tuning: what it makes of a file that plans badly."""
 
-import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from wm_ros.bench.main_job.product import evaluate
 from wm_ros.bench.record import at_most, shown
 from wm_ros.console import StageBars
+from wm_ros.cores import cores
 from wm_ros.tuning import parameter_file, report
 from wm_ros.tuning.run import Tuning, TuningRequest
 
@@ -24,7 +24,7 @@ def tune():
         bad, good = Path(folder) / 'bad.yaml', Path(folder) / 'tuned.yaml'
         parameter_file.write(bad, _BAD, ('Plans badly.',))
         tuning = Tuning(TuningRequest('push', params_files=(str(bad),),
-                                      jobs=os.cpu_count() or 1))
+                                      jobs=cores()))
         with StageBars() as bars:
             tuning.run(bars.report)
         report.write(tuning, good)

@@ -1,6 +1,5 @@
 """Figures of what a belief comes to know of hidden physics, and of what that is worth."""
 
-import os
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +7,7 @@ from wm_ros import seeds
 from wm_ros.bench.record import at_least, at_most, shown
 from wm_ros.bench.sim_to_real.parts import Crossing, played
 from wm_ros.console import progress_bar
+from wm_ros.cores import cores
 from wm_ros.evaluation.closed_loop import ClosedLoop
 from wm_ros.evaluation.run import Evaluation, Request
 from wm_ros.tasks import get_task
@@ -100,7 +100,7 @@ def explained(truth, guess) -> float:
 def _told(asked: Probe):
     """Return what each episode tells."""
     evaluation = Evaluation(Request(asked.task, _EPISODES, seed=seeds.TUNING,
-                                    jobs=os.cpu_count() or 1, **asked.told))
+                                    jobs=cores(), **asked.told))
     with progress_bar(asked.name, _EPISODES) as advance:
         found = []
         for pair in evaluation.share(asked.work, evaluation.episodes):

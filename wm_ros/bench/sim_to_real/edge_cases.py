@@ -6,13 +6,13 @@ learned from them stays in ``benchmarks/work``.
 """
 
 import json
-import os
 
 from wm_ros.bench.main_job.training import train
 from wm_ros.bench.record import at_least, load_note, shown
 from wm_ros.bench.sim_to_real.parts import Crossing, PLAYED, played, time_of
 from wm_ros.bench.world_model.workshop import FOLDER
 from wm_ros.console import progress_bar
+from wm_ros.cores import cores
 from wm_ros.evaluation.edge_cases import load_cases
 from wm_ros.evaluation.edge_cases.search import Search, SearchRequest
 from wm_ros.evaluation.run import Evaluation, Request
@@ -42,7 +42,7 @@ def _search(name, file):
     told = file.with_suffix('.json')
     if not (file.is_file() and told.is_file()):
         search = Search(SearchRequest(Request(
-            'push', 1, randomization='usual', jobs=os.cpu_count() or 1), _COUNT,
+            'push', 1, randomization='usual', jobs=cores()), _COUNT,
             seed=_SEEDS[name]))
         with progress_bar(f'edge cases, {name}', _COUNT) as advance:
             search.run(lambda found, said: advance(found, **said))
@@ -77,7 +77,7 @@ def _solved(name, file, checkpoint):
     for when, told in (('before', ''), ('after', checkpoint)):
         cases = load_cases(str(file))
         evaluation = Evaluation(Request('push', len(cases.cases), checkpoint=told,
-                                        jobs=os.cpu_count() or 1), cases)
+                                        jobs=cores()), cases)
         with progress_bar(f'{name}, {when}', len(cases.cases)) as advance:
             figures = evaluation.report(evaluation.run(lambda so_far: advance(len(so_far))))
         low, high = figures['success_ci95']

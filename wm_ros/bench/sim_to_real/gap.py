@@ -1,12 +1,12 @@
 """Figures of the way from the engine that agents learn in to another one, and what costs most."""
 
 from dataclasses import replace
-import os
 
 from sim.randomize import load_randomization
 from wm_ros.bench.record import at_least, at_most, shown
 from wm_ros.bench.sim_to_real.parts import Crossing, played
 from wm_ros.console import progress_bar
+from wm_ros.cores import cores
 from wm_ros.evaluation.run import Evaluation, Request
 from wm_ros.evaluation.statistics import paired, paired_shares
 
@@ -50,7 +50,7 @@ def _lost(task):
 
 def factors():
     """Return what each entry of reality.yaml, alone, takes from push without randomization."""
-    evaluation = Evaluation(Request('push', _EACH, engine='mujoco', jobs=os.cpu_count() or 1))
+    evaluation = Evaluation(Request('push', _EACH, engine='mujoco', jobs=cores()))
     whole = load_randomization('reality')
     rows, usual = [], _played(evaluation, 'as usual', replace(whole, entries=()))
     for entry in whole.entries:

@@ -6,7 +6,6 @@ A bench that was interrupted goes on after the last whole part, on another machi
 
 import hashlib
 import json
-import os
 from pathlib import Path
 import tempfile
 from typing import Any, Dict, List, NamedTuple, Tuple
@@ -15,6 +14,7 @@ import numpy as np
 from sim.randomize import load_randomization, NOTHING
 from wm_ros.bench.main_job.product import succeeded
 from wm_ros.bench.world_model.workshop import run
+from wm_ros.cores import cores
 from wm_ros.evaluation.run import parameters, Request
 from wm_ros.evaluation.statistics import paired_shares
 from wm_ros.files import write_json
@@ -47,11 +47,6 @@ class Crossing(NamedTuple):
                 f'{self.high:.3f}')
 
 
-def jobs_here() -> int:
-    """Return how many processes this one may keep busy."""
-    return len(os.sched_getaffinity(0))
-
-
 def outcomes(parts: List[dict]) -> List[float]:
     """Return 1 or 0 for each episode of all parts, in the order of the seeds."""
     return [won for part in parts for won in succeeded(part)]
@@ -79,7 +74,7 @@ def played(task: str, checkpoint: str, episodes: int, asked: Dict[str, Any],
     for part in wanted:
         if part not in kept:
             kept[part] = _play(
-                line if live else (*line, '--jobs', str(jobs_here())), *part)
+                line if live else (*line, '--jobs', str(cores())), *part)
             PLAYED.mkdir(parents=True, exist_ok=True)
             write_json(file, {'key': key, 'evaluate': ' '.join(line),
                               'parts': [kept[one] for one in sorted(kept)]})

@@ -15,9 +15,10 @@ import torch
 from wm_ros import seeds
 from wm_ros.bench.record import at_most, Figure, shown, true
 from wm_ros.bench.sim_to_real.cloned import clone, CloneConfig, ClonedModel, load, save
-from wm_ros.bench.sim_to_real.parts import jobs_here, outcomes, played
+from wm_ros.bench.sim_to_real.parts import outcomes, played
 from wm_ros.bench.world_model.workshop import FOLDER, run
 from wm_ros.console import progress_bar
+from wm_ros.cores import cores
 from wm_ros.data import read_episodes
 from wm_ros.evaluation.closed_loop import ClosedLoop
 from wm_ros.evaluation.run import Evaluation, Request
@@ -111,7 +112,7 @@ def _tuned() -> Tuple[int, str]:
     lacking = [(number, config) for number, config in enumerate(candidates())
                if not _path(number).is_file()]
     with progress_bar('clones', len(lacking)) as advance:
-        for done, _ in enumerate(spread(_train, lacking, jobs_here(),
+        for done, _ in enumerate(spread(_train, lacking, cores(),
                                         torch.set_num_threads, (1,)), 1):
             advance(done)
     seen = [play(_path(number), range(seeds.TUNING, seeds.TUNING + _FIRST))
@@ -163,7 +164,7 @@ def play(path: Path, numbers: range, randomization: str = '') -> Played:
     kept = path.with_name(f'{path.stem}_{randomization or "own"}_{numbers[0]}.json')
     if not kept.is_file():
         evaluation = Evaluation(Request('stack', 1, planner='prior', randomization=randomization,
-                                        jobs=jobs_here()))
+                                        jobs=cores()))
         found = []
         with progress_bar(f'clone {path.stem} plays', len(numbers)) as advance:
             for result in evaluation.share(_play, [(str(path), seed) for seed in numbers]):
