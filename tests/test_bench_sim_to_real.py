@@ -1,9 +1,11 @@
 """What the bench of environments steps: as much time as it says, with pictures; who is missing."""
 
 from contextlib import closing
+from dataclasses import replace
 import json
 from pathlib import Path
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -240,3 +242,40 @@ def test_a_damaged_file_of_outcomes_is_told_of(parts_played):
     file.write_text(file.read_text()[:40])
     with pytest.raises(WmRosError, match='damaged .*; delete it and measure again'):
         parts.played('reach', 'panda_reach', 100, {})
+
+
+def test_what_is_remembered_is_of_the_same_key(monkeypatch, tmp_path):
+    monkeypatch.setattr(parts, 'PLAYED', tmp_path / 'played')
+    made = []
+
+    def remembered(key):
+        return parts.remembered('mass', key, lambda: made.append(key) or {'success': [1.0]})
+
+    assert remembered('a') == remembered('a') == {'success': [1.0]} and made == ['a']
+    remembered('b')
+    assert made == ['a', 'b']
+    file, = parts.PLAYED.iterdir()
+    file.write_text('{')
+    with pytest.raises(WmRosError, match='damaged'):
+        remembered('b')
+
+
+def test_what_a_factor_costs_is_played_once(monkeypatch, tmp_path):
+    """Reality is a mass, of which the agent fails one in four episodes, half a second later."""
+    monkeypatch.setattr(parts, 'PLAYED', tmp_path / 'played')
+    whole = gap.load_randomization('reality')
+    mass, = (entry for entry in whole.entries if entry.term.name == 'object.mass')
+    monkeypatch.setattr(gap, 'load_randomization', lambda name: replace(whole, entries=(mass,)))
+    played = []
+
+    def play(self, episodes):
+        played.append(len(episodes))
+        for seed, world in episodes:
+            yield SimpleNamespace(success=not world.entries or seed % 4 > 0,
+                                  time=2.5 if world.entries else 2.0)
+
+    monkeypatch.setattr(gap.Evaluation, 'play', play)
+    row, = gap.factors()
+    assert row.figure == 'factor_drop/object.mass' and row.value == pytest.approx(0.25)
+    assert '0.50 s later' in row.note
+    assert gap.factors() == [row] and played == [200, 200]

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from sim.randomize import load_randomization
 from wm_ros.bench.record import at_least, at_most, shown
-from wm_ros.bench.sim_to_real.parts import Crossing, played
+from wm_ros.bench.sim_to_real.parts import (
+    Crossing, digest, entries_of, key_of, played, remembered)
 from wm_ros.console import progress_bar
 from wm_ros.cores import cores
 from wm_ros.evaluation.run import Evaluation, Request
@@ -52,15 +53,14 @@ def factors():
     """Return what each entry of reality.yaml, alone, takes from push without randomization."""
     evaluation = Evaluation(Request('push', _EACH, engine='mujoco', jobs=cores()))
     whole = load_randomization('reality')
-    rows, usual = [], _played(evaluation, 'as usual', replace(whole, entries=()))
+    usual = _played(evaluation, 'as usual', replace(whole, entries=()))
+    rows = []
     for entry in whole.entries:
         if entry.term.name.startswith('camera.'):
             continue
         found = _played(evaluation, entry.term.name, replace(whole, entries=(entry,)))
-        lost, low, high = paired_shares(*([float(result.success) for result in results]
-                                          for results in (usual, found)))
-        later, _, _ = paired(*([result.time for result in results]
-                               for results in (found, usual)))
+        lost, low, high = paired_shares(usual['success'], found['success'])
+        later, _, _ = paired(found['time'], usual['time'])
         rows.append(shown(f'factor_drop/{entry.term.name}', lost, 'share', _FACTORS,
                           f'{entry.distribution}; 95 % from {low:.3f} to {high:.3f}; at the goal '
                           f'{later:.2f} s later; {_EACH} paired episodes in MuJoCo'))
@@ -73,10 +73,15 @@ def _crossing(task: str, checkpoint: str) -> Crossing:
 
 
 def _played(evaluation, name, randomization):
-    episodes = [(seed, randomization) for seed in evaluation.request.seeds]
-    with progress_bar(name, len(episodes)) as advance:
+    """Return success and time [s] of each episode; what was played before is not played again."""
+    def play():
+        episodes = [(seed, randomization) for seed in evaluation.request.seeds]
         results = []
-        for result in evaluation.play(episodes):
-            results.append(result)
-            advance(len(results))
-    return results
+        with progress_bar(name, len(episodes)) as advance:
+            for result in evaluation.play(episodes):
+                results.append(result)
+                advance(len(results))
+        return {'success': [float(result.success) for result in results],
+                'time': [result.time for result in results]}
+    key = digest(key_of('push', 'panda_push', {'engine': 'mujoco'}), entries_of(randomization))
+    return remembered(f'factor_{name.replace(" ", "_")}', key, play)

@@ -8,10 +8,10 @@ import hashlib
 import json
 from pathlib import Path
 import tempfile
-from typing import Any, Dict, List, NamedTuple, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Tuple
 
 import numpy as np
-from sim.randomize import load_randomization, NOTHING
+from sim.randomize import load_randomization, NOTHING, Randomization
 from wm_ros.bench.main_job.product import succeeded
 from wm_ros.bench.world_model.workshop import run
 from wm_ros.cores import cores
@@ -67,7 +67,7 @@ def played(task: str, checkpoint: str, episodes: int, asked: Dict[str, Any],
     or worlds is played anew; what was played by other code is not known: delete it.
     """
     line = ('--task', task, '--checkpoint', checkpoint, *('--ros',) * live, *_flags(asked))
-    key = _key(task, checkpoint, asked)
+    key = key_of(task, checkpoint, asked)
     file = PLAYED / f'{_name(checkpoint, asked, live)}.json'
     kept = _read(file, key)
     wanted = [(first, min(_PART, episodes - first)) for first in range(0, episodes, _PART)]
@@ -96,14 +96,43 @@ def _name(checkpoint, asked, live) -> str:
     return '_'.join([Path(checkpoint).name, *rest, *settings, *('ros',) * live])
 
 
-def _key(task, checkpoint, asked) -> str:
+def key_of(task, checkpoint, asked) -> str:
     """Return what tells weights, parameters and worlds apart, wherever the files are."""
     drawn = load_randomization(asked['randomization']) if 'randomization' in asked else NOTHING
-    entries = [(one.term.name, one.when, one.how, one.distribution, one.every)
-               for one in drawn.entries]
     told = {node: {name: value for name, value in own.items() if name != 'checkpoint'}
             for node, own in parameters(Request(task, 1, checkpoint=checkpoint, **asked)).items()}
-    return hashlib.sha256(repr((hash_of(checkpoint), entries, told)).encode()).hexdigest()[:12]
+    return digest(hash_of(checkpoint), entries_of(drawn), told)
+
+
+def entries_of(drawn: Randomization) -> List[Tuple]:
+    """Return what a randomization draws, whatever its name is."""
+    return [(one.term.name, one.when, one.how, one.distribution, one.every)
+            for one in drawn.entries]
+
+
+def digest(*told: Any) -> str:
+    """Return what tells things apart that are not written alike."""
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:12]
+
+
+def remembered(name: str, key: str, make: Callable[[], Any]) -> Any:
+    """
+    Return what ``make`` does, JSON; what it returned before where that is kept under this name.
+
+    ``key`` tells whether what is kept is still of the same.  Raises WmRosError for damaged files.
+    """
+    file = PLAYED / f'{name}.json'
+    if file.is_file():
+        try:
+            kept = json.loads(file.read_text(encoding='utf-8'))
+            if kept['key'] == key:
+                return kept['found']
+        except (ValueError, TypeError, KeyError) as error:
+            raise _damaged(file, error) from error
+    found = make()
+    PLAYED.mkdir(parents=True, exist_ok=True)
+    write_json(file, {'key': key, 'found': found})
+    return found
 
 
 def _read(file, key) -> Dict[Tuple[int, int], Dict[str, Any]]:
@@ -119,7 +148,11 @@ def _read(file, key) -> Dict[Tuple[int, int], Dict[str, Any]]:
         return ({(part['seed'], part['episodes']): part for part in found['parts']}
                 if found['key'] == key else {})
     except (ValueError, TypeError, KeyError) as error:
-        raise WmRosError(f'{file}: damaged ({error}); delete it and measure again') from error
+        raise _damaged(file, error) from error
+
+
+def _damaged(file, error):
+    return WmRosError(f'{file}: damaged ({error}); delete it and measure again')
 
 
 def _play(line, first, count) -> Dict[str, Any]:
