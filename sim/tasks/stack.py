@@ -5,6 +5,7 @@ from sim.tasks.base import BoxSpec, pose, Start, Task
 from sim.tasks.grasp import carry, grasp, holds, let_go
 
 _EDGE = (0.035, 0.045)          # [m] of the blocks
+_HEIGHT = (0.96, 1.04)          # of an edge
 _MASS = (0.06, 0.14)            # [kg]
 _FRICTION = (0.6, 1.0)
 _COLOURS = ((0.85, 0.25, 0.2, 1.0), (0.2, 0.45, 0.85, 1.0))
@@ -15,6 +16,7 @@ class Stack(Task):
     """
     Two blocks of 3.5 to 4.5 cm, 60 to 140 g, friction 0.6 to 1; the goal is on top of the base.
 
+    Heights are 0.96 to 1.04 of the edges: what a gripper holds does not tell how high it is.
     Success: within 2 cm of the goal and at rest (below 1 cm/s), the tool 6 cm away, for 0.5 s;
     limit 12 s.  Reward: minus the distance of block to goal in units of 10 cm, and minus 1 until
     it is there, let go of.
@@ -26,8 +28,13 @@ class Stack(Task):
 
     def blocks(self, rng):
         """Draw both blocks."""
-        return tuple(BoxSpec(box.name, (rng.uniform(*_EDGE),) * 3, rng.uniform(*_MASS),
-                             rng.uniform(*_FRICTION), box.colour) for box in self.boxes)
+        found = []
+        for box in self.boxes:
+            edge = rng.uniform(*_EDGE)
+            size = edge, edge, edge * rng.uniform(*_HEIGHT)
+            found.append(BoxSpec(box.name, size, rng.uniform(*_MASS), rng.uniform(*_FRICTION),
+                                 box.colour))
+        return tuple(found)
 
     def sample(self, rng, boxes):
         """Draw where both blocks stand, and where the gripper is."""

@@ -12,7 +12,8 @@ from wm_ros.data import prepare_folder, read_episodes
 from wm_ros.evaluation.edge_cases import load_cases
 from wm_ros.evaluation.run import parameters, Request
 from wm_ros.files import write_json
-from wm_ros.learning.recipe import ALONE_PLANNER, get_recipe
+from wm_ros.learning.parts import configured
+from wm_ros.learning.recipe import ALONE_PLANNER, get_recipe, Recipe
 from wm_ros.learning.train import School, Training
 from wm_ros.param_table import MPC
 from wm_ros.paths import weights_file
@@ -61,6 +62,8 @@ def _recipe(arguments, begin):
     recipe = get_recipe(arguments.task, not arguments.no_demonstrations, arguments.debug_run,
                         bool(arguments.randomization), bool(arguments.begin),
                         bool(arguments.edge_cases))
+    recipe, = configured((Recipe,), arguments.set, recipe.to_dict(),
+                         ('demonstrations', 'context', 'edge_share'))
     context = arguments.context if begin is None else begin.dynamics.config.context
     return recipe if context is None else replace(recipe, context=context)
 

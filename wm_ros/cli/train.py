@@ -74,11 +74,12 @@ def add_parser(subparsers):
                         'context learns to tell, for belief.hidden')
     parser.add_argument('--steps', type=int, metavar='N',
                         help='of the environment, with --env (default: 1000000)')
+    parser.add_argument('--set', action='append', default=[], metavar='KEY=VALUE',
+                        help='an amount of the recipe, such as first_episodes=60, or a setting '
+                        'of a part, or of --env')
     part = parser.add_argument_group('of parts that are trained on recordings')
     part.add_argument('--held-out', action='extend', nargs='+', default=[], metavar='DIR',
                       help='recordings to validate on')
-    part.add_argument('--set', action='append', default=[], metavar='KEY=VALUE',
-                      help='a setting of the part or its training; with --env as well')
     part.add_argument('--resume', action='store_true',
                       help='go on with a run that was stopped or killed; with --env as well')
     part.add_argument('--log-dir', default='', metavar='DIR',
@@ -134,7 +135,7 @@ def _refuse_settings_of_parts(arguments):
     if parallel.started_together():
         raise WmRosError('torchrun shares out the training of parts (--model tokenizer, '
                          'sequence, eyes, decoder, actor); the agent is trained by one process')
-    for flag in ('held_out', 'set', 'resume', 'log_dir'):
+    for flag in ('held_out', 'resume', 'log_dir'):
         if getattr(arguments, flag):
             raise WmRosError(f'--{flag.replace("_", "-")} is for parts that are trained on '
                              'recordings: add --model tokenizer')

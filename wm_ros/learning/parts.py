@@ -3,7 +3,7 @@
 from dataclasses import asdict, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Callable, Dict, NamedTuple, Sequence, Tuple
+from typing import Callable, Container, Dict, NamedTuple, Sequence, Tuple
 
 import numpy as np
 from wm_ros.data import Bank
@@ -146,15 +146,16 @@ PARTS: Dict[str, Callable[[Order], Tuple[Job, LoopConfig]]] = {
     'actor': actor}
 
 
-def configured(kinds: Sequence[type], settings: Sequence[str], usual: dict) -> list:
+def configured(kinds: Sequence[type], settings: Sequence[str], usual: dict,
+               told: Container[str] = TOLD) -> list:
     """
     Return one of each of the dataclasses ``kinds``, made of ``usual`` values and settings.
 
-    Settings are texts KEY=VALUE; a value is of the type of the field's default.  Raises
+    Settings are texts KEY=VALUE, no key one of ``told``; a value is of the field's type.  Raises
     WmRosError for keys that none has, and values that do not fit.
     """
     known = {field.name: field for kind in kinds for field in fields(kind)
-             if field.name not in TOLD}
+             if field.name not in told}
     values = dict(usual)
     for text in settings:
         key, equals, value = text.partition('=')

@@ -1,13 +1,21 @@
 """Recipes: how much of what goes into training, per task; saved in the checkpoint."""
 
 from dataclasses import asdict, dataclass, replace
+import math
 
 from wm_ros.tasks import get_task
+
+_NEEDED = ('first_episodes', 'first_updates')
+_LINEAR = 0.15
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Amounts of one training run; episodes are counted in environment steps as they come."""
+    """
+    Amounts of one training run; episodes are counted in environment steps as they come.
+
+    Raises ValueError for what makes no training.
+    """
 
     first_episodes: int         # scripted with noise, or random without demonstrations
     first_updates: int
@@ -19,6 +27,15 @@ class Recipe:
     demonstrations: bool = True
     context: int = 0            # width of the model's, see ``ModelConfig``
     edge_share: float = 0.0     # of all episodes, where there are edge cases
+    linear: float = 0.0         # errors of the policy beyond which count linearly; 0: all squared
+
+    def __post_init__(self):
+        for name in self.__annotations__:
+            value, least = getattr(self, name), int(name in _NEEDED)
+            most = 1.0 if name in ('edge_share', 'demonstrations') else math.inf
+            if not (least <= value <= most and math.isfinite(value)):
+                raise ValueError(f'{name}: got {value:g}, expected at least {least}'
+                                 + f' and at most {most:g}' * math.isfinite(most))
 
     def to_dict(self) -> dict:
         """Return it as plain data, for checkpoints."""
@@ -33,6 +50,7 @@ class Recipe:
 RECIPES = {
     'reach': Recipe(60, 600, 1, 20, 10, 300, 900),
     'push': Recipe(300, 2500, 4, 60, 15, 700, 3000),
+    'stack': Recipe(300, 2500, 4, 60, 15, 700, 3000, linear=_LINEAR),
 }
 # Without a script to imitate, the planner is the teacher: more rounds, most of them its own.
 _ALONE = {
@@ -66,7 +84,7 @@ def get_recipe(task: str, demonstrations: bool = True, debug: bool = False,
     like = 'push' if get_task(task).object_names else 'reach'
     recipe = recipes.get(task, recipes[like])
     if randomized:
-        recipe = replace(_times(_MORE, recipe), context=_CONTEXT)
+        recipe = replace(_times(_MORE, recipe), context=_CONTEXT, linear=_LINEAR)
     if onward:
         recipe = _times(_LESS, recipe)
     if edge_cases:

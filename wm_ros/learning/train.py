@@ -29,7 +29,6 @@ from wm_ros.world_model.agent.dynamics import Dynamics
 from wm_ros.world_model.weights import check_device
 
 _PLAIN = 10                     # episodes that the arm's lag is fitted on
-_LINEAR = 0.15                  # of the policy's errors, where worlds vary
 _CALIBRATION = 5                # episodes that the expected surprise is measured on
 #: Of what goes on from a checkpoint: what it knows is to be kept.
 _GENTLE = TrainerConfig(learning_rate=3e-4, fit=False)
@@ -80,7 +79,8 @@ class Training:
         self.task = self.collector.task
         varied = school.randomization is not None
         config = TrainerConfig() if begin is None else _GENTLE
-        self.trainer_config = replace(config, tool=False, linear=_LINEAR) if varied else config
+        self.trainer_config = replace(config, tool=config.tool and not varied,
+                                      linear=recipe.linear or None)
         self.dynamics = begin
         if begin is None:
             self.dynamics = Dynamics(robot, self.task, ModelConfig(
