@@ -7,7 +7,7 @@ from model_testing import GOAL, make_dynamics, make_episode, make_model
 import numpy as np
 import pytest
 import torch
-from wm_ros.bench.sim_to_real import unseen
+from wm_ros.bench.sim_to_real import clones, unseen
 from wm_ros.bench.sim_to_real.cloned import (
     Clone, clone, CloneConfig, ClonedModel, load, parameters_of, save)
 from wm_ros.evaluation.loops import make_loop
@@ -88,9 +88,9 @@ def test_the_clone_acts_in_the_place_of_the_prior_and_the_model_steps(backend):
 
 
 def test_the_usual_settings_are_tried_and_others_once_each():
-    tried = unseen.candidates()
+    tried = clones.candidates()
     assert tried[0] == CloneConfig() and len(set(tried)) == len(tried)
-    assert tried == unseen.candidates()
+    assert tried == clones.candidates()
 
 
 def lost(*numbers, episodes=100):
@@ -100,25 +100,26 @@ def lost(*numbers, episodes=100):
 @pytest.mark.parametrize('agent, holds, sure', [
     (range(6), True, True), (range(20), False, False), (range(3, 12), False, False)])
 def test_the_agent_is_judged_by_the_clone_of_its_data(agent, holds, sure):
-    """Not by its own prior, however many errors that makes."""
+    """Not by its own prior, however many errors that makes, of fewer episodes."""
     rows = {row.figure: row for row in unseen._rows({
-        'agent': lost(*agent), 'prior': lost(*range(90)), 'clone': lost(*range(12))}, 'words')}
+        'agent': lost(*agent), 'prior': lost(*range(90), episodes=95),
+        'clone': lost(*range(12))}, 'words')}
     row = rows['unseen_error_ratio']
     assert row.value == pytest.approx(len(agent) / 12, rel=1e-4) and row.holds is holds
     assert rows['unseen_error_ratio_interval_below_1'].holds is sure
     assert rows['unseen_errors/clone'].note == 'words'
-    assert rows['unseen_error_ratio/prior'].bar == ''
+    assert rows['unseen_errors/prior'].value == pytest.approx(90 / 95, rel=1e-4)
 
 
 def test_fewer_failures_count_before_less_time():
-    slow = unseen.Played(lost(1), np.full(100, 4.0))
-    fast = unseen.Played(lost(1, 2), np.full(100, 1.0))
-    assert min([fast, slow], key=unseen._rank) is slow
+    slow = clones.Played(lost(1), np.full(100, 4.0))
+    fast = clones.Played(lost(1, 2), np.full(100, 1.0))
+    assert min([fast, slow], key=clones.rank) is slow
     assert (slow + fast).failed.sum() == 3 and len((slow + fast).times) == 200
 
 
 def test_agent_and_clones_play_the_same_episodes(monkeypatch):
-    """Agent and prior by ``evaluate``, in parts; what failed stands where its seed does."""
+    """The agent by ``evaluate``, in parts; what failed stands where its seed does."""
     asked = []
 
     def played(task, checkpoint, episodes, told):
@@ -127,25 +128,49 @@ def test_agent_and_clones_play_the_same_episodes(monkeypatch):
                 {'seed': 600, 'episodes': 400, 'failed_seeds': [602]}]
 
     monkeypatch.setattr(unseen, 'played', played)
-    failed = unseen._lost({'randomization': 'unseen_blocks', 'planner': 'prior'})
+    failed = unseen._lost('mine', 1000, planner='prior')
     assert np.flatnonzero(failed).tolist() == [1, 602] and len(failed) == 1000
-    assert asked == [('stack', 'panda_stack', 1000, {
+    assert asked == [('stack', 'mine', 1000, {
         'randomization': 'unseen_blocks', 'planner': 'prior'})]
 
 
-def test_what_clones_play_is_kept_and_is_their_own(tmp_path):
+def test_an_agent_is_trained_once_with_the_amounts_that_are_told(monkeypatch, tmp_path):
+    """Episodes and clones of another run are not taken for its own."""
+    lines = []
+
+    def run(*line):
+        lines.append(line)
+        (tmp_path / 'few.json').write_text('{}')
+
+    monkeypatch.setattr(clones, 'run', run)
+    monkeypatch.setattr(clones, 'FOLDER', tmp_path)
+    source = clones.Source('few', ('rounds=2', 'linear=0'))
+    old = source.episodes / 'episode_000007.safetensors', source.path(3)
+    for file in old:
+        file.parent.mkdir(parents=True)
+        file.write_bytes(b'old')
+    source.collect(), source.collect()
+    assert [' '.join(line) for line in lines] == [
+        'train --task stack --seed 0 --set rounds=2 --set linear=0 '
+        f'--output {tmp_path}/few --keep {tmp_path}/data/few']
+    assert not any(file.exists() for file in old)
+
+
+def test_what_clones_play_is_kept_and_is_their_own(tmp_path, monkeypatch):
     """The loop that one has played in is another one's afterwards."""
     agent = load_checkpoint('', load_robot('panda'), get_task('stack'), backend='eager')
-    paths = [tmp_path / f'{seed:02d}.safetensors' for seed in range(2)]
+    monkeypatch.setattr(clones, 'FOLDER', tmp_path)
+    source = clones.Source('few')
+    paths = [source.path(seed) for seed in range(2)]
     for seed, path in enumerate(paths):
         torch.manual_seed(seed)
         save(path, Clone(agent.dynamics, CloneConfig()), {})
     told = ('stack', parameters(Request('stack', 1, planner='prior')))
     with closing(make_loop(*told)) as loop:
-        first, other, again = (unseen._play(loop, (str(paths[i]), 5)) for i in (0, 1, 0))
+        first, other, again = (clones._play(loop, (str(paths[i]), 5)) for i in (0, 1, 0))
         assert first == again == [1.0, 12.0] and loop.model.agent.checkpoint == agent.checkpoint
         assert isinstance(loop.model.agent, WorldModel) and other == first
-    kept = tmp_path / '00_own_5.json'
+    kept = paths[0].with_name('00_own_5.json')
     kept.write_text('[[1.0, 12.0], [0.0, 3.5]]')
-    played = unseen.play(paths[0], range(5, 7))
+    played = clones.play(source, 0, range(5, 7))
     assert played.failed.tolist() == [True, False] and played.times.tolist() == [12.0, 3.5]

@@ -35,6 +35,7 @@ class CloneConfig:
     updates: int = 8000
     dropout: float = 0.0
     noise: float = 0.0          # standard deviation of what is added to features in training
+    linear: float = 0.15        # errors beyond it count linearly, as for the agent; 0: all squared
 
 
 class Clone(nn.Module):
@@ -89,7 +90,8 @@ def clone(dynamics: Dynamics, episodes: Iterable[Episode], config: CloneConfig, 
     for _ in range(config.updates):
         row = torch.as_tensor(rng.integers(len(rows), size=_ROWS))
         loss = losses.policy_loss(made, data['state'][row], None, data['goal'][row],
-                                  data['expert'][row], data['labelled'][row])
+                                  data['expert'][row], data['labelled'][row],
+                                  config.linear or None)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(made.parameters(), _CLIP)
