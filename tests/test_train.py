@@ -193,11 +193,13 @@ def test_the_command_goes_on_from_a_checkpoint_with_edge_cases(trained, tmp_path
         str(tmp_path / 'cases.yaml'))
     output = tmp_path / 'firm'
     line = ['train', '--task', 'reach', '--debug-run', '--from', str(folder / 'model'),
-            '--edge-cases', str(tmp_path / 'cases.yaml'), '--output', str(output)]
+            '--edge-cases', str(tmp_path / 'cases.yaml'), '--output', str(output),
+            '--set', 'first_episodes=2', '--set', 'linear=0.3']
     assert main(line) == 0
     how = json.loads(output.with_suffix('.json').read_text())['training']
     assert how['from'] == digest and how['edge_cases'] == [870_000_007]
     assert how['recipe']['edge_share'] == 0.5 and how['trainer']['fit'] is False
+    assert how['recipe']['first_episodes'] == 2 and how['trainer']['linear'] == 0.3
 
 
 @pytest.mark.slow
@@ -247,6 +249,10 @@ def test_a_kill_while_saving_leaves_the_old_checkpoint_or_one_that_is_refused(tm
     (('--model', 'eyes', '--from', 'panda_reach'), '--from is for the agent'),
     (('--keep', '{here}/file'), '--keep'), (('--engine', 'abacus'), 'abacus'),
     (('--keep', '{here}/kept', '--model', 'eyes'), '--keep is for the agent'),
+    (('--set', 'first_episodes=0'), 'first_episodes: got 0, expected at least 1'),
+    (('--set', 'rounds=-1'), 'rounds: got -1'), (('--set', 'linear=nan'), 'linear: got nan'),
+    (('--set', 'rouns=2'), "did you mean 'rounds'"), (('--set', 'rounds=few'), 'expected int'),
+    (('--set', 'demonstrations=no'), 'expected KEY=VALUE'),
     (('--data', '{here}/none'), 'no usable episode'), (('--data', '{here}/file'), 'no usable'),
     (('--json', '{here}'), '--json'), (('--json', '{here}/none/out.json'), '--json')])
 def test_bad_arguments_are_one_line_and_train_nothing(tmp_path, capsys, line, word):
