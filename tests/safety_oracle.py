@@ -4,7 +4,7 @@ import numpy as np
 from wm_ros.robot.limits import JointLimits
 from wm_ros.robot.trajectory import sample
 from wm_ros.safety import GateSettings, Measured, SafetyGate
-from wm_ros.safety.gate import GUIDED_ABOVE
+from wm_ros.safety.guidance import GUIDED_ABOVE
 from wm_ros.types import Plan
 
 PERIOD = 1.0 / 120.0

@@ -244,17 +244,15 @@ def test_a_damaged_file_of_outcomes_is_told_of(parts_played):
         parts.played('reach', 'panda_reach', 100, {})
 
 
-def test_what_is_remembered_is_of_the_same_key(monkeypatch, tmp_path):
-    monkeypatch.setattr(parts, 'PLAYED', tmp_path / 'played')
-    made = []
+def test_what_is_remembered_is_of_the_same_key(tmp_path):
+    made, file = [], tmp_path / 'played' / 'mass.json'
 
     def remembered(key):
-        return parts.remembered('mass', key, lambda: made.append(key) or {'success': [1.0]})
+        return parts.remembered(file, key, lambda: made.append(key) or {'success': [1.0]})
 
     assert remembered('a') == remembered('a') == {'success': [1.0]} and made == ['a']
     remembered('b')
     assert made == ['a', 'b']
-    file, = parts.PLAYED.iterdir()
     file.write_text('{')
     with pytest.raises(WmRosError, match='damaged'):
         remembered('b')
@@ -262,7 +260,7 @@ def test_what_is_remembered_is_of_the_same_key(monkeypatch, tmp_path):
 
 def test_what_a_factor_costs_is_played_once(monkeypatch, tmp_path):
     """Reality is a mass, of which the agent fails one in four episodes, half a second later."""
-    monkeypatch.setattr(parts, 'PLAYED', tmp_path / 'played')
+    monkeypatch.setattr(gap, 'PLAYED', tmp_path / 'played')
     whole = gap.load_randomization('reality')
     mass, = (entry for entry in whole.entries if entry.term.name == 'object.mass')
     monkeypatch.setattr(gap, 'load_randomization', lambda name: replace(whole, entries=(mass,)))

@@ -156,7 +156,7 @@ def test_an_agent_is_trained_once_with_the_amounts_that_are_told(monkeypatch, tm
     assert not any(file.exists() for file in old)
 
 
-def test_what_clones_play_is_kept_and_is_their_own(tmp_path, monkeypatch):
+def test_what_clones_play_is_their_own(tmp_path, monkeypatch):
     """The loop that one has played in is another one's afterwards."""
     agent = load_checkpoint('', load_robot('panda'), get_task('stack'), backend='eager')
     monkeypatch.setattr(clones, 'FOLDER', tmp_path)
@@ -170,7 +170,26 @@ def test_what_clones_play_is_kept_and_is_their_own(tmp_path, monkeypatch):
         first, other, again = (clones._play(loop, (str(paths[i]), 5)) for i in (0, 1, 0))
         assert first == again == [1.0, 12.0] and loop.model.agent.checkpoint == agent.checkpoint
         assert isinstance(loop.model.agent, WorldModel) and other == first
-    kept = paths[0].with_name('00_own_5.json')
-    kept.write_text('[[1.0, 12.0], [0.0, 3.5]]')
-    played = clones.play(source, 0, range(5, 7))
-    assert played.failed.tolist() == [True, False] and played.times.tolist() == [12.0, 3.5]
+
+
+def test_what_a_clone_played_is_kept_until_the_clone_is_another_one(tmp_path, monkeypatch):
+    asked = []
+
+    class Evaluation:
+
+        def __init__(self, request):
+            assert request.checkpoint == str(tmp_path / 'few')
+
+        def share(self, work, items):
+            asked.append(items)
+            return iter([[1.0, 12.0], [0.0, 3.5]])
+
+    monkeypatch.setattr(clones, 'FOLDER', tmp_path)
+    monkeypatch.setattr(clones, 'Evaluation', Evaluation)
+    source, dynamics = clones.Source('few'), make_dynamics('stack')
+    for config in (CloneConfig(), CloneConfig(layers=3)):
+        save(source.path(0), Clone(dynamics, config), {})
+        for _ in range(2):
+            played = clones.play(source, 0, range(5, 7))
+            assert played.failed.tolist() == [True, False] and played.times.tolist() == [12.0, 3.5]
+    assert asked == [[(str(source.path(0)), seed) for seed in (5, 6)]] * 2

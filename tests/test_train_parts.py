@@ -10,8 +10,8 @@ from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 import torch
 from wm_ros.cli import main
+from wm_ros.learning.configured import configured
 from wm_ros.learning.loop import LoopConfig
-from wm_ros.learning.parts import configured
 from wm_ros.learning.tokenizer import _use, TokenizerTraining
 from wm_ros.types import WmRosError
 from wm_ros.world_model.tokens import FrameConfig, FrameTokenizer

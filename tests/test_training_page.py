@@ -5,10 +5,10 @@ from pathlib import Path
 import re
 
 import pytest
+from wm_ros.learning.configured import TOLD
 from wm_ros.learning.eyes import EyesTraining
 from wm_ros.learning.latent.settings import EnvSettings
 from wm_ros.learning.loop import LoopConfig
-from wm_ros.learning.parts import TOLD
 from wm_ros.learning.sequence import SequenceTraining
 from wm_ros.learning.tokenizer import TokenizerTraining
 from wm_ros.learning.watch import WatchTraining

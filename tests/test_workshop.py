@@ -8,9 +8,9 @@ from wm_ros.bench.drawing import draw
 from wm_ros.bench.record import shown
 from wm_ros.bench.world_model import workshop
 from wm_ros.cli import parser_for
+from wm_ros.learning.configured import configured
 from wm_ros.learning.eyes import EyesTraining
 from wm_ros.learning.loop import LoopConfig
-from wm_ros.learning.parts import configured
 from wm_ros.learning.sequence import SequenceTraining
 from wm_ros.learning.tokenizer import TokenizerTraining
 from wm_ros.world_model.eyes import EyesConfig

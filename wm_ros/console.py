@@ -4,7 +4,7 @@ from contextlib import contextmanager
 from pathlib import Path
 import sys
 import time
-from typing import Optional
+from typing import Iterable, Optional
 
 from rich.console import Console
 from rich.progress import (BarColumn, MofNCompleteColumn, Progress, TextColumn,
@@ -51,6 +51,16 @@ def progress_bar(text: str, total: int):
     """Show one bar; yield ``advance(done, **figures)``."""
     with StageBars() as bars:
         yield lambda done, **figures: bars.report(text, done, total, figures)
+
+
+def counted(text: str, items: Iterable, total: int) -> list:
+    """Return ``items`` as a list, and show how many of them there are already."""
+    found = []
+    with progress_bar(text, total) as advance:
+        for item in items:
+            found.append(item)
+            advance(len(found))
+    return found
 
 
 def _note(figures):

@@ -12,7 +12,7 @@ from wm_ros.data import prepare_folder, read_episodes
 from wm_ros.evaluation.edge_cases import load_cases
 from wm_ros.evaluation.run import parameters, Request
 from wm_ros.files import write_json
-from wm_ros.learning.parts import configured
+from wm_ros.learning.configured import configured
 from wm_ros.learning.recipe import ALONE_PLANNER, get_recipe, Recipe
 from wm_ros.learning.train import School, Training
 from wm_ros.param_table import MPC

@@ -108,7 +108,7 @@ def told(figures) -> str:
 
 def _settings(arguments):
     from wm_ros.learning.latent.settings import EnvSettings
-    from wm_ros.learning.parts import configured
+    from wm_ros.learning.configured import configured
     usual = _DEBUG if arguments.debug_run else {}
     if arguments.steps is not None:
         usual = {**usual, 'steps': arguments.steps}

@@ -1,7 +1,5 @@
 """The losses of the world model and its heads."""
 
-from typing import Optional
-
 import numpy as np
 import torch
 from torch.nn import functional
@@ -126,16 +124,15 @@ def consistency_loss(posterior, predicted):
     return functional.mse_loss(predicted, posterior[1:].detach()) * predicted.shape[-1]
 
 
-def policy_loss(dynamics: Dynamics, state, latent, goal, action, weight,
-                linear: Optional[float] = None):
+def policy_loss(dynamics: Dynamics, state, latent, goal, action, weight, linear: float = 0.0):
     """
     Return the weighted error of the policy prior on labelled rows [B, *].
 
-    Beyond ``linear`` errors count as such, not squared: between two ways that are both taught, to
-    the left or to the right, it then takes one, and not their mean.
+    Beyond ``linear``, if not 0, errors count as such, not squared: between two ways that are both
+    taught, to the left or to the right, it then takes one, and not their mean.
     """
     given = dynamics.policy(state, latent, goal)
-    errors = (given - action).square() if linear is None else 2.0 * functional.huber_loss(
+    errors = (given - action).square() if not linear else 2.0 * functional.huber_loss(
         given, action, reduction='none', delta=linear)
     error = errors.sum(-1)
     return (error * weight).sum() / weight.sum().clamp(min=1.0)

@@ -80,7 +80,7 @@ class Training:
         varied = school.randomization is not None
         config = TrainerConfig() if begin is None else _GENTLE
         self.trainer_config = replace(config, tool=config.tool and not varied,
-                                      linear=recipe.linear or None)
+                                      linear=recipe.linear)
         self.dynamics = begin
         if begin is None:
             self.dynamics = Dynamics(robot, self.task, ModelConfig(

@@ -27,7 +27,7 @@ class TrainerConfig:
     context_length: int = 16    # and their steps
     telling: float = 0.1        # of the loss, that is of numbers which are read from the context
     fit: bool = True            # the lag and the output scales anew, whenever more was recorded
-    linear: Optional[float] = None      # errors of the policy beyond which count linearly
+    linear: float = 0.0         # errors of the policy beyond which count linearly; 0: all squared
     tool: bool = True           # whether the ensemble is to know where the lag errs
 
     def to_dict(self) -> dict:

@@ -9,6 +9,7 @@ from wm_ros.robot.grip import Grip
 from wm_ros.robot.limits import JointLimits
 from wm_ros.robot.trajectory import sample
 from wm_ros.safety.beginning import Beginning
+from wm_ros.safety.guidance import Guidance, GUIDED_ABOVE
 from wm_ros.safety.inputs import Measured, MeasuredInput, NotFinite, PlanInput, Refused
 from wm_ros.safety.motion import Motion
 from wm_ros.safety.settings import GateSettings
@@ -19,8 +20,6 @@ from wm_ros.types import Code, Command, ParameterError, Plan, Status
 
 #: [rad] beyond which a deviation from the plan is reported as LIMITED.
 LIMITED_ABOVE = 1e-3
-#: [rad] by which an arm at rest must be moved for the command to come along.
-GUIDED_ABOVE = 0.02
 _STATIC = ('period', 'position_margin', 'hold_deceleration')
 
 
@@ -47,7 +46,7 @@ class SafetyGate:
         self._stops = Stops()
         self._beginning = Beginning()
         self._silent = False
-        self._guided = False            # the command follows an arm that somebody moves
+        self._guidance = Guidance()
         self._tracking = Tracking()
         self._grip = Grip()
         self._held = True               # the last step followed no plan
@@ -72,7 +71,7 @@ class SafetyGate:
         self._ticks.clear()
         self._beginning.make()
         self._held = True
-        self._silent = self._guided = self._tracking.lost = False
+        self._silent = self._guidance.guided = self._tracking.lost = False
 
     def step(self, now: float, plan: Optional[Plan], measured: Optional[Measured]
              ) -> Tuple[Optional[Command], Status]:
@@ -244,10 +243,10 @@ class SafetyGate:
         self._good = self._motion.state
         # What was planned before is about an arm that was elsewhere.
         self._plans.void_before(measured.stamp)
-        self._silent = self._guided = self._tracking.lost = False
+        self._silent = self._guidance.guided = self._tracking.lost = False
 
     def _follow(self, now, dt, figures) -> Tuple[Code, str]:
-        plan = self._plans.at(now + self.settings.period)
+        plan = self._plans.current      # that of now + period, as has just been judged
         positions, velocities, gripper = sample(plan, now + self.settings.period)
         deviation = self._motion.follow(
             positions.tolist(), velocities.tolist(), gripper, dt,
@@ -256,7 +255,7 @@ class SafetyGate:
         if plan is not self._followed:
             self._followed = plan
             figures['latency'] = now - plan.observed
-        self._silent = self._guided = False
+        self._silent = self._guidance.guided = False
         if deviation > LIMITED_ABOVE:
             return Code.LIMITED, f'{deviation:.4f} rad from the plan'
         return Code.OK, ''
@@ -265,18 +264,14 @@ class SafetyGate:
         """Brake and stand; up to a pause's end, come along with an arm that somebody moves."""
         motion = self._motion
         if not (code is Code.PAUSED or code is Code.WAITING and self._beginning.wanted):
-            self._silent = self._guided = False
+            self._silent = self._guidance.guided = False
             hard = code in (Code.EMERGENCY_STOP, Code.LATCHED)
             motion.brake(1.0 if hard else self.settings.hold_deceleration, dt)
             return
         if motion.at_rest:
             self._silent = True
-        error = self._tracking_error()
         fresh = self._measured.age(now) <= self.settings.input_timeout
-        # A threshold, because a command that always followed would sink with the arm.
-        self._guided = self._silent and fresh and (
-            error > GUIDED_ABOVE or (self._guided and error > 0.1 * GUIDED_ABOVE))
-        if self._guided:
+        if self._guidance.judge(self._tracking_error(), self._silent and fresh):
             positions = self._measured.positions
             motion.follow(positions, [0.0] * len(positions), motion.gripper, dt)
         else:

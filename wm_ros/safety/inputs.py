@@ -48,7 +48,7 @@ class PlanInput:
         """Drop all plans; those observed before ``not_before`` [s] are void from now on."""
         self._newest = -math.inf
         self._waiting = deque(maxlen=_WAITING)      # of (plan, time of its arrival)
-        self._current: Optional[Plan] = None
+        self.current: Optional[Plan] = None
         self._arrival = 0.0
         self._not_before = not_before
 
@@ -57,8 +57,8 @@ class PlanInput:
         self._not_before = time
         self._waiting = deque(
             (item for item in self._waiting if item[0].observed >= time), _WAITING)
-        if self._current is not None and self._current.observed < time:
-            self._current = None
+        if self.current is not None and self.current.observed < time:
+            self.current = None
 
     def offer(self, plan: Optional[Plan], now: float, timeout: float):
         """Take ``plan`` if it is new; raise Refused for one that no gate should follow."""
@@ -81,17 +81,17 @@ class PlanInput:
         self._waiting.append((plan, now))
 
     def at(self, time: float) -> Optional[Plan]:
-        """Return the plan in force at ``time`` [s], or None."""
+        """Return the plan in force at ``time`` [s], or None; it is ``current`` until the next."""
         while self._waiting and self._waiting[0][0].stamp <= time:
-            self._current, self._arrival = self._waiting.popleft()
-        return self._current
+            self.current, self._arrival = self._waiting.popleft()
+        return self.current
 
     def age(self, now: float) -> float:
         """Return the age of the plan in force [s]: of what it saw, not of its arrival."""
-        if self._current is None:
+        if self.current is None:
             return math.inf
         # A stamp from the future must not keep a plan young.
-        return now - min(self._current.observed, self._arrival)
+        return now - min(self.current.observed, self._arrival)
 
     def _check(self, plan, now, timeout):
         numbers = (plan.stamp, plan.observed, plan.dt)

@@ -4,7 +4,7 @@ from functools import lru_cache
 
 from wm_ros import seeds
 from wm_ros.bench.record import at_least, at_most, load_note, shown
-from wm_ros.console import progress_bar
+from wm_ros.console import counted
 from wm_ros.cores import cores
 from wm_ros.evaluation.run import Evaluation, Request
 from wm_ros.evaluation.statistics import paired
@@ -20,8 +20,7 @@ def evaluate(task, episodes=EPISODES, **told) -> dict:
     """Return the report of an evaluation on all cores; ``told`` as ``Request`` takes it."""
     evaluation = Evaluation(Request(task, episodes, jobs=cores(), **told))
     what = ' '.join([task, *(told[name] for name in ('planner', 'engine') if told.get(name))])
-    with progress_bar(what, episodes) as advance:
-        results = evaluation.run(lambda so_far: advance(len(so_far)))
+    results = counted(what, evaluation.play(evaluation.episodes), episodes)
     return evaluation.report(results)
 
 

@@ -23,8 +23,7 @@ def tune():
     with TemporaryDirectory() as folder:
         bad, good = Path(folder) / 'bad.yaml', Path(folder) / 'tuned.yaml'
         parameter_file.write(bad, _BAD, ('Plans badly.',))
-        tuning = Tuning(TuningRequest('push', params_files=(str(bad),),
-                                      jobs=cores()))
+        tuning = Tuning(TuningRequest('push', params_files=(str(bad),), jobs=cores()))
         with StageBars() as bars:
             tuning.run(bars.report)
         report.write(tuning, good)

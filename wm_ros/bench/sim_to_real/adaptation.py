@@ -6,7 +6,7 @@ import numpy as np
 from wm_ros import seeds
 from wm_ros.bench.record import at_least, at_most, shown
 from wm_ros.bench.sim_to_real.parts import Crossing, played
-from wm_ros.console import progress_bar
+from wm_ros.console import counted
 from wm_ros.cores import cores
 from wm_ros.evaluation.closed_loop import ClosedLoop
 from wm_ros.evaluation.run import Evaluation, Request
@@ -101,12 +101,7 @@ def _told(asked: Probe):
     """Return what each episode tells."""
     evaluation = Evaluation(Request(asked.task, _EPISODES, seed=seeds.TUNING,
                                     jobs=cores(), **asked.told))
-    with progress_bar(asked.name, _EPISODES) as advance:
-        found = []
-        for pair in evaluation.share(asked.work, evaluation.episodes):
-            found.append(pair)
-            advance(len(found))
-    return found
+    return counted(asked.name, evaluation.share(asked.work, evaluation.episodes), _EPISODES)
 
 
 def _weighed(loop: ClosedLoop, episode):

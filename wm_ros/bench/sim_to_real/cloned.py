@@ -91,7 +91,7 @@ def clone(dynamics: Dynamics, episodes: Iterable[Episode], config: CloneConfig, 
         row = torch.as_tensor(rng.integers(len(rows), size=_ROWS))
         loss = losses.policy_loss(made, data['state'][row], None, data['goal'][row],
                                   data['expert'][row], data['labelled'][row],
-                                  config.linear or None)
+                                  config.linear)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(made.parameters(), _CLIP)

@@ -6,7 +6,6 @@ The agent is trained here, by the command that a user has, so that what it colle
 
 from dataclasses import asdict
 from functools import lru_cache, partial
-import json
 from pathlib import Path
 import shutil
 from typing import List, NamedTuple, Tuple
@@ -15,17 +14,18 @@ import numpy as np
 import torch
 from wm_ros import seeds
 from wm_ros.bench.sim_to_real.cloned import clone, CloneConfig, ClonedModel, load, save
+from wm_ros.bench.sim_to_real.parts import digest, remembered
 from wm_ros.bench.world_model.workshop import FOLDER, run
-from wm_ros.console import progress_bar
+from wm_ros.console import counted, progress_bar
 from wm_ros.cores import cores
 from wm_ros.data import read_episodes
 from wm_ros.evaluation.closed_loop import ClosedLoop
 from wm_ros.evaluation.run import Evaluation, Request
-from wm_ros.files import write_json
 from wm_ros.robot.robot import load_robot
 from wm_ros.tasks import get_task
 from wm_ros.workers import spread
 from wm_ros.world_model import load_checkpoint
+from wm_ros.world_model.load import hash_of
 
 TRIES, _FIRST = 12, 60          # clones, and episodes that all of them are judged by
 _BEST, _LAST = 3, 200           # how many of them go on to so many more
@@ -50,6 +50,11 @@ class Source(NamedTuple):
     def episodes(self) -> Path:
         """Return the folder of what it collected."""
         return FOLDER / 'data' / self.name
+
+    @property
+    def count(self) -> int:
+        """Return how many episodes it collected."""
+        return len([*self.episodes.glob('episode_*.safetensors')])
 
     def path(self, number: int) -> Path:
         """Return the file of a clone."""
@@ -123,17 +128,16 @@ def play(source: Source, number: int, episodes: range, randomization: str = '') 
     It is kept beside the clone.
     """
     path = source.path(number)
-    kept = path.with_name(f'{path.stem}_{randomization or "own"}_{episodes[0]}.json')
-    if not kept.is_file():
+
+    def play_now():
         evaluation = Evaluation(Request('stack', 1, planner='prior', checkpoint=source.checkpoint,
                                         randomization=randomization, jobs=cores()))
-        found = []
-        with progress_bar(f'clone {path.stem} plays', len(episodes)) as advance:
-            for result in evaluation.share(_play, [(str(path), seed) for seed in episodes]):
-                found.append(result)
-                advance(len(found))
-        write_json(kept, found)
-    failed, times = np.array(json.loads(kept.read_text(encoding='utf-8'))).T
+        items = [(str(path), seed) for seed in episodes]
+        return counted(f'clone {path.stem} plays', evaluation.share(_play, items), len(items))
+
+    file = path.with_name(f'{path.stem}_{randomization or "own"}_{episodes[0]}.json')
+    failed, times = np.array(remembered(
+        file, digest(hash_of(str(path.with_suffix(''))), len(episodes)), play_now)).T
     return Played(failed > 0, times)
 
 

@@ -11,7 +11,7 @@ from wm_ros.bench.main_job.training import train
 from wm_ros.bench.record import at_least, load_note, shown
 from wm_ros.bench.sim_to_real.parts import Crossing, PLAYED, played, time_of
 from wm_ros.bench.world_model.workshop import FOLDER
-from wm_ros.console import progress_bar
+from wm_ros.console import counted, progress_bar
 from wm_ros.cores import cores
 from wm_ros.evaluation.edge_cases import load_cases
 from wm_ros.evaluation.edge_cases.search import Search, SearchRequest
@@ -41,9 +41,8 @@ def _search(name, file):
     """Write a file of cases where it lacks; return what it took to find them."""
     told = file.with_suffix('.json')
     if not (file.is_file() and told.is_file()):
-        search = Search(SearchRequest(Request(
-            'push', 1, randomization='usual', jobs=cores()), _COUNT,
-            seed=_SEEDS[name]))
+        search = Search(SearchRequest(
+            Request('push', 1, randomization='usual', jobs=cores()), _COUNT, seed=_SEEDS[name]))
         with progress_bar(f'edge cases, {name}', _COUNT) as advance:
             search.run(lambda found, said: advance(found, **said))
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -76,10 +75,10 @@ def _solved(name, file, checkpoint):
     rows = []
     for when, told in (('before', ''), ('after', checkpoint)):
         cases = load_cases(str(file))
-        evaluation = Evaluation(Request('push', len(cases.cases), checkpoint=told,
-                                        jobs=cores()), cases)
-        with progress_bar(f'{name}, {when}', len(cases.cases)) as advance:
-            figures = evaluation.report(evaluation.run(lambda so_far: advance(len(so_far))))
+        evaluation = Evaluation(
+            Request('push', len(cases.cases), checkpoint=told, jobs=cores()), cases)
+        figures = evaluation.report(counted(
+            f'{name}, {when}', evaluation.play(evaluation.episodes), len(cases.cases)))
         low, high = figures['success_ci95']
         command = (f'wm_ros evaluate --task push --edge-cases {file.name}'
                    + ' --checkpoint FILE' * bool(told))

@@ -5,8 +5,8 @@ from dataclasses import replace
 from sim.randomize import load_randomization
 from wm_ros.bench.record import at_least, at_most, shown
 from wm_ros.bench.sim_to_real.parts import (
-    Crossing, digest, entries_of, key_of, played, remembered)
-from wm_ros.console import progress_bar
+    Crossing, digest, entries_of, key_of, PLAYED, played, remembered)
+from wm_ros.console import counted
 from wm_ros.cores import cores
 from wm_ros.evaluation.run import Evaluation, Request
 from wm_ros.evaluation.statistics import paired, paired_shares
@@ -76,12 +76,8 @@ def _played(evaluation, name, randomization):
     """Return success and time [s] of each episode; what was played before is not played again."""
     def play():
         episodes = [(seed, randomization) for seed in evaluation.request.seeds]
-        results = []
-        with progress_bar(name, len(episodes)) as advance:
-            for result in evaluation.play(episodes):
-                results.append(result)
-                advance(len(results))
+        results = counted(name, evaluation.play(episodes), len(episodes))
         return {'success': [float(result.success) for result in results],
                 'time': [result.time for result in results]}
     key = digest(key_of('push', 'panda_push', {'engine': 'mujoco'}), entries_of(randomization))
-    return remembered(f'factor_{name.replace(" ", "_")}', key, play)
+    return remembered(PLAYED / f'factor_{name.replace(" ", "_")}.json', key, play)

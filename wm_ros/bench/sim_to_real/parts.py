@@ -115,13 +115,12 @@ def digest(*told: Any) -> str:
     return hashlib.sha256(repr(told).encode()).hexdigest()[:12]
 
 
-def remembered(name: str, key: str, make: Callable[[], Any]) -> Any:
+def remembered(file: Path, key: str, make: Callable[[], Any]) -> Any:
     """
-    Return what ``make`` does, JSON; what it returned before where that is kept under this name.
+    Return what ``make`` does, JSON; what it returned before where that is kept in ``file``.
 
     ``key`` tells whether what is kept is still of the same.  Raises WmRosError for damaged files.
     """
-    file = PLAYED / f'{name}.json'
     if file.is_file():
         try:
             kept = json.loads(file.read_text(encoding='utf-8'))
@@ -130,7 +129,7 @@ def remembered(name: str, key: str, make: Callable[[], Any]) -> Any:
         except (ValueError, TypeError, KeyError) as error:
             raise _damaged(file, error) from error
     found = make()
-    PLAYED.mkdir(parents=True, exist_ok=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
     write_json(file, {'key': key, 'found': found})
     return found
 

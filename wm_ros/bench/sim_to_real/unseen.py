@@ -27,7 +27,7 @@ def unseen() -> List[Figure]:
     lost = {'agent': _lost(_FEW.checkpoint, _EPISODES),
             'prior': _lost(_FEW.checkpoint, _FEWER, planner='prior'),
             'clone': play(_FEW, number, range(_EPISODES), _WORLDS).failed}
-    return _rows(lost, f'cloned from the 120 episodes of the agent, {told}') + _with_all()
+    return _rows(lost, f'cloned from the {_FEW.count} episodes of the agent, {told}') + _with_all()
 
 
 def _lost(checkpoint: str, episodes: int, **asked) -> np.ndarray:
@@ -54,5 +54,5 @@ def _with_all():
     lost = {'agent': _lost('panda_stack', _FEWER),
             'clone': play(_ALL, 0, range(_FEWER), _WORLDS).failed}
     return [shown(f'unseen_errors_of_all_data/{name}', failed.mean(), 'share', _COMMAND,
-                  f'{len(failed)} episodes; 600 episodes to learn from')
+                  f'{len(failed)} episodes; {_ALL.count} episodes to learn from')
             for name, failed in lost.items()]
